@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * actor.h - writing an actor: a class, a state and a mailbox.
+ *
+ * A class has methods, each with a verb and a kind. One message is handled at a time. While a
+ * handler of an exclusive class waits, nothing else runs in that actor; a reentrant class lets
+ * other calls run meanwhile, still one at a time. A class without state (state_size 0) may run on
+ * several workers at once.
+ */
+#ifndef GREENROOM_ACTOR_H
+#define GREENROOM_ACTOR_H
+
+#include <greenroom/call.h>
+#include <greenroom/scope.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum gr_kind {
+    GR_CHEAP = 0,   /* never waits; may share its caller's stack */
+    GR_ASYNC = 1,   /* may wait, or take the promise (gr_defer) and answer later */
+    GR_BLOCKING = 2 /* may block its thread; runs on the blocking pool */
+} gr_kind;
+
+/* A method returns the answer, yours to give; an error value fails the call. args is borrowed. */
+typedef gr_value *gr_method_fn(gr_ctx *c, void *self, const gr_value *args);
+/* A streaming method emits its chunks with gr_emit and returns GR_OK or what ended it. in is NULL for
+ * verbs without an input stream. To fail with a text: gr_fail(c, error value). */
+typedef gr_code gr_stream_fn(gr_ctx *c, void *self, gr_stream *in, const gr_value *args);
+
+typedef struct gr_method {
+    const char *verb;
+    gr_kind kind;
+    gr_method_fn *fn;        /* one of the two */
+    gr_stream_fn *stream_fn;
+} gr_method;
+
+typedef struct gr_class {
+    size_t size;
+    const char *name;
+    size_t state_size; /* zeroed before init; 0: stateless */
+    bool reentrant;
+    gr_code (*init)(gr_ctx *c, void *self, const gr_value *args);  /* [actor] before any message */
+    const gr_method *methods;
+    size_t method_count;
+    void (*receive)(gr_ctx *c, void *self, const gr_value *msg);   /* what gr_tell sends; may wait */
+    void (*stopped)(void *self, const gr_value *args); /* the last call, also after a failed init */
+} gr_class;
+/* A gr_class and all it points to must stay valid, unchanged, as long as the runtime: make it static. */
+#define GR_CLASS(...) { .size = sizeof(gr_class), __VA_ARGS__ }
+#define GR_METHODS(array) .methods = (array), .method_count = sizeof(array) / sizeof((array)[0])
+
+typedef struct gr_spawn_opts {
+    size_t size;
+    const char *name;         /* for people: errors, traces; copied; need not be unique */
+    size_t mailbox_max;       /* default: the runtime's */
+    unsigned max_concurrency; /* calls under way at once, for reentrant and stateless classes; 0: no limit */
+    gr_value *args;           /* taken; what init sees, and stateless methods through gr_args */
+    int worker;               /* 1-based pin to a worker; 0: anywhere */
+} gr_spawn_opts;
+#define GR_SPAWN(...) GR_OPT(gr_spawn_opts, __VA_ARGS__)
+
+/*
+ * gr_spawn makes an actor in a scope and returns its ref at once; init runs before its first
+ * message. A ref to an actor that could not be made (or whose init fails) is broken: calls to it
+ * fail with the reason, and gr_check tells it.    [any]
+ */
+GR_API gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts);
+/* gr_stop ends an actor after its current message; what is queued fails with GR_EDEAD. [any] */
+GR_API void gr_stop(gr_runtime *rt, gr_ref who);
+/* gr_check returns NULL for a live actor, else an error value, yours, that says what is wrong. [any] */
+GR_API gr_value *gr_check(gr_runtime *rt, gr_ref who);
+
+/* ---- inside a handler [actor] ---------------------------------------------------------------- */
+
+GR_API gr_runtime *gr_runtime_of(gr_ctx *c);
+/* gr_run_scope: what is spawned or called in it ends with the current call. Borrowed. */
+GR_API gr_scope *gr_run_scope(gr_ctx *c);
+/* gr_config returns the call's RunnableConfig, or NULL when nobody gave one. Borrowed. */
+GR_API const gr_value *gr_config(gr_ctx *c);
+GR_API gr_ref gr_self(gr_ctx *c);
+GR_API const gr_value *gr_args(gr_ctx *c);  /* the spawn arguments. Borrowed */
+GR_API const char *gr_verb(gr_ctx *c);      /* the verb called, "" in receive */
+GR_API bool gr_cancelled(gr_ctx *c);        /* also true when the deadline has passed */
+/* gr_deadline_ns: on gr_now_ns's clock; 0 when there is none. */
+GR_API uint64_t gr_deadline_ns(gr_ctx *c);
+
+/* gr_emit sends a chunk, waiting for room. GR_ECANCELED once the reader has left; GR_EINVAL if the call
+ * is not a stream. [waits] */
+GR_API gr_code gr_emit(gr_ctx *c, gr_value *chunk GR_TAKES);
+/* gr_fail keeps err as the reason for the code it returns: return gr_fail(c, gr_error(…)). */
+GR_API gr_code gr_fail(gr_ctx *c, gr_value *err GR_TAKES);
+/* gr_delegate passes the duty to answer (and to stream) on to another actor; return its result. */
+GR_API gr_value *gr_delegate(gr_ctx *c, gr_ref to, const char *verb, gr_value *args GR_TAKES);
+
+/*
+ * gr_then has fn(c, self, outcome, arg) run in this actor, as a message of its own, when f is
+ * complete; f is freed after fn. Meanwhile other messages are handled. drop(arg) runs last, also
+ * when the actor stops first.
+ * Errors: GR_EINVAL, GR_ENOMEM; then only drop runs.
+ */
+typedef void gr_then_fn(gr_ctx *c, void *self, const gr_outcome *o, void *arg);
+GR_API gr_code gr_then(gr_ctx *c, gr_future *f GR_TAKES, gr_then_fn *fn, void (*drop)(void *arg),
+                       void *arg);
+
+/* gr_exit makes the actor fault once this handler returns: return gr_exit(c, reason). It stops, and the
+ * caller gets reason. */
+GR_API gr_value *gr_exit(gr_ctx *c, gr_value *reason GR_TAKES);
+
+/* ---- answering later ------------------------------------------------------------------------- */
+
+/* gr_defer takes the duty to answer; the handler's own return value is then ignored (return NULL).
+ * NULL when it was taken already, or in receive. [actor] */
+GR_API gr_promise *gr_defer(gr_ctx *c);
+/* gr_resolve answers; an error value rejects. For a stream it ends the stream. [any] */
+GR_API void gr_resolve(gr_promise *p GR_TAKES, gr_value *v GR_TAKES);
+/* gr_promise_emit sends a chunk without waiting. GR_EFULL: keep yours (it was NOT sent, though it is
+ * consumed; gr_value_ref it before if you need it again) and wait for room(); GR_ECANCELED. [any] */
+GR_API gr_code gr_promise_emit(gr_promise *p, gr_value *chunk GR_TAKES);
+/* gr_promise_room tells whether gr_promise_emit would take a chunk now. After false, room() is called
+ * once when it would. [any] */
+GR_API bool gr_promise_room(gr_promise *p);
+/*
+ * gr_on_cancel sets what is called when the call is cancelled (cancel) and when there is room for a
+ * chunk again (room); either may be NULL. They are called from any thread, at most one at a time, never
+ * after gr_resolve or gr_promise_free has returned; they must not wait, and may resolve the promise.
+ * When the call is cancelled already, cancel is called before this returns, with GR_ECANCELED. [any]
+ */
+GR_API gr_code gr_on_cancel(gr_promise *p, void (*cancel)(void *arg), void (*room)(void *arg), void *arg);
+/* gr_promise_free without an answer: the caller gets GR_EBROKEN. [any] */
+GR_API void gr_promise_free(gr_promise *p);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * embeddings.h - embedders: texts in, vectors out.
+ *
+ * Any actor with these two verbs is an embedder, one's own class too:
+ *
+ *   "embed_query"      {"text": string}       -> floats
+ *   "embed_documents"  {"texts": [string …]}  -> [floats …], in the order of the texts
+ */
+#ifndef GREENROOM_EMBEDDINGS_H
+#define GREENROOM_EMBEDDINGS_H
+
+#include <greenroom/runnable.h>
+#include <greenroom/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The plain twins wait [waits]; the a-twins return at once [any]. opts: as for every call, or NULL. */
+GR_API gr_value *gr_embed_query(gr_runtime *rt, gr_ref embeddings, const char *text,
+                                const gr_call_opts *opts, gr_value **reterr);
+GR_API gr_future *gr_aembed_query(gr_runtime *rt, gr_ref embeddings, const char *text,
+                                  const gr_call_opts *opts);
+GR_API gr_value *gr_embed_documents(gr_runtime *rt, gr_ref embeddings, gr_value *texts GR_TAKES,
+                                    const gr_call_opts *opts, gr_value **reterr);
+GR_API gr_future *gr_aembed_documents(gr_runtime *rt, gr_ref embeddings, gr_value *texts GR_TAKES,
+                                      const gr_call_opts *opts);
+
+/*
+ * gr_hash_embeddings makes the embedder that needs no model: words and character n-grams, hashed with a
+ * sign into dim places, weighted by 1 + ln(count), scaled to length 1 (an empty text gives zeros).
+ * It finds texts that share words and word stems, not texts that share a meaning. The same text gives the
+ * same vector on every machine.
+ *
+ * Shapes:  floats[dim]; dim 0 is 384, at most 65536, else broken: GR_EINVAL.    [any]
+ */
+GR_API gr_ref gr_hash_embeddings(gr_scope *in, unsigned dim);
+
+typedef struct gr_embeddings_opts {
+    size_t size;
+    const char *url;     /* base, before "/embeddings"; default: $OPENAI_BASE_URL, else OpenAI's own */
+    const char *model;   /* required */
+    const char *key_env; /* the environment variable that holds the key; default "OPENAI_API_KEY" */
+    unsigned dimensions; /* 0: not sent, the model's own */
+    unsigned batch;      /* texts in a request; default and most 2048 */
+    int64_t timeout_ms;  /* one request; default 60000, negative: none */
+    int max_retries;     /* of a request; default 2, negative: none */
+    const gr_header *headers; /* sent with every request; copied */
+    size_t header_count;
+    size_t answer_bytes_max; /* longest answer; default 64 MiB */
+} gr_embeddings_opts;
+#define GR_EMBEDDINGS(...) GR_OPT(gr_embeddings_opts, __VA_ARGS__)
+
+/*
+ * gr_openai_embeddings makes a client of an OpenAI-compatible server: POST url/embeddings. Key and errors
+ * as for gr_chat_model; an answer with a vector too few or twice is GR_EPROTO. [any]
+ */
+GR_API gr_ref gr_openai_embeddings(gr_scope *in, const gr_embeddings_opts *opts);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* greenroom.h - all of Greenroom's public headers, in the order in which to read them. */
+#ifndef GREENROOM_GREENROOM_H
+#define GREENROOM_GREENROOM_H
+
+#include <greenroom/base.h>
+#include <greenroom/value.h>
+#include <greenroom/codec.h>
+#include <greenroom/runtime.h>
+#include <greenroom/future.h>
+#include <greenroom/stream.h>
+#include <greenroom/scope.h>
+#include <greenroom/cq.h>
+#include <greenroom/call.h>
+#include <greenroom/actor.h>
+#include <greenroom/runnable.h>
+#include <greenroom/message.h>
+#include <greenroom/prompt.h>
+#include <greenroom/model.h>
+#include <greenroom/parser.h>
+#include <greenroom/embeddings.h>
+#include <greenroom/store.h>
+#include <greenroom/retriever.h>
+#include <greenroom/text.h>
+#include <greenroom/node.h>
+
+#endif

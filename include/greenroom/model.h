@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * model.h - chat models: a prompt in, an ai message out.
+ *
+ * A prompt is whatever gr_messages_coerce takes: a string, a message, a list. "invoke" answers with
+ * an ai message; "stream" with AIMessageChunk values whose sum by gr_add is the whole answer.
+ */
+#ifndef GREENROOM_MODEL_H
+#define GREENROOM_MODEL_H
+
+#include <greenroom/runnable.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gr_header {
+    const char *name, *value;
+} gr_header;
+
+typedef struct gr_chat_opts {
+    size_t size;
+    const char *url;      /* base, before "/chat/completions"; default: $OPENAI_BASE_URL, else OpenAI's own */
+    const char *model;    /* required */
+    const char *key_env;  /* the environment variable that holds the key; default "OPENAI_API_KEY" */
+    const double *temperature; /* NULL: not sent. &(double){ 0.2 } */
+    unsigned max_tokens;  /* 0: not sent */
+    int64_t timeout_ms;   /* one request, from start to end; default 600000, negative: none */
+    int64_t idle_ms;      /* the longest silence of the server; default 60000 */
+    int max_retries;      /* default 2, negative: none; see gr_with_retry. Not for streams */
+    unsigned max_concurrency; /* requests under way at once; 0: no limit */
+    const gr_header *headers; /* sent with every request; copied. Not for secrets: use key_env */
+    size_t header_count;
+    gr_value *extra;      /* taken: a map laid over the request's body ("top_p", "stop", "tools" …) */
+    size_t answer_bytes_max; /* longest answer, stream or not; default 16 MiB */
+} gr_chat_opts;
+#define GR_CHAT(...) GR_OPT(gr_chat_opts, __VA_ARGS__)
+
+/*
+ * gr_chat_model makes a client of an OpenAI-compatible server: POST url/chat/completions. The key is
+ * read once, now, and kept in memory only: no log line, error, value or trace ever holds it. Without a
+ * key none is sent, which local servers accept.
+ *
+ * Errors:  GR_EREMOTE  the server said no: "status", "kind" (its error type or code) and its text;
+ *                      401, 403, 404, 400, 422 are final, 408, 409, 5xx worth a retry
+ *          GR_ERATE    429, with retry_after_ms when the server gave one; final when its kind is
+ *                      "insufficient_quota"
+ *          GR_EUNREACH no connection, or it was lost; GR_ETIMEDOUT timeout_ms or idle_ms passed
+ *          GR_EPROTO   an answer that can't be read, with where; a stream that ends before its end
+ *          GR_ENOMEM   an answer above answer_bytes_max
+ *
+ * Cancelling a call, or leaving its stream, closes the transfer; a slow reader pauses it. [any]
+ */
+GR_API gr_ref gr_chat_model(gr_scope *in, const gr_chat_opts *opts);
+
+typedef struct gr_extractive_opts {
+    size_t size;
+    unsigned sentences_max; /* quoted at most; default 3 */
+    double score_min;       /* a sentence's least share of the question, 0 to 1; default 0.15 */
+} gr_extractive_opts;
+#define GR_EXTRACTIVE(...) GR_OPT(gr_extractive_opts, __VA_ARGS__)
+
+/*
+ * gr_extractive_model is the chat model that needs no language model, key or network: it quotes, from
+ * the context in the prompt, the sentences that share most with the question, each with its source, and
+ * says so:
+ *
+ *   Extractive answer (no language model):
+ *   - "Refunds take five days." [docs/refunds.md]
+ *
+ * Context and question are found in the messages' text like this, for any ordinary prompt:
+ *   question  what follows the last line that begins with "Question:" (or "Input:", "Query:"), up to a
+ *             line "Answer:"; without one the last human message, less the context
+ *   context   what follows the first line that begins with "Context:", up to the question; without one
+ *             everything but the question. A line that is only "[name]" names the source of what
+ *             follows it, as gr_format_docs (text.h) writes it.
+ *
+ * When nothing fits it says "nothing in the context answers this." It streams word by word. The same
+ * prompt always gives the same answer. [any]
+ */
+GR_API gr_ref gr_extractive_model(gr_scope *in, const gr_extractive_opts *opts);
+
+typedef struct gr_script_opts {
+    size_t size;
+    gr_value *answers; /* taken: a list of strings, messages or error values, given in turn, cyclically */
+    int64_t delay_ms;  /* before an answer, and between its chunks */
+} gr_script_opts;
+#define GR_SCRIPT(...) GR_OPT(gr_script_opts, __VA_ARGS__)
+
+/* gr_script_model answers from a script, for tests and demonstrations: FakeListChatModel. An error value in
+ * the script fails that call. Streams give a text word by word. [any] */
+GR_API gr_ref gr_script_model(gr_scope *in, const gr_script_opts *opts);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runtime.h - the engine: a worker pool, timers, a blocking pool, and what they own.
+ *
+ * A process may hold several runtimes; they share nothing but the allocator and the log hook. A
+ * runtime starts its workers when it is made, blocking threads and the HTTP thread when they are
+ * first needed; all of them block every signal.
+ */
+#ifndef GREENROOM_RUNTIME_H
+#define GREENROOM_RUNTIME_H
+
+#include <greenroom/value.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gr_runtime_opts {
+    size_t size;
+    unsigned workers;       /* default: online CPUs; at most 64 */
+    size_t mailbox_max;     /* messages queued for an actor; default 1024 */
+    size_t fibers_max;      /* parked handlers; default 8192; beyond: GR_EFULL */
+    size_t stack_size;      /* bytes of a handler's stack; default 256 KiB, least 64 KiB */
+    size_t blocking_max;    /* threads of the blocking pool; default 512 */
+    size_t blocking_queue_max; /* calls that wait for such a thread; default 65536; beyond: GR_EFULL */
+    size_t actors_max;      /* default 4 Mi, at most 16 Mi - 1; beyond: broken refs, GR_EFULL */
+    int64_t shutdown_ms;    /* how long gr_runtime_free waits for handlers to end; default 5000 */
+} gr_runtime_opts;
+#define GR_RUNTIME(...) GR_OPT(gr_runtime_opts, __VA_ARGS__)
+
+/*
+ * gr_runtime_new makes a runtime and starts its workers.
+ * Errors:  GR_EINVAL an option out of range; GR_ENOMEM memory or threads ran out.    [any]
+ */
+GR_NODISCARD GR_API gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt);
+
+/*
+ * gr_runtime_free refuses new calls, cancels those in flight, joins handlers for up to shutdown_ms,
+ * stops actors in the reverse order of their birth, then the network, the blocking pool and the
+ * workers. Futures, streams, promises and values stay valid. A handler that never returns is left
+ * behind with a warning, and so is the memory it uses. Not from inside a handler.     [waits]
+ */
+GR_API void gr_runtime_free(gr_runtime *rt);
+
+/* gr_root returns the scope of what lives as long as the runtime. Borrowed. [any] */
+GR_API gr_scope *gr_root(gr_runtime *rt);
+
+/* gr_now_ns returns the runtime's monotonic clock, in nanoseconds. [any] */
+GR_API uint64_t gr_now_ns(gr_runtime *rt);
+
+/* gr_sleep waits; in a handler it parks. GR_OK, GR_EINTR if cancelled, GR_EDEADLK in cheap code. [waits] */
+GR_API gr_code gr_sleep(gr_runtime *rt, int64_t ms);
+
+static inline void gr_runtime_freep(gr_runtime **p) { gr_runtime_free(*p); }
+
+#ifdef __cplusplus
+}
+#endif
+#endif
