@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/base/alloc.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <greenroom/base.h>
+#include <greenroom/codec.h>
+
+/* Set once, before the first allocation; `used` makes a late change fail instead of mixing heaps. */
+static gr_resize_fn *hook;
+static void *hook_ctx;
+static atomic_bool used;
+
+static void *resize(void *p, size_t size)
+{
+    if (!atomic_load_explicit(&used, memory_order_relaxed))
+        atomic_store_explicit(&used, true, memory_order_relaxed);
+    if (hook != NULL)
+        return hook(hook_ctx, p, size);
+    if (size == 0) {
+        free(p);
+        return NULL;
+    }
+    return realloc(p, size);
+}
+
+gr_code gr_set_allocator(gr_resize_fn *fn, void *ctx)
+{
+    if (atomic_load(&used))
+        return GR_EFULL;
+    hook = fn;
+    hook_ctx = ctx;
+    return GR_OK;
+}
+
+void *gri_alloc(size_t size)
+{
+    return resize(NULL, size ? size : 1);
+}
+
+void *gri_alloc0(size_t size)
+{
+    void *p = gri_alloc(size);
+
+    if (p != NULL)
+        memset(p, 0, size);
+    return p;
+}
+
+void *gri_resize(void *p, size_t size)
+{
+    return resize(p, size ? size : 1);
+}
+
+void *gri_alloc_array(size_t count, size_t size)
+{
+    if (size != 0 && count > SIZE_MAX / size)
+        return NULL;
+    return gri_alloc0(count * size);
+}
+
+void gri_free(void *p)
+{
+    if (p != NULL)
+        resize(p, 0);
+}
+
+void gr_free(void *p)
+{
+    gri_free(p);
+}
+
+char *gri_strndup(const char *s, size_t len)
+{
+    char *copy = gri_alloc(len + 1);
+
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, s, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+char *gri_strdup(const char *s)
+{
+    return gri_strndup(s, strlen(s));
+}
+
+/* The block that the hook gave is remembered right in front of the aligned one. */
+void *gri_alloc_aligned(size_t align, size_t size)
+{
+    char *block = gri_alloc(size + align + sizeof(void *));
+    uintptr_t at;
+
+    if (block == NULL)
+        return NULL;
+    at = ((uintptr_t)block + sizeof(void *) + align - 1) & ~(uintptr_t)(align - 1);
+    ((void **)at)[-1] = block;
+    return (void *)at;
+}
+
+void gri_free_aligned(void *p)
+{
+    if (p != NULL)
+        gri_free(((void **)p)[-1]);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * thread.h - threads that block all signals, futex waits, the clock and random seeds of the machine.
+ *
+ * Only runtime/sched/world.c and the adapters of foreign libraries use the clock and the seed;
+ * everything else asks the runtime (gri_now, gri_random), so that it can be simulated.
+ */
+#ifndef GR_RUNTIME_BASE_THREAD_H
+#define GR_RUNTIME_BASE_THREAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <greenroom/base.h>
+
+#define GRI_NEVER UINT64_MAX /* a deadline that doesn't come */
+
+/* gri_thread_start runs fn(arg) on a new thread, named for ps and gdb (15 characters), all signals
+ * blocked. GR_ENOMEM when the system has no more. */
+gr_code gri_thread_start(pthread_t *ret_thread, const char *name, void *(*fn)(void *), void *arg);
+
+/* gri_futex_wait sleeps while *word == expected, until deadline_ns (GRI_NEVER); spurious returns happen. */
+void gri_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
+void gri_futex_wake(_Atomic uint32_t *word, int count);
+
+uint64_t gri_clock_ns(void);       /* CLOCK_MONOTONIC */
+uint64_t gri_clock_wall_ms(void);  /* CLOCK_REALTIME, for people and trace records only */
+uint64_t gri_random_seed(void);    /* 64 bits from the kernel; never 0 */
+
+static inline void gri_cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#endif
+}
+
+#endif
