@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/sched/monitor.h"
+
+#define TICK_NS UINT64_C(2000000)
+#define QUIET_TICKS 10
+
+/* A task that was in a worker's LIFO slot a tick ago and still is: its worker is held up by a long
+ * handler, so another one may have it. */
+static void pass_on_stuck(struct gri_sched *s)
+{
+    for (unsigned i = 0; i < s->worker_count; i++) {
+        struct gri_worker *w = &s->workers[i];
+        struct gri_task *t = atomic_load_explicit(&w->lifo, memory_order_acquire);
+
+        if (t != NULL && t == w->lifo_seen && atomic_load(&s->idle_count) != 0 &&
+            atomic_compare_exchange_strong_explicit(&w->lifo, &t, NULL, memory_order_acq_rel,
+                                                    memory_order_relaxed)) {
+            gri_ready_later(s, t);
+            t = NULL;
+        }
+        w->lifo_seen = t;
+    }
+}
+
+static bool all_idle(struct gri_sched *s)
+{
+    return atomic_load(&s->idle_count) == s->worker_count;
+}
+
+/* sleep_until publishes when the monitor wakes up, then sleeps, unless a timer is due before. */
+static void sleep_until(struct gri_sched *s, uint64_t until)
+{
+    uint64_t next;
+
+    atomic_store(&s->monitor_deep, until == GRI_NEVER);
+    atomic_store(&s->monitor_until, until); /* seq_cst: before next_ns is read; pairs with gri_timer_start */
+    next = atomic_load(&s->wheel.next_ns);
+    if (next < until) {
+        until = next;
+        atomic_store(&s->monitor_until, until);
+    }
+    if (atomic_load(&s->monitor_wake) == 0)
+        gri_futex_wait(&s->monitor_wake, 0, until);
+    atomic_store(&s->monitor_deep, false);
+    atomic_store(&s->monitor_until, 0);
+}
+
+static void *monitor_main(void *arg)
+{
+    struct gri_sched *s = arg;
+    unsigned quiet = 0;
+
+    while (!atomic_load(&s->stopping)) {
+        uint64_t now = gri_sched_now(s);
+        bool woken = atomic_exchange(&s->monitor_wake, 0) != 0;
+        unsigned fired = 0;
+
+        if (now >= atomic_load(&s->wheel.next_ns))
+            fired = gri_wheel_run(&s->wheel, now);
+        pass_on_stuck(s);
+        quiet = all_idle(s) && !woken && fired == 0 ? quiet + 1 : 0;
+        sleep_until(s, quiet >= QUIET_TICKS ? GRI_NEVER : now + TICK_NS);
+    }
+    return NULL;
+}
+
+gr_code gri_monitor_start(struct gri_sched *s)
+{
+    gr_code rc = gri_thread_start(&s->monitor, "gr-monitor", monitor_main, s);
+
+    s->monitor_started = rc == GR_OK;
+    return rc;
+}
+
+void gri_monitor_wake(struct gri_sched *s)
+{
+    atomic_store(&s->monitor_wake, 1);
+    gri_futex_wake(&s->monitor_wake, 1);
+}
+
+void gri_monitor_stop(struct gri_sched *s)
+{
+    if (!s->monitor_started)
+        return;
+    gri_monitor_wake(s);
+    pthread_join(s->monitor, NULL);
+}

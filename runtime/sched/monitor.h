@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * monitor.h - one thread that keeps time for the workers: it fires timers when they are due, and
+ * moves a task that has waited in a LIFO slot for a whole tick to where another worker finds it.
+ * While workers are busy it ticks every 2 ms; when nothing has run for ten ticks it sleeps until the
+ * next timer, or for ever.
+ */
+#ifndef GR_RUNTIME_SCHED_MONITOR_H
+#define GR_RUNTIME_SCHED_MONITOR_H
+
+#include "runtime/sched/sched.h"
+
+gr_code gri_monitor_start(struct gri_sched *s);
+void gri_monitor_stop(struct gri_sched *s);
+void gri_monitor_wake(struct gri_sched *s);
+
+/* gri_monitor_notice is called when work comes from outside: a sleeping monitor starts to tick again. */
+static inline void gri_monitor_notice(struct gri_sched *s)
+{
+    if (atomic_load_explicit(&s->monitor_deep, memory_order_relaxed))
+        gri_monitor_wake(s);
+}
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * park.c - see park.h.
+ *
+ * `state` holds the reasons and GRI_PARKED. Whoever sets the first reason while GRI_PARKED is set resumes
+ * the waiter; if a reason is there before GRI_PARKED, the waiter sees it when it sets GRI_PARKED and
+ * resumes itself. So it is resumed exactly once. A waker reads what it needs from the park before its
+ * fetch_or, since the frame may be gone right after.
+ */
+#include "runtime/sched/park.h"
+
+#define REASONS (GRI_WOKEN | GRI_TIMEDOUT | GRI_INTERRUPTED)
+
+static void timer_fired(struct gri_timer *t)
+{
+    gri_park_wake(gri_container_of(t, struct gri_park, timer), GRI_TIMEDOUT);
+}
+
+void gri_park_init(struct gri_park *p)
+{
+    struct gri_exec *e = gri_exec();
+
+    atomic_init(&p->state, 0);
+    p->fiber = e->fiber;
+    p->sched = e->worker != NULL ? e->worker->sched : NULL;
+    gri_timer_init(&p->timer, timer_fired);
+}
+
+void gri_park_wake(struct gri_park *p, uint32_t why)
+{
+    struct gri_fiber *fiber = p->fiber;
+    struct gri_sched *sched = p->sched;
+    /* acq_rel: what came before the wake-up is seen by the waiter, which reads state with acquire */
+    uint32_t old = atomic_fetch_or_explicit(&p->state, why, memory_order_acq_rel);
+
+    if ((old & GRI_PARKED) == 0 || (old & REASONS) != 0)
+        return;
+    if (fiber != NULL)
+        gri_resume(sched, fiber);
+    else
+        gri_futex_wake(&p->state, 1); /* at worst a spurious wake-up of whoever uses the address now */
+}
+
+/* On the stack that replaced the waiter's: from here on the waiter can be resumed. */
+static void commit(void *arg)
+{
+    struct gri_park *p = arg;
+    struct gri_fiber *fiber = p->fiber;
+    struct gri_sched *sched = p->sched;
+    uint32_t old = atomic_fetch_or_explicit(&p->state, GRI_PARKED, memory_order_acq_rel);
+
+    if ((old & REASONS) != 0)
+        gri_resume(sched, fiber);
+}
+
+static void thread_sleep(struct gri_park *p, uint64_t deadline_ns)
+{
+    uint32_t state = atomic_fetch_or_explicit(&p->state, GRI_PARKED, memory_order_acq_rel);
+
+    while ((state & REASONS) == 0) {
+        gri_futex_wait(&p->state, GRI_PARKED, deadline_ns);
+        state = atomic_load_explicit(&p->state, memory_order_acquire);
+        if ((state & REASONS) == 0 && deadline_ns != GRI_NEVER && gri_clock_ns() >= deadline_ns)
+            state = atomic_fetch_or_explicit(&p->state, GRI_TIMEDOUT, memory_order_acq_rel) |
+                    GRI_TIMEDOUT;
+    }
+}
+
+static gr_code sleep_now(struct gri_park *p, uint64_t deadline_ns)
+{
+    gr_code rc;
+
+    if (p->fiber == NULL) {
+        thread_sleep(p, deadline_ns);
+        return GR_OK;
+    }
+    if (deadline_ns != GRI_NEVER)
+        gri_timer_start(p->sched, &p->timer, deadline_ns);
+    rc = gri_suspend(commit, p);
+    if (deadline_ns != GRI_NEVER)
+        gri_timer_cancel(p->sched, &p->timer);
+    return rc;
+}
+
+/* enter lets c interrupt p; false when it has fired already. */
+static bool enter(struct gri_cancel *c, struct gri_park *p)
+{
+    bool fired;
+
+    gri_lock(&c->lock);
+    fired = c->fired;
+    if (!fired)
+        c->parked = p;
+    gri_unlock(&c->lock);
+    return !fired;
+}
+
+static void leave(struct gri_cancel *c)
+{
+    gri_lock(&c->lock);
+    c->parked = NULL;
+    gri_unlock(&c->lock);
+}
+
+gr_code gri_park_wait(struct gri_park *p, uint64_t deadline_ns, bool interruptible,
+                      uint32_t *ret_why)
+{
+    struct gri_exec *e = gri_exec();
+    struct gri_cancel *c = interruptible ? e->cancel : NULL;
+    gr_code rc = GR_OK;
+
+    if ((atomic_load_explicit(&p->state, memory_order_acquire) & REASONS) == 0) {
+        if (e->cheap != 0)
+            return GR_EDEADLK;
+        if (c != NULL && !enter(c, p)) {
+            atomic_fetch_or_explicit(&p->state, GRI_INTERRUPTED, memory_order_acq_rel);
+        } else {
+            rc = sleep_now(p, deadline_ns);
+            if (c != NULL)
+                leave(c);
+        }
+    }
+    if (rc == GR_OK)
+        *ret_why = atomic_load_explicit(&p->state, memory_order_acquire) & REASONS;
+    return rc;
+}
+
+void gri_park_rest(struct gri_park *p)
+{
+    uint32_t state = atomic_fetch_and_explicit(&p->state, GRI_WOKEN, memory_order_acq_rel);
+
+    while ((state & GRI_WOKEN) == 0) {
+        if (p->fiber == NULL || gri_suspend(commit, p) != GR_OK) {
+            /* a thread; or no stack is left, and the wake-up is moments away */
+            if (p->fiber == NULL)
+                thread_sleep(p, GRI_NEVER);
+            else
+                gri_cpu_relax();
+        }
+        state = atomic_load_explicit(&p->state, memory_order_acquire);
+    }
+}
+
+void gri_cancel_fire_locked(struct gri_cancel *c)
+{
+    c->fired = true;
+    /* under the lock, so that the waiter can't leave its frame meanwhile: leave() takes the lock */
+    if (c->parked != NULL)
+        gri_park_wake(c->parked, GRI_INTERRUPTED);
+}
+
+void gri_cancel_fire(struct gri_cancel *c)
+{
+    gri_lock(&c->lock);
+    gri_cancel_fire_locked(c);
+    gri_unlock(&c->lock);
+}
+
+bool gri_cancel_fired(struct gri_cancel *c)
+{
+    bool fired;
+
+    gri_lock(&c->lock);
+    fired = c->fired;
+    gri_unlock(&c->lock);
+    return fired;
+}

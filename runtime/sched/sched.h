@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sched.h - tasks onto workers.
+ *
+ * Each worker has a LIFO slot (what it readied last runs next, while its data is warm), a ring from
+ * which others may steal, and an inbox for tasks pinned to it. What does not fit, and what comes
+ * from other threads, goes through the injection queue. An idle worker looks around for about 20 us,
+ * then parks on a futex. A monitor thread fires timers while workers are busy or parked, and passes
+ * on a LIFO slot whose worker is held up; it sleeps while nothing happens.
+ *
+ * The scheduler knows tasks and fibers; no future, value or actor.
+ */
+#ifndef GR_RUNTIME_SCHED_SCHED_H
+#define GR_RUNTIME_SCHED_SCHED_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "runtime/base/list.h"
+#include "runtime/base/lock.h"
+#include "runtime/base/thread.h"
+#include "runtime/sched/blocking.h"
+#include "runtime/sched/fiber.h"
+#include "runtime/sched/service.h"
+#include "runtime/sched/timer.h"
+#include "runtime/sched/world.h"
+
+#define GRI_RING 256
+#define GRI_WORKERS_MAX 64
+
+/* A first-in first-out list of tasks; the owner says what guards it. */
+struct gri_task_queue {
+    struct gri_task *first, *last;
+};
+
+struct gri_worker {
+    /* written by this worker and by thieves */
+    _Alignas(64) _Atomic uint32_t head;                   /* next to take */
+    _Alignas(64) _Atomic uint32_t tail;                   /* next to fill; written by the owner only */
+    _Atomic(struct gri_task *) ring[GRI_RING];
+    _Alignas(64) _Atomic(struct gri_task *) lifo;         /* taken by the owner, by the monitor if stuck */
+
+    struct gri_sched *sched;      /* borrowed */
+    unsigned index;
+    unsigned lifo_runs;           /* in a row; bounded so that the ring gets its turn */
+    unsigned tick;                /* tasks run; every so often the outside goes first */
+    struct gri_fiber *current;    /* what runs */
+    struct gri_fiber *spare;      /* loop stacks to go on with; only this worker's thread uses them */
+    unsigned spare_count;
+    void (*after)(void *arg);     /* run by whoever is switched to, before anything else */
+    void *after_arg;
+    struct gri_fiber native;      /* the thread's own stack */
+    pthread_t thread;
+    bool started;
+
+    struct gri_lock inbox_lock;   /* guards inbox */
+    struct gri_task_queue inbox;  /* pinned tasks */
+    _Atomic uint32_t inbox_count;
+
+    _Atomic uint32_t wake;        /* 1: there may be work; the futex it parks on */
+    struct gri_worker *idle_next; /* guarded by sched->idle_lock */
+    bool idle;                    /* on the idle stack; guarded by sched->idle_lock */
+    struct gri_task *lifo_seen;   /* the monitor's */
+};
+
+struct gri_sched_opts {
+    unsigned workers;
+    size_t fibers_max, stack_size, blocking_max, blocking_queue_max;
+};
+
+/* The head of every gr_runtime, so a gr_runtime pointer is a pointer to one. */
+struct gri_sched {
+    struct gri_world world;
+    struct gri_wheel wheel;
+    struct gri_blocking blocking;
+    struct gri_worker *workers;    /* owned array */
+    unsigned worker_count;
+    size_t fibers_max, stack_size;
+    _Atomic size_t fibers;         /* stacks that exist */
+    struct gri_lock fiber_lock;    /* guards the two below */
+    struct gri_fiber *fiber_pool;
+    unsigned fiber_pool_count;
+
+    struct gri_lock inject_lock;   /* guards injected */
+    struct gri_task_queue injected;
+    _Atomic uint32_t inject_count;
+
+    struct gri_lock idle_lock;     /* guards idle_stack and the workers' idle fields */
+    struct gri_worker *idle_stack;
+    _Atomic uint32_t idle_count;
+    _Atomic uint32_t searching;    /* workers that look around for work */
+    _Atomic bool stopping;
+
+    pthread_t monitor;
+    bool monitor_started;
+    _Atomic uint32_t monitor_wake;  /* the futex it sleeps on */
+    _Atomic uint64_t monitor_until; /* when it wakes up by itself; 0 while awake */
+    _Atomic bool monitor_deep;      /* it sleeps until the next timer and does not tick */
+
+    struct gri_lock service_lock;   /* guards services; held while one is made */
+    struct gri_service services[GRI_SERVICE_COUNT];
+    bool services_closed;
+};
+
+static inline struct gri_sched *gri_sched_of(gr_runtime *rt)
+{
+    return (struct gri_sched *)(void *)rt;
+}
+
+gr_code gri_sched_start(struct gri_sched *s, const struct gri_sched_opts *opts);
+/* gri_sched_stop joins the workers once they have nothing left to run. Tasks still parked are left behind. */
+void gri_sched_stop(struct gri_sched *s);
+void gri_services_stop(struct gri_sched *s);
+
+/* gri_ready has t run soon: next on this worker, or injected from elsewhere. gri_ready_later puts it
+ * behind what is queued already; gri_ready_on has it run on a worker of one's choice. [any] */
+void gri_ready(struct gri_sched *s, struct gri_task *t);
+void gri_ready_later(struct gri_sched *s, struct gri_task *t);
+void gri_ready_on(struct gri_sched *s, struct gri_task *t, unsigned worker);
+
+/* gri_take_lifo takes t out of the calling worker's LIFO slot, if it is what lies there. */
+bool gri_take_lifo(struct gri_task *t);
+
+/* gri_exec returns what runs on this thread now. A call, not inlined: after a switch it is another. */
+struct gri_exec *gri_exec(void);
+
+/*
+ * gri_suspend leaves the running fiber for the worker's loop and calls commit(arg) once it can be resumed;
+ * gri_resume readies it again. gri_suspend returns GR_EFULL, without commit, when no stack is left.
+ */
+gr_code gri_suspend(void (*commit)(void *arg), void *arg);
+void gri_resume(struct gri_sched *s, struct gri_fiber *f);
+/* gri_resume_now readies a fiber past its hooks. gri_run_fiber goes on with it at once on this worker, leaving
+ * the current stack to the spares: when it returns, the caller must return to the loop and touch nothing. */
+void gri_resume_now(struct gri_sched *s, struct gri_fiber *f);
+void gri_run_fiber(struct gri_fiber *f);
+
+/* gri_timer_start arms t for at_ns; gri_timer_cancel as gri_wheel_disarm. [any] */
+void gri_timer_start(struct gri_sched *s, struct gri_timer *t, uint64_t at_ns);
+bool gri_timer_cancel(struct gri_sched *s, struct gri_timer *t);
+
+static inline uint64_t gri_sched_now(struct gri_sched *s)
+{
+    return s->world.now(&s->world);
+}
+
+/* gri_deadline_after turns a wait's timeout into a deadline: -1 for ever, 0 now. */
+uint64_t gri_deadline_after(struct gri_sched *s, int64_t timeout_ms);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * world.h - the seams between Greenroom and the world outside: time, chance, HTTP, links, files.
+ *
+ * Nothing above reads a clock, sleeps, draws a random number, does HTTP, moves frames or opens files
+ * except through its runtime's world, so a simulated one can stand in (DESIGN: simulation). The
+ * layers that know the foreign libraries (http, net) fill their tables in when first used.
+ */
+#ifndef GR_RUNTIME_SCHED_WORLD_H
+#define GR_RUNTIME_SCHED_WORLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <greenroom/base.h>
+
+struct gri_http_driver; /* runtime/http/http.h */
+struct gri_net_driver;  /* runtime/net/link.h */
+
+struct gri_world {
+    uint64_t (*now)(struct gri_world *w);    /* monotonic, ns */
+    uint64_t (*random)(struct gri_world *w); /* [any] 64 bits */
+    /* file_read gives the whole file, to be freed with gri_free; GR_EINVAL with errno's text in err[128],
+     * GR_ENOMEM above size_max. file_list gives the names in a folder, NUL-separated, sorted. */
+    gr_code (*file_read)(struct gri_world *w, const char *path, size_t size_max, char **ret_data,
+                         size_t *ret_size, char err[128]);
+    gr_code (*file_list)(struct gri_world *w, const char *path, char **ret_names, size_t *ret_size,
+                         char err[128]);
+    const struct gri_http_driver *http; /* NULL: libcurl's */
+    const struct gri_net_driver *net;   /* NULL: nng's */
+    _Atomic uint64_t random_state;
+};
+
+/* gri_world_real fills in the machine's own clock, randomness and files. */
+void gri_world_real(struct gri_world *w);
+
+/* The runtime's world, and its clock and dice. [any] */
+struct gri_world *gri_world_of(gr_runtime *rt);
+uint64_t gri_now(gr_runtime *rt);
+uint64_t gri_random(gr_runtime *rt);
+
+#endif
