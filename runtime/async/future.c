@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/async/future.h"
+
+#include "runtime/base/alloc.h"
+
+void gri_future_init(struct gr_future *f, struct gri_sched *s, const struct gri_future_ops *ops,
+                     uint32_t refs)
+{
+    atomic_init(&f->waiter, NULL);
+    atomic_init(&f->refs, refs);
+    atomic_init(&f->claimed, false);
+    f->failed = false;
+    f->result = NULL;
+    f->sched = s;
+    f->ops = ops;
+}
+
+struct gr_future *gri_future_ref(struct gr_future *f)
+{
+    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    return f;
+}
+
+void gri_future_unref(struct gr_future *f)
+{
+    /* acq_rel: the last holder sees everything the others did */
+    if (f == NULL || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    gr_value_unref(f->result);
+    f->ops->destroy(f);
+}
+
+gr_value *gri_answer(gr_value *v)
+{
+    return v != NULL ? v : gr_error(GR_EINVAL, "no value");
+}
+
+bool gri_future_complete(struct gr_future *f, gr_value *v)
+{
+    struct gri_waiter *w;
+
+    if (atomic_exchange_explicit(&f->claimed, true, memory_order_relaxed)) {
+        gr_value_unref(v);
+        return false;
+    }
+    f->result = gri_answer(v);
+    f->failed = gr_value_type(f->result) == GR_ERROR;
+    /* release: the result is readable by whoever sees DONE; acquire: the waiter's fields by us */
+    w = atomic_exchange_explicit(&f->waiter, GRI_DONE, memory_order_acq_rel);
+    if (w != NULL)
+        w->fire(w);
+    return true;
+}
+
+gr_outcome gri_future_outcome(const struct gr_future *f)
+{
+    gr_outcome o = { .code = GR_OK };
+
+    if (f->failed) {
+        o.code = gr_error_code(f->result);
+        o.error = f->result;
+    } else {
+        o.value = f->result;
+    }
+    return o;
+}
+
+gr_code gri_future_watch(struct gr_future *f, struct gri_waiter *w)
+{
+    struct gri_waiter *expected = NULL;
+
+    if (atomic_compare_exchange_strong_explicit(&f->waiter, &expected, w, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return GR_OK;
+    return expected == GRI_DONE ? GR_EOS : GR_EINVAL;
+}
+
+bool gri_future_unwatch(struct gr_future *f, struct gri_waiter *w)
+{
+    return atomic_compare_exchange_strong_explicit(&f->waiter, &w, NULL, memory_order_acq_rel,
+                                                   memory_order_acquire);
+}
+
+/* ---- a future without a call: complete from birth --------------------------------------------- */
+
+static void failed_cancel(struct gr_future *f, gr_code why)
+{
+    (void)f, (void)why;
+}
+
+static void failed_destroy(struct gr_future *f)
+{
+    gri_free(f);
+}
+
+static const struct gri_future_ops failed_ops = { .cancel = failed_cancel,
+                                                  .destroy = failed_destroy };
+
+struct gr_future *gri_future_failed(gr_value *err)
+{
+    struct gr_future *f = gri_new0(struct gr_future);
+
+    if (f == NULL) {
+        gr_value_unref(err);
+        return NULL;
+    }
+    gri_future_init(f, NULL, &failed_ops, 1);
+    gri_future_complete(f, err);
+    return f;
+}
+
+/* ---- awaiting --------------------------------------------------------------------------------- */
+
+struct await {
+    struct gri_waiter waiter;
+    struct gri_park park;
+};
+
+static void await_fire(struct gri_waiter *w)
+{
+    gri_park_wake(&gri_container_of(w, struct await, waiter)->park, GRI_WOKEN);
+}
+
+static gr_code park_for(struct gr_future *f, uint64_t deadline_ns)
+{
+    struct await a = { .waiter.fire = await_fire };
+    uint32_t why = 0;
+    gr_code rc;
+
+    gri_park_init(&a.park);
+    rc = gri_future_watch(f, &a.waiter);
+    if (rc != GR_OK)
+        return rc == GR_EOS ? GR_OK : rc;
+    rc = gri_park_wait(&a.park, deadline_ns, true, &why);
+    if (rc == GR_OK && (why & GRI_WOKEN) != 0)
+        return GR_OK;
+    if (!gri_future_unwatch(f, &a.waiter)) {
+        gri_park_rest(&a.park); /* it is being completed: fire will touch our frame */
+        return GR_OK;
+    }
+    if (rc != GR_OK)
+        return rc;
+    return (why & GRI_INTERRUPTED) != 0 ? GR_EINTR : GR_EPENDING;
+}
+
+static uint64_t deadline_of(int64_t timeout_ms)
+{
+    struct gri_worker *w = gri_exec()->worker;
+
+    if (w != NULL)
+        return gri_deadline_after(w->sched, timeout_ms);
+    if (timeout_ms < 0 || timeout_ms > INT64_MAX / 2000000)
+        return GRI_NEVER;
+    return gri_clock_ns() + (uint64_t)timeout_ms * 1000000u;
+}
+
+gr_outcome gr_await(gr_future *f, int64_t timeout_ms)
+{
+    gr_code rc = GR_OK;
+
+    if (f == NULL)
+        return (gr_outcome){ .code = GR_ENOMEM };
+    if (!gri_future_done(f)) {
+        if (timeout_ms == 0)
+            return (gr_outcome){ .code = GR_EPENDING };
+        if (f->ops->hurry != NULL)
+            f->ops->hurry(f);
+    }
+    if (!gri_future_done(f))
+        rc = park_for(f, deadline_of(timeout_ms));
+    if (rc != GR_OK)
+        return (gr_outcome){ .code = rc };
+    return gri_future_outcome(f);
+}
+
+/* error_for makes the error value of a wait that failed by itself. */
+static gr_value *error_for(const gr_outcome *o)
+{
+    if (o->error != NULL)
+        return gr_value_ref(o->error);
+    switch (o->code) {
+    case GR_ENOMEM: return gr_error(GR_ENOMEM, "out of memory");
+    case GR_EINTR: return gr_error(GR_ECANCELED, "the waiting handler was cancelled");
+    case GR_EDEADLK: return gr_error(GR_EDEADLK, "cheap code can't wait");
+    case GR_EFULL: return gr_error(GR_EFULL, "too many handlers wait (fibers_max)");
+    default: return gr_error(o->code, "the answer could not be awaited");
+    }
+}
+
+gr_value *gr_take(gr_future *f, gr_value **reterr)
+{
+    gr_outcome o = gr_await(f, -1);
+    gr_value *v = NULL;
+
+    if (o.code == GR_OK)
+        v = gr_value_ref(o.value);
+    else if (reterr != NULL)
+        *reterr = error_for(&o);
+    gr_future_free(f);
+    return v;
+}
+
+bool gr_done(const gr_future *f)
+{
+    return f == NULL || gri_future_done(f);
+}
+
+/* ---- letting go -------------------------------------------------------------------------------- */
+
+void gr_future_cancel(gr_future *f)
+{
+    if (f != NULL && !gri_future_done(f))
+        f->ops->cancel(f, GR_ECANCELED);
+}
+
+void gr_future_free(gr_future *f)
+{
+    gr_future_cancel(f);
+    gri_future_unref(f);
+}
+
+void gr_detach(gr_future *f)
+{
+    if (f != NULL && !gri_future_done(f) && f->ops->detach != NULL)
+        f->ops->detach(f);
+    gri_future_unref(f);
+}
+
+gr_call gr_future_call(gr_future *f)
+{
+    if (f == NULL || gri_future_done(f) || f->ops->name == NULL)
+        return (gr_call){ 0, 0 };
+    return f->ops->name(f);
+}
+
+/* ---- callbacks --------------------------------------------------------------------------------- */
+
+struct on_done {
+    struct gri_waiter waiter;
+    struct gri_task task;
+    gr_future *future; /* owned until fn takes it */
+    gr_done_fn *fn;
+    void (*drop)(void *arg);
+    void *arg;
+};
+
+static void on_done_run(struct gri_task *t)
+{
+    struct on_done *d = gri_container_of(t, struct on_done, task);
+
+    d->fn(d->arg, d->future);
+    if (d->drop != NULL)
+        d->drop(d->arg);
+    gri_free(d);
+}
+
+static void on_done_fire(struct gri_waiter *w)
+{
+    struct on_done *d = gri_container_of(w, struct on_done, waiter);
+
+    gri_ready(d->future->sched, &d->task);
+}
+
+gr_code gr_on_done(gr_future *f, gr_done_fn *fn, void (*drop)(void *arg), void *arg)
+{
+    struct on_done *d = f != NULL && f->sched != NULL ? gri_new0(struct on_done) : NULL;
+    gr_code rc = GR_ENOMEM;
+
+    if (d != NULL) {
+        *d = (struct on_done){ .waiter.fire = on_done_fire,
+                               .task = { .run = on_done_run, .name = "on_done" },
+                               .future = f, .fn = fn, .drop = drop, .arg = arg };
+        rc = gri_future_watch(f, &d->waiter);
+        if (rc == GR_EOS)
+            gri_ready(f->sched, &d->task);
+        if (rc == GR_OK || rc == GR_EOS)
+            return GR_OK;
+    }
+    gri_free(d);
+    gr_future_free(f);
+    if (drop != NULL)
+        drop(arg);
+    return rc;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * future.h - the one-shot cell behind every pending answer.
+ *
+ * Two sides hold a reference: the owner who waits, and whoever owes the answer. `waiter` is the meeting
+ * point: NULL while pending and unwatched, a waiter once somebody watches, DONE for good after
+ * completion. Completing exchanges it for DONE and fires the waiter it finds; watching swaps NULL for
+ * the waiter and fails on DONE. So a waiter fires exactly once, or its owner knows that it won't.
+ *
+ * fire runs on the completing thread, whatever that is: it wakes or readies, and calls no user code.
+ */
+#ifndef GR_RUNTIME_ASYNC_FUTURE_H
+#define GR_RUNTIME_ASYNC_FUTURE_H
+
+#include <greenroom/future.h>
+
+#include "runtime/sched/park.h"
+
+struct gri_waiter {
+    void (*fire)(struct gri_waiter *w);
+};
+
+struct gri_future_ops {
+    /* cancel asks for the future's completion with an error of code `why`. [any] */
+    void (*cancel)(struct gr_future *f, gr_code why);
+    /* detach keeps the work going when its owner and the owner's scope are gone; may be NULL */
+    void (*detach)(struct gr_future *f);
+    /* name gives it a number for gr_cancel; may be NULL */
+    gr_call (*name)(struct gr_future *f);
+    /* hurry may run cheap work that the answer needs on the caller's stack, before it parks; may be NULL */
+    void (*hurry)(struct gr_future *f);
+    void (*destroy)(struct gr_future *f); /* the last reference is gone; frees f but not its result */
+};
+
+struct gr_future {
+    _Atomic(struct gri_waiter *) waiter;
+    _Atomic uint32_t refs;
+    _Atomic bool claimed;  /* somebody completes it, or has; the loser's answer is dropped */
+    bool failed;           /* result is an error; written before DONE, as result is */
+    gr_value *result;      /* counted */
+    struct gri_sched *sched; /* borrowed; not to be used once the runtime is gone */
+    const struct gri_future_ops *ops;
+};
+
+#define GRI_DONE ((struct gri_waiter *)(uintptr_t)1)
+
+/* gri_future_init makes a pending future with `refs` references. */
+void gri_future_init(struct gr_future *f, struct gri_sched *s, const struct gri_future_ops *ops,
+                     uint32_t refs);
+struct gr_future *gri_future_ref(struct gr_future *f);
+void gri_future_unref(struct gr_future *f); /* NULL is fine */
+
+/* gri_future_complete gives the answer; an error value, a broken value or NULL fails it. false: it was complete. */
+bool gri_future_complete(struct gr_future *f, gr_value *v GR_TAKES);
+static inline bool gri_future_done(const struct gr_future *f)
+{
+    /* acquire: pairs with the exchange in gri_future_complete; result is readable after */
+    return atomic_load_explicit(&((struct gr_future *)f)->waiter, memory_order_acquire) == GRI_DONE;
+}
+gr_outcome gri_future_outcome(const struct gr_future *f); /* of a done one */
+
+/* gri_future_watch: GR_OK, w will fire once; GR_EOS it is done already, w won't fire; GR_EINVAL it has a watcher. */
+gr_code gri_future_watch(struct gr_future *f, struct gri_waiter *w);
+/* gri_future_unwatch: true, w won't fire; false, it has fired or is about to. */
+bool gri_future_unwatch(struct gr_future *f, struct gri_waiter *w);
+
+/* gri_future_failed makes a future that is complete with an error; NULL when out of memory. */
+struct gr_future *gri_future_failed(gr_value *err GR_TAKES);
+/* gri_answer turns what a handler returned into what a future may hold: NULL becomes GR_EINVAL "no value". */
+gr_value *gri_answer(gr_value *v GR_TAKES);
+
+#endif

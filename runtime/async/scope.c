@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/async/scope.h"
+
+#include "runtime/async/future.h"
+#include "runtime/base/alloc.h"
+
+void gri_scope_init(struct gr_scope *s, gr_runtime *rt, void (*emptied)(struct gr_scope *),
+                    void (*destroy)(struct gr_scope *))
+{
+    *s = (struct gr_scope){ .rt = rt, .emptied = emptied, .destroy = destroy };
+    gri_list_init(&s->member.node);
+    gri_list_init(&s->members[0]);
+    gri_list_init(&s->members[1]);
+    atomic_init(&s->refs, 1);
+}
+
+struct gr_scope *gri_scope_ref(struct gr_scope *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void gri_scope_unref(struct gr_scope *s)
+{
+    if (s != NULL && atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
+        s->destroy(s);
+}
+
+gr_code gri_scope_add(struct gr_scope *s, struct gri_member *m, const struct gri_member_ops *ops)
+{
+    gr_code rc = GR_OK;
+
+    m->ops = ops;
+    gri_lock(&s->lock);
+    if (s->cancelled)
+        rc = GR_ECANCELED;
+    else if (s->closed)
+        rc = GR_EDEAD;
+    if (rc == GR_OK) {
+        m->scope = gri_scope_ref(s);
+        m->told = 0;
+        gri_list_push(&s->members[ops->actor], &m->node);
+        if (ops->actor)
+            s->actors++;
+        else
+            s->calls++;
+    } else {
+        m->scope = NULL;
+        gri_list_init(&m->node);
+    }
+    gri_unlock(&s->lock);
+    return rc;
+}
+
+/* emptied_locked tells whether `emptied` is due, at most once. */
+static bool emptied_locked(struct gr_scope *s)
+{
+    bool due = s->closed && s->calls == 0 && s->actors == 0 && !s->told_empty;
+
+    s->told_empty = s->told_empty || due;
+    return due;
+}
+
+/* take_out removes m from s and tells those who wait for it. Consumes m's reference to s. */
+static void take_out(struct gr_scope *s, struct gri_member *m)
+{
+    struct gri_waiter *idle;
+    bool due;
+
+    gri_lock(&s->lock);
+    gri_list_remove(&m->node);
+    if (m->ops->actor)
+        s->actors--;
+    else
+        s->calls--;
+    idle = s->idle;
+    s->idle = NULL;
+    due = emptied_locked(s);
+    if (idle != NULL)
+        idle->fire(idle); /* under the lock: it wakes, no more */
+    gri_unlock(&s->lock);
+    if (due && s->emptied != NULL)
+        s->emptied(s);
+    gri_scope_unref(s);
+}
+
+void gri_scope_leave(struct gri_member *m)
+{
+    struct gr_scope *s = m->scope;
+
+    if (s == NULL)
+        return;
+    m->scope = NULL;
+    take_out(s, m);
+}
+
+static const struct gri_member_ops stand_in; /* no call, no actor: passes skip it */
+
+gr_code gri_scope_move(struct gri_member *m, struct gr_scope *to)
+{
+    struct gr_scope *from = m->scope;
+    struct gri_member keep = { .ops = &stand_in };
+    gr_code rc;
+
+    if (from == NULL || from == to)
+        return GR_OK;
+    /* a stand-in keeps `from` from becoming empty while m is in neither */
+    gri_list_init(&keep.node);
+    gri_lock(&from->lock);
+    gri_list_push(&m->node, &keep.node);
+    gri_list_remove(&m->node);
+    gri_unlock(&from->lock);
+    rc = gri_scope_add(to, m, m->ops);
+    if (rc == GR_OK) {
+        take_out(from, &keep);
+        return GR_OK;
+    }
+    gri_lock(&from->lock);
+    gri_list_push(&keep.node, &m->node);
+    gri_list_remove(&keep.node);
+    m->scope = from;
+    gri_unlock(&from->lock);
+    return rc;
+}
+
+/*
+ * next_untold finds the youngest member that this pass has not told, keeps it and moves it to the front,
+ * so that the untold ones stay together at the end and a pass over n members takes n steps.
+ */
+static struct gri_member *next_untold(struct gr_scope *s, uint32_t pass, bool actors)
+{
+    struct gri_list *list = &s->members[actors];
+    struct gri_member *found = NULL;
+
+    gri_lock(&s->lock);
+    for (struct gri_list *n = list->prev; n != list; n = n->prev) {
+        struct gri_member *m = gri_container_of(n, struct gri_member, node);
+
+        if (m->ops->ref == NULL)
+            continue; /* a stand-in of gri_scope_move */
+        if (m->told != pass) {
+            m->told = pass;
+            m->ops->ref(m);
+            found = m;
+            gri_list_remove(n);
+            gri_list_push(list->next, n);
+        }
+        break;
+    }
+    gri_unlock(&s->lock);
+    return found;
+}
+
+static uint32_t new_pass(struct gr_scope *s)
+{
+    uint32_t pass;
+
+    gri_lock(&s->lock);
+    pass = ++s->pass;
+    gri_unlock(&s->lock);
+    return pass;
+}
+
+static void tell_calls(struct gr_scope *s, gr_code why, bool stop)
+{
+    uint32_t pass = new_pass(s);
+    struct gri_member *m;
+
+    while ((m = next_untold(s, pass, false)) != NULL) {
+        if (stop && m->ops->stop != NULL)
+            m->ops->stop(m);
+        else
+            m->ops->cancel(m, why);
+        m->ops->unref(m);
+    }
+}
+
+static void stop_actors(struct gr_scope *s)
+{
+    uint32_t pass = new_pass(s);
+    struct gri_member *m;
+
+    while ((m = next_untold(s, pass, true)) != NULL) {
+        m->ops->stop(m);
+        m->ops->unref(m);
+    }
+}
+
+void gri_scope_cancel(struct gr_scope *s, gr_code why)
+{
+    gri_lock(&s->lock);
+    s->cancelled = true;
+    gri_unlock(&s->lock);
+    tell_calls(s, why, false);
+}
+
+static void refuse(struct gr_scope *s)
+{
+    gri_lock(&s->lock);
+    s->closed = true;
+    gri_unlock(&s->lock);
+}
+
+/* check_empty calls `emptied` if nothing is left. */
+static void check_empty(struct gr_scope *s)
+{
+    bool due;
+
+    gri_lock(&s->lock);
+    due = emptied_locked(s);
+    gri_unlock(&s->lock);
+    if (due && s->emptied != NULL)
+        s->emptied(s);
+}
+
+void gri_scope_close(struct gr_scope *s, gr_code why)
+{
+    refuse(s);
+    tell_calls(s, why, true);
+    stop_actors(s);
+    check_empty(s);
+}
+
+bool gri_scope_empty(struct gr_scope *s)
+{
+    bool empty;
+
+    gri_lock(&s->lock);
+    empty = s->calls == 0 && s->actors == 0;
+    gri_unlock(&s->lock);
+    return empty;
+}
+
+bool gri_scope_is_cancelled(struct gr_scope *s)
+{
+    bool cancelled;
+
+    gri_lock(&s->lock);
+    cancelled = s->cancelled;
+    gri_unlock(&s->lock);
+    return cancelled;
+}
+
+/* ---- draining ----------------------------------------------------------------------------------- */
+
+struct drain {
+    struct gri_waiter waiter;
+    struct gri_park park;
+};
+
+static void drain_fire(struct gri_waiter *w)
+{
+    gri_park_wake(&gri_container_of(w, struct drain, waiter)->park, GRI_WOKEN);
+}
+
+/* wait_below waits until at most `calls` calls and `actors` actors are left; false at the deadline. */
+static bool wait_below(struct gr_scope *s, uint32_t calls, uint32_t actors, uint64_t deadline_ns)
+{
+    for (;;) {
+        struct drain d = { .waiter.fire = drain_fire };
+        uint32_t why = 0;
+        bool there;
+        gr_code rc;
+
+        gri_park_init(&d.park);
+        gri_lock(&s->lock);
+        there = s->calls <= calls && s->actors <= actors;
+        if (!there)
+            s->idle = &d.waiter;
+        gri_unlock(&s->lock);
+        if (there)
+            return true;
+        rc = gri_park_wait(&d.park, deadline_ns, false, &why);
+        gri_lock(&s->lock);
+        if (s->idle == &d.waiter)
+            s->idle = NULL;
+        gri_unlock(&s->lock);
+        if (rc != GR_OK || (why & GRI_WOKEN) == 0)
+            return false;
+    }
+}
+
+bool gri_scope_drain(struct gr_scope *s, uint64_t deadline_ns)
+{
+    uint32_t pass;
+    struct gri_member *m;
+    bool all;
+
+    refuse(s);
+    tell_calls(s, GR_ECANCELED, true);
+    all = wait_below(s, 0, UINT32_MAX, deadline_ns);
+    pass = new_pass(s);
+    while ((m = next_untold(s, pass, true)) != NULL) { /* one after the other, the youngest first */
+        uint32_t before;
+
+        gri_lock(&s->lock);
+        before = s->actors;
+        gri_unlock(&s->lock);
+        m->ops->stop(m);
+        m->ops->unref(m);
+        if (before > 0)
+            all = wait_below(s, UINT32_MAX, before - 1, deadline_ns) && all;
+    }
+    all = wait_below(s, 0, 0, deadline_ns) && all;
+    check_empty(s);
+    return all;
+}
+
+/* ---- scopes that users make -------------------------------------------------------------------- */
+
+static struct gr_scope *scope_of(struct gri_member *m)
+{
+    return gri_container_of(m, struct gr_scope, member);
+}
+
+static void scope_member_cancel(struct gri_member *m, gr_code why)
+{
+    gri_scope_cancel(scope_of(m), why);
+}
+
+static void scope_member_stop(struct gri_member *m)
+{
+    gri_scope_close(scope_of(m), GR_ECANCELED);
+}
+
+static void scope_member_ref(struct gri_member *m)
+{
+    gri_scope_ref(scope_of(m));
+}
+
+static void scope_member_unref(struct gri_member *m)
+{
+    gri_scope_unref(scope_of(m));
+}
+
+static const struct gri_member_ops scope_ops = { .cancel = scope_member_cancel,
+                                                 .stop = scope_member_stop,
+                                                 .ref = scope_member_ref,
+                                                 .unref = scope_member_unref };
+
+static void user_emptied(struct gr_scope *s)
+{
+    gri_scope_leave(&s->member);
+    gri_scope_unref(s); /* what its place in the parent held */
+}
+
+static void user_destroy(struct gr_scope *s)
+{
+    gri_free(s);
+}
+
+gr_scope *gr_scope_new(gr_scope *parent)
+{
+    gr_scope *s = gri_new0(gr_scope);
+
+    if (s == NULL)
+        return NULL;
+    gri_scope_init(s, parent->rt, user_emptied, user_destroy);
+    gri_scope_ref(s); /* for its place in the parent, until it is closed and empty */
+    if (gri_scope_add(parent, &s->member, &scope_ops) != GR_OK) {
+        gri_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void gr_scope_cancel(gr_scope *scope)
+{
+    gri_scope_cancel(scope, GR_ECANCELED);
+}
+
+void gr_scope_free(gr_scope *scope)
+{
+    if (scope == NULL)
+        return;
+    gri_scope_drain(scope, GRI_NEVER);
+    gri_scope_unref(scope);
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/async/stream.h"
+
+#include "runtime/base/alloc.h"
+
+struct gr_stream *gri_stream_new(struct gri_sched *sched, size_t window_chunks, size_t window_bytes)
+{
+    struct gr_stream *s = gri_new0(struct gr_stream);
+
+    if (s == NULL)
+        return NULL;
+    atomic_init(&s->refs, 2);
+    s->sched = sched;
+    s->window_chunks = window_chunks != 0 ? window_chunks : GRI_WINDOW_CHUNKS;
+    s->window_bytes = window_bytes != 0 ? window_bytes : GRI_WINDOW_BYTES;
+    return s;
+}
+
+struct gr_stream *gri_stream_ref(struct gr_stream *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void gri_stream_unref(struct gr_stream *s)
+{
+    if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < s->count; i++)
+        gr_value_unref(s->chunks[(s->head + i) % s->cap]);
+    gri_free(s->chunks);
+    gr_value_unref(s->error);
+    gr_value_unref(s->current);
+    gri_future_unref(s->producer);
+    gri_free(s);
+}
+
+/* chunk_bytes estimates what a chunk holds, looking at most two levels deep. */
+static size_t chunk_bytes(const gr_value *v, int levels)
+{
+    size_t bytes = 32;
+    gr_type type = gr_value_type(v);
+
+    if (type == GR_STR || type == GR_BIN)
+        return bytes + gr_len(v);
+    if (type == GR_FLOATS)
+        return bytes + gr_len(v) * sizeof(float);
+    if (type == GR_LIST && levels > 0)
+        for (size_t i = 0; i < gr_len(v); i++)
+            bytes += chunk_bytes(gr_at(v, i), levels - 1);
+    if (type == GR_MAP && levels > 0)
+        for (size_t i = 0; i < gr_len(v); i++)
+            bytes += chunk_bytes(gr_pair_at(v, i, NULL), levels - 1);
+    return bytes;
+}
+
+static void fire_locked(struct gri_waiter **slot)
+{
+    struct gri_waiter *w = *slot;
+
+    *slot = NULL;
+    if (w != NULL)
+        w->fire(w);
+}
+
+static bool room_locked(const struct gr_stream *s)
+{
+    return s->count < s->window_chunks && (s->bytes < s->window_bytes || s->count == 0);
+}
+
+static bool grow_locked(struct gr_stream *s)
+{
+    size_t cap = s->cap != 0 ? s->cap * 2 : 4;
+    gr_value **chunks;
+
+    if (s->count < s->cap)
+        return true;
+    chunks = gri_alloc_array(cap, sizeof(*chunks));
+    if (chunks == NULL)
+        return false;
+    for (size_t i = 0; i < s->count; i++)
+        chunks[i] = s->chunks[(s->head + i) % s->cap];
+    gri_free(s->chunks);
+    s->chunks = chunks;
+    s->cap = cap;
+    s->head = 0;
+    return true;
+}
+
+gr_code gri_stream_put(struct gr_stream *s, gr_value *chunk)
+{
+    size_t bytes = chunk_bytes(chunk, 2);
+    gr_code rc = gr_error_code(chunk);
+
+    if (chunk != NULL && rc == GR_OK) {
+        gri_lock(&s->lock);
+        if (s->closed || s->ended) {
+            rc = GR_ECANCELED;
+        } else if (!room_locked(s)) {
+            rc = GR_EFULL;
+        } else if (!grow_locked(s)) {
+            rc = GR_ENOMEM;
+        } else {
+            s->chunks[(s->head + s->count) % s->cap] = chunk;
+            s->count++;
+            s->bytes += bytes;
+            fire_locked(&s->reader);
+        }
+        gri_unlock(&s->lock);
+    }
+    if (rc != GR_OK && rc != GR_EFULL)
+        gr_value_unref(chunk);
+    return rc;
+}
+
+void gri_stream_end(struct gr_stream *s, gr_value *err)
+{
+    gri_lock(&s->lock);
+    if (!s->ended) {
+        s->ended = true;
+        s->error = err;
+        err = NULL;
+        fire_locked(&s->reader);
+        fire_locked(&s->writer);
+    }
+    gri_unlock(&s->lock);
+    gr_value_unref(err);
+}
+
+void gri_stream_release(struct gr_stream *s)
+{
+    gri_stream_end(s, NULL);
+    gri_lock(&s->lock);
+    s->released = true;
+    fire_locked(&s->leaver);
+    gri_unlock(&s->lock);
+}
+
+bool gri_stream_closed(struct gr_stream *s)
+{
+    bool closed;
+
+    gri_lock(&s->lock);
+    closed = s->closed || s->ended;
+    gri_unlock(&s->lock);
+    return closed;
+}
+
+bool gri_stream_has_room(struct gr_stream *s)
+{
+    bool room;
+
+    gri_lock(&s->lock);
+    room = s->closed || s->ended || room_locked(s);
+    gri_unlock(&s->lock);
+    return room;
+}
+
+bool gri_stream_watch_room(struct gr_stream *s, struct gri_waiter *w)
+{
+    bool wait;
+
+    gri_lock(&s->lock);
+    wait = !s->closed && !s->ended && !room_locked(s);
+    if (wait)
+        s->writer = w;
+    gri_unlock(&s->lock);
+    return wait;
+}
+
+void gri_stream_unwatch_room(struct gr_stream *s, struct gri_waiter *w)
+{
+    gri_lock(&s->lock);
+    if (s->writer == w)
+        s->writer = NULL;
+    gri_unlock(&s->lock);
+}
+
+static gr_code get_locked(struct gr_stream *s, gr_value **ret_chunk)
+{
+    if (s->count == 0) {
+        if (!s->ended)
+            return GR_EPENDING;
+        return s->error != NULL ? gr_error_code(s->error) : GR_EOS;
+    }
+    *ret_chunk = s->chunks[s->head];
+    s->head = (s->head + 1) % s->cap;
+    s->count--;
+    /* the estimate of a chunk is a pure function of it, so what was added goes away again */
+    s->bytes -= chunk_bytes(*ret_chunk, 2);
+    if (room_locked(s))
+        fire_locked(&s->writer);
+    return GR_OK;
+}
+
+gr_code gri_stream_get(struct gr_stream *s, gr_value **ret_chunk)
+{
+    gr_code rc;
+
+    gri_lock(&s->lock);
+    rc = get_locked(s, ret_chunk);
+    gri_unlock(&s->lock);
+    return rc;
+}
+
+bool gri_stream_watch(struct gr_stream *s, struct gri_waiter *w)
+{
+    bool wait;
+
+    gri_lock(&s->lock);
+    wait = s->count == 0 && !s->ended;
+    if (wait)
+        s->reader = w;
+    gri_unlock(&s->lock);
+    return wait;
+}
+
+void gri_stream_unwatch(struct gr_stream *s, struct gri_waiter *w)
+{
+    gri_lock(&s->lock);
+    if (s->reader == w)
+        s->reader = NULL;
+    gri_unlock(&s->lock);
+}
+
+gr_value *gri_stream_error(struct gr_stream *s)
+{
+    gr_value *err;
+
+    gri_lock(&s->lock);
+    err = gr_value_ref(s->error);
+    gri_unlock(&s->lock);
+    return err;
+}
+
+/* ---- waiting ---------------------------------------------------------------------------------- */
+
+struct side_wait {
+    struct gri_waiter waiter;
+    struct gri_park park;
+};
+
+static void side_fire(struct gri_waiter *w)
+{
+    gri_park_wake(&gri_container_of(w, struct side_wait, waiter)->park, GRI_WOKEN);
+}
+
+/* wait_side parks until the side's waiter fires. GR_OK, GR_EPENDING at the deadline, GR_EINTR, … */
+static gr_code wait_side(struct gr_stream *s, bool reader, uint64_t deadline_ns, bool interruptible)
+{
+    struct side_wait wait = { .waiter.fire = side_fire };
+    uint32_t why = 0;
+    gr_code rc;
+
+    gri_park_init(&wait.park);
+    if (!(reader ? gri_stream_watch(s, &wait.waiter) : gri_stream_watch_room(s, &wait.waiter)))
+        return GR_OK;
+    rc = gri_park_wait(&wait.park, deadline_ns, interruptible, &why);
+    if (reader)
+        gri_stream_unwatch(s, &wait.waiter);
+    else
+        gri_stream_unwatch_room(s, &wait.waiter);
+    if (rc != GR_OK || (why & GRI_WOKEN) != 0)
+        return rc;
+    return (why & GRI_INTERRUPTED) != 0 ? GR_EINTR : GR_EPENDING;
+}
+
+gr_code gri_stream_put_wait(struct gr_stream *s, gr_value *chunk)
+{
+    gr_code rc;
+
+    while ((rc = gri_stream_put(s, chunk)) == GR_EFULL) {
+        rc = wait_side(s, false, GRI_NEVER, true);
+        if (rc != GR_OK) {
+            gr_value_unref(chunk);
+            return rc == GR_EINTR ? GR_ECANCELED : rc;
+        }
+    }
+    return rc;
+}
+
+gr_code gri_stream_next(struct gr_stream *s, uint64_t deadline_ns, gr_value **ret_chunk)
+{
+    gr_code rc;
+
+    while ((rc = gri_stream_get(s, ret_chunk)) == GR_EPENDING) {
+        if (deadline_ns == 0)
+            return GR_EPENDING;
+        if (s->producer != NULL && s->producer->ops->hurry != NULL)
+            s->producer->ops->hurry(s->producer);
+        rc = wait_side(s, true, deadline_ns, true);
+        if (rc != GR_OK)
+            return rc;
+    }
+    return rc;
+}
+
+static uint64_t deadline_of(struct gr_stream *s, int64_t timeout_ms)
+{
+    if (timeout_ms == 0)
+        return 0;
+    return timeout_ms < 0 ? GRI_NEVER : gri_deadline_after(s->sched, timeout_ms);
+}
+
+gr_outcome gr_next(gr_stream *s, int64_t timeout_ms)
+{
+    gr_value *chunk = NULL;
+    gr_outcome o = { .code = GR_ENOMEM };
+
+    if (s == NULL)
+        return o;
+    o.code = gri_stream_next(s, deadline_of(s, timeout_ms), &chunk);
+    if (o.code == GR_OK) {
+        gr_value_unref(s->current);
+        s->current = chunk;
+        o.value = chunk;
+    } else if (o.code != GR_EPENDING && o.code != GR_EOS && o.code != GR_EINTR &&
+               o.code != GR_EDEADLK) {
+        o.error = s->error; /* the stream has ended: it stays as it is */
+    }
+    return o;
+}
+
+void gri_stream_close(struct gr_stream *s)
+{
+    gr_value *dropped[16];
+    bool live;
+
+    gri_lock(&s->lock);
+    s->closed = true;
+    live = !s->ended;
+    fire_locked(&s->writer);
+    while (s->count > 0) { /* values are freed outside the lock */
+        size_t n = 0;
+        gr_value *v = NULL;
+
+        while (n < 16 && s->count > 0 && get_locked(s, &v) == GR_OK)
+            dropped[n++] = v;
+        gri_unlock(&s->lock);
+        while (n > 0)
+            gr_value_unref(dropped[--n]);
+        gri_lock(&s->lock);
+    }
+    gri_unlock(&s->lock);
+    if (live && s->producer != NULL)
+        gr_future_cancel(s->producer);
+}
+
+/* await_release waits until the producer has let go, or the waiter itself is cancelled. */
+static void await_release(struct gr_stream *s)
+{
+    struct side_wait wait = { .waiter.fire = side_fire };
+    uint32_t why = 0;
+    bool released;
+
+    gri_park_init(&wait.park);
+    gri_lock(&s->lock);
+    released = s->released;
+    if (!released)
+        s->leaver = &wait.waiter;
+    gri_unlock(&s->lock);
+    if (released)
+        return;
+    gri_park_wait(&wait.park, GRI_NEVER, true, &why);
+    gri_lock(&s->lock);
+    s->leaver = NULL;
+    gri_unlock(&s->lock);
+}
+
+void gr_stream_free(gr_stream *s)
+{
+    struct gri_exec *e = gri_exec();
+
+    if (s == NULL)
+        return;
+    gri_stream_close(s);
+    if (s->producer != NULL && e->cheap == 0)
+        await_release(s);
+    gri_stream_unref(s);
+}
+
+gr_value *gr_stream_take(gr_stream *s, gr_value **reterr)
+{
+    gr_value *sum = NULL;
+    gr_outcome o;
+
+    while ((o = gr_next(s, -1)).code == GR_OK)
+        sum = gr_add(sum, gr_value_ref(o.value));
+    if (o.code == GR_EOS) {
+        if (sum == NULL)
+            sum = gr_nil();
+    } else {
+        gr_value_unref(sum);
+        sum = NULL;
+        if (reterr != NULL)
+            *reterr = o.error != NULL ? gr_value_ref(o.error)
+                                      : gr_error(o.code, "the stream could not be read");
+    }
+    gr_stream_free(s);
+    return sum;
+}
+
+/* ---- streams that callers fill ------------------------------------------------------------------- */
+
+gr_stream *gr_stream_of(gr_runtime *rt, gr_value *list)
+{
+    size_t count = gr_len(list);
+    gr_stream *s = NULL;
+
+    if (gr_value_type(list) == GR_LIST)
+        s = gri_stream_new(gri_sched_of(rt), count + 1, SIZE_MAX);
+    if (s == NULL) {
+        gr_value_unref(list);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++)
+        gri_stream_put(s, gr_value_ref(gr_at(list, i)));
+    gri_stream_end(s, NULL);
+    gri_stream_unref(s); /* the writer's */
+    gr_value_unref(list);
+    return s;
+}
+
+gr_stream *gr_pipe(gr_runtime *rt, unsigned window_chunks, gr_stream **ret_writer)
+{
+    gr_stream *s = gri_stream_new(gri_sched_of(rt), window_chunks, 0);
+
+    if (s != NULL)
+        *ret_writer = s;
+    return s;
+}
+
+gr_code gr_pipe_write(gr_stream *writer, gr_value *chunk)
+{
+    return gri_stream_put_wait(writer, gri_answer(chunk));
+}
+
+void gr_pipe_close(gr_stream *writer, gr_value *err)
+{
+    if (err != NULL && gr_error_code(err) == GR_OK) {
+        gr_value_unref(err);
+        err = NULL;
+    }
+    gri_stream_end(writer, err);
+    gri_stream_unref(writer);
+}
