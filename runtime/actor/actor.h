@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * actor.h - an actor: its mailbox, its turn, its end.
+ *
+ * `load` counts in one word what is queued (high half, the mailbox bound) and pins (low half): everybody
+ * who is on the way to the actor, lies in its mailbox or runs in it holds one, so does a turn, and the actor itself holds
+ * one until it has been told to stop and has emptied its mailbox. Whoever drops the last pin has the
+ * actor finished: stopped() runs, the slot is given back.
+ *
+ * The mailbox is a stack that senders push on and the one consumer takes whole and turns around, so order
+ * between a pair holds. IDLE in its head means that no turn is queued or running: the push that
+ * replaces IDLE readies the turn, no other does.
+ */
+#ifndef GR_RUNTIME_ACTOR_ACTOR_H
+#define GR_RUNTIME_ACTOR_ACTOR_H
+
+#include "runtime/actor/call.h"
+#include "runtime/actor/klass.h"
+#include "runtime/base/list.h"
+
+enum gri_actor_flags {
+    GRI_READY = 1,      /* init is done */
+    GRI_STOPPING = 2,   /* told to stop: what is queued and what comes fails */
+    GRI_DRAINED = 4,    /* has dropped its own pin */
+    GRI_FINISHING = 8,  /* the finish was readied */
+    GRI_FAILED = 32,    /* its init failed: it stays, to say so, until its scope ends */
+    GRI_HELD = 16       /* the turn stopped for want of a permit; whoever gives one back readies it */
+};
+
+struct gri_actor {
+    /* written by senders */
+    _Alignas(64) _Atomic(struct gri_envelope *) inbox;
+    _Atomic uint64_t load;
+    _Atomic uint64_t id;          /* 0 while the slot is free */
+    _Atomic uint32_t flags;
+    _Atomic uint32_t running;     /* calls that hold one of max_concurrency */
+
+    /* the turn's */
+    _Alignas(64) struct gri_task turn;
+    struct gri_envelope *ready;   /* taken from inbox, in order */
+    const struct gri_klass *klass; /* borrowed */
+    void *self;                   /* owned; state_size bytes, NULL if stateless */
+    gr_runtime *rt;               /* borrowed */
+    gr_value *args;               /* counted */
+    gr_value *error;              /* counted; why its init failed or it faulted */
+    char *name;                   /* owned; NULL: the class's */
+    struct gri_member member;
+    uint32_t mailbox_max, max_concurrency;
+    uint32_t pin;                 /* 1-based worker; 0: any */
+    bool init_done;
+
+    struct gri_lock room_lock;    /* guards room */
+    struct gri_list room;         /* senders that wait for room */
+    _Atomic uint32_t room_waiting;
+    struct gri_actor *next_free;
+    uint64_t last_id;             /* the slot's last id, while it is free */
+};
+
+/* A sender that waits for room, on its stack; it holds a pin. */
+struct gri_room {
+    struct gri_list node; /* in actor->room; guarded by room_lock */
+    struct gri_park park;
+};
+
+/* A handler of a reentrant class that may go on: the message that gives it the actor's control back. */
+struct gri_resume {
+    struct gri_envelope envelope;
+    struct gri_fiber *fiber; /* borrowed */
+};
+
+#define GRI_PIN UINT64_C(1)
+#define GRI_ONE_QUEUED (UINT64_C(1) << 32)
+
+/*
+ * gri_actor_pin finds a ref's actor in this runtime and pins it; with `queue` it also takes a place in the
+ * mailbox. NULL with *ret_err, owned by the caller, when it can't.
+ */
+struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value **ret_err);
+/* gri_actor_pin_again adds a pin to one that the caller has. */
+static inline void gri_actor_pin_again(struct gri_actor *a)
+{
+    atomic_fetch_add_explicit(&a->load, GRI_PIN, memory_order_relaxed);
+}
+void gri_actor_unpin(struct gri_actor *a);
+/* gri_actor_unqueue gives the place in the mailbox back, not the pin. */
+void gri_actor_unqueue(struct gri_actor *a);
+
+/* gri_actor_wait_room waits until the mailbox of a pinned actor has room. GR_OK: try again. [waits] */
+gr_code gri_actor_wait_room(struct gri_actor *a);
+/* gri_actor_give_turn_away is for a handler of a reentrant class that waits: others may run. */
+void gri_actor_give_turn_away(struct gri_actor *a);
+
+/* gri_actor_post puts an envelope into the mailbox of a pinned actor. */
+void gri_actor_post(struct gri_actor *a, struct gri_envelope *e);
+/* gri_actor_send_call brings a call that holds pin and place to its method. */
+void gri_actor_send_call(struct gri_actor *a, struct gri_call *call);
+/* gri_actor_release_permit gives one of max_concurrency back. */
+void gri_actor_release_permit(struct gri_actor *a);
+void gri_actor_stop(struct gri_actor *a);
+const char *gri_actor_name(const struct gri_actor *a);
+static inline bool gri_actor_exclusive(const struct gri_actor *a)
+{
+    return !a->klass->stateless && !a->klass->cls->reentrant;
+}
+gr_ref gri_actor_ref(const struct gri_actor *a);
+
+/* handler.c: runs one message's handler on this stack. */
+void gri_handle_call(struct gri_actor *a, struct gri_call *call);   /* started; ends it, or a promise does */
+void gri_handle_tell(struct gri_actor *a, gr_value *msg GR_TAKES);
+gr_code gri_handle_init(struct gri_actor *a);
+/* tell.c, then.c: what lies in an envelope of their kind */
+void gri_tell_run(struct gri_actor *a, struct gri_envelope *e, bool live);
+void gri_then_run(struct gri_actor *a, struct gri_envelope *e, bool live);
+/* defaults.c: serve a started call by langchain-core's default; consumes the duty */
+void gri_default_run(struct gri_call *call, enum gri_how how);
+
+#endif

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call.c - the life of a call: made, sent, cancelled, ended. See call.h. */
+#include "runtime/actor/call.h"
+
+#include "runtime/actor/ctx.h"
+#include "runtime/actor/runtime_impl.h"
+#include "runtime/actor/send.h"
+#include "runtime/base/alloc.h"
+
+#define DIRECT_DEPTH_MAX 32
+
+/* A deadline of the call's own. Two references: the call's and the timer's (then the task's). */
+struct gri_deadline {
+    struct gri_timer timer;
+    struct gri_task task;
+    struct gri_call *call; /* counted */
+    _Atomic uint32_t refs;
+};
+
+/* A call's run scope: what its handler starts. */
+struct run_scope {
+    struct gr_scope scope;
+    struct gri_call *call; /* counted: the call stays until all that it started has ended */
+};
+
+/* ---- small questions ------------------------------------------------------------------------------ */
+
+const gr_value *gri_call_spawn_args(const struct gri_call *call)
+{
+    return call->actor->args;
+}
+
+const char *gri_call_verb(const struct gri_call *call)
+{
+    return gri_verb_name(&call->rt->verbs, call->verb);
+}
+
+struct gri_sched *gri_call_sched(const struct gri_call *call)
+{
+    return &call->rt->sched;
+}
+
+bool gri_call_cancelled(struct gri_call *call)
+{
+    return gri_cancel_fired(&call->cancel);
+}
+
+gr_stream *gri_call_take_in(struct gri_call *call)
+{
+    gr_stream *in = call->in;
+
+    call->in = NULL;
+    return in;
+}
+
+/* ---- the run scope ----------------------------------------------------------------------------------- */
+
+static void call_leave(struct gri_call *call);
+
+static void run_emptied(struct gr_scope *s)
+{
+    call_leave(gri_container_of(s, struct run_scope, scope)->call);
+}
+
+static void run_destroy(struct gr_scope *s)
+{
+    struct run_scope *r = gri_container_of(s, struct run_scope, scope);
+    struct gri_call *call = r->call;
+
+    gri_free(r);
+    gri_future_unref(&call->future);
+}
+
+struct gr_scope *gri_call_run_scope(struct gri_call *call)
+{
+    struct run_scope *r = NULL;
+    struct gr_scope *s;
+
+    gri_lock(&call->cancel.lock);
+    s = call->run;
+    gri_unlock(&call->cancel.lock);
+    if (s != NULL)
+        return s;
+    r = gri_new0(struct run_scope);
+    if (r == NULL)
+        return NULL;
+    gri_scope_init(&r->scope, call->rt, run_emptied, run_destroy);
+    r->call = gri_call_of(gri_future_ref(&call->future));
+    gri_lock(&call->cancel.lock);
+    s = call->run;
+    if (s == NULL) {
+        s = call->run = &r->scope;
+        s->cancelled = call->cancel.fired;
+        s->closed = call->ended;
+        r = NULL;
+    }
+    gri_unlock(&call->cancel.lock);
+    if (r != NULL) /* somebody else made it meanwhile */
+        gri_scope_unref(&r->scope);
+    return s;
+}
+
+/* ---- ending ------------------------------------------------------------------------------------------- */
+
+static void deadline_unref(struct gri_deadline *d)
+{
+    if (atomic_fetch_sub(&d->refs, 1) != 1)
+        return;
+    gri_future_unref(&d->call->future);
+    gri_free(d);
+}
+
+static void disarm(struct gri_call *call)
+{
+    struct gri_deadline *d = call->timer;
+
+    if (d == NULL)
+        return;
+    call->timer = NULL;
+    if (gri_timer_cancel(&call->rt->sched, &d->timer))
+        deadline_unref(d); /* the timer's */
+    deadline_unref(d);
+}
+
+/* forget_number takes the call out of gr_cancel's reach. */
+static void forget_number(struct gri_call *call)
+{
+    gr_runtime *rt = call->rt;
+
+    gri_lock(&rt->calls_lock);
+    gri_map_del(&rt->calls, atomic_load(&call->id));
+    gri_unlock(&rt->calls_lock);
+}
+
+/* call_leave is the very end: all that the call started is over too. */
+static void call_leave(struct gri_call *call)
+{
+    struct gr_stream *out;
+    bool later;
+
+    gri_lock(&call->cancel.lock);
+    later = call->moving; /* gr_detach moves it right now, and will leave for us */
+    call->leaving = true;
+    out = call->out;
+    if (!later)
+        call->out = NULL;
+    gri_unlock(&call->cancel.lock);
+    if (later)
+        return;
+    if (out != NULL) {
+        gri_stream_release(out);
+        gri_stream_unref(out);
+    }
+    gri_scope_leave(&call->member);
+}
+
+/* end_stream gives the reader the end that the future has. */
+static void end_stream(struct gri_call *call, bool chunk_first)
+{
+    struct gr_stream *out;
+
+    gri_lock(&call->cancel.lock);
+    out = call->out != NULL ? gri_stream_ref(call->out) : NULL;
+    gri_unlock(&call->cancel.lock);
+    if (out == NULL)
+        return;
+    if (call->future.failed) {
+        gri_stream_end(out, gr_value_ref(call->future.result));
+    } else {
+        if (chunk_first) { /* the only one, so there is room */
+            gr_code rc = gri_stream_put(out, gr_value_ref(call->future.result));
+
+            if (rc == GR_EFULL)
+                gr_value_unref(call->future.result);
+        }
+        gri_stream_end(out, NULL);
+    }
+    gri_stream_unref(out);
+}
+
+/* finish completes and lets go of all but the actor and the duty's reference. */
+static void finish(struct gri_call *call, gr_value *v)
+{
+    struct gr_scope *run;
+
+    gri_future_complete(&call->future, v);
+    disarm(call);
+    if (atomic_load(&call->id) != 0) /* seq_cst: after the completion; pairs with op_name */
+        forget_number(call);
+    if (call->streams)
+        end_stream(call, call->one_chunk);
+    if (call->in != NULL) {
+        gri_stream_close(call->in);
+        gri_stream_unref(call->in);
+        call->in = NULL;
+    }
+    gri_lock(&call->cancel.lock);
+    call->ended = true;
+    run = call->run;
+    call->run = NULL;
+    gri_unlock(&call->cancel.lock);
+    if (run != NULL) {
+        gri_scope_close(run, GR_ECANCELED); /* emptied, now or later, calls call_leave */
+        gri_scope_unref(run);
+    } else {
+        call_leave(call);
+    }
+}
+
+void gri_call_unhook(struct gri_call *call)
+{
+    bool busy;
+
+    if (!call->hooked)
+        return;
+
+    do {
+        gri_lock(&call->cancel.lock);
+        call->hook = call->room = NULL;
+        busy = call->hook_busy != NULL && call->hook_busy != gri_exec();
+        gri_unlock(&call->cancel.lock);
+        if (busy)
+            gri_cpu_relax();
+    } while (busy);
+}
+
+void gri_call_end(struct gri_call *call, gr_value *v)
+{
+    struct gri_actor *a = call->actor;
+
+    gri_call_unhook(call);
+    call->actor = NULL;
+    if (a != NULL) {
+        if (call->counted)
+            gri_actor_release_permit(a);
+        gri_actor_unpin(a);
+    }
+    finish(call, v);
+    gri_future_unref(&call->future);
+}
+
+/* ---- cancelling ---------------------------------------------------------------------------------------- */
+
+static gr_value *cancel_error(struct gri_call *call, gr_code why)
+{
+    gr_value *err = why == GR_ETIMEDOUT
+                        ? gr_error(why, "the deadline passed before '%s' was done", gri_call_verb(call))
+                        : gr_error(why, "'%s' was cancelled", gri_call_verb(call));
+
+    return err;
+}
+
+/* run_hook calls the hook, if any, while hook_busy keeps gri_call_end waiting. */
+static void run_hook(struct gri_call *call, bool room)
+{
+    void (*fn)(void *arg);
+    void *arg;
+
+    gri_lock(&call->cancel.lock);
+    fn = room ? call->room : call->hook;
+    arg = call->hook_arg;
+    if (call->hook_busy != NULL)
+        fn = NULL; /* one at a time; a cancellation comes once, room again when it is asked for again */
+    if (fn != NULL) {
+        call->hook_busy = gri_exec();
+        if (!room)
+            call->hook = NULL;
+    }
+    gri_unlock(&call->cancel.lock);
+    if (fn == NULL)
+        return;
+    fn(arg);
+    gri_lock(&call->cancel.lock);
+    call->hook_busy = NULL;
+    gri_unlock(&call->cancel.lock);
+}
+
+void gri_call_cancel(struct gri_call *call, gr_code why)
+{
+    uint32_t queued = GRI_QUEUED;
+    struct gr_scope *run = NULL;
+    bool first;
+
+    gri_lock(&call->cancel.lock);
+    first = !call->cancel.fired && !call->ended;
+    if (first) {
+        gri_cancel_fire_locked(&call->cancel);
+        run = call->run != NULL ? gri_scope_ref(call->run) : NULL;
+    }
+    gri_unlock(&call->cancel.lock);
+    if (!first)
+        return;
+    gri_future_complete(&call->future, cancel_error(call, why));
+    if (call->streams)
+        end_stream(call, false);
+    if (run != NULL) {
+        gri_scope_cancel(run, why);
+        gri_scope_unref(run);
+    }
+    run_hook(call, false);
+    /* not begun: end it here, and leave a shell in the queue */
+    if (atomic_compare_exchange_strong(&call->state, &queued, GRI_DROPPED))
+        finish(call, NULL);
+}
+
+static void deadline_run(struct gri_task *t)
+{
+    struct gri_deadline *d = gri_container_of(t, struct gri_deadline, task);
+
+    gri_call_cancel(d->call, GR_ETIMEDOUT);
+    deadline_unref(d);
+}
+
+static void deadline_fire(struct gri_timer *t)
+{
+    struct gri_deadline *d = gri_container_of(t, struct gri_deadline, timer);
+
+    gri_ready(&d->call->rt->sched, &d->task);
+}
+
+gr_code gri_call_arm(struct gri_call *call)
+{
+    struct gri_deadline *d = gri_new0(struct gri_deadline);
+
+    if (d == NULL)
+        return GR_ENOMEM;
+    d->call = gri_call_of(gri_future_ref(&call->future));
+    d->task = (struct gri_task){ .run = deadline_run, .name = "deadline" };
+    atomic_init(&d->refs, 2);
+    gri_timer_init(&d->timer, deadline_fire);
+    call->timer = d;
+    gri_timer_start(&call->rt->sched, &d->timer, call->deadline_ns);
+    return GR_OK;
+}
+
+gr_code gri_call_on_cancel(struct gri_call *call, void (*fn)(void *arg), void *arg)
+{
+    bool fired;
+
+    gri_lock(&call->cancel.lock);
+    fired = call->cancel.fired;
+    call->hook = fn;
+    call->hook_arg = arg;
+    call->hooked = true;
+    gri_unlock(&call->cancel.lock);
+    if (!fired)
+        return GR_OK;
+    run_hook(call, false);
+    return GR_ECANCELED;
+}
+
+/* ---- the future's side ---------------------------------------------------------------------------------- */
+
+static void op_cancel(struct gr_future *f, gr_code why)
+{
+    gri_call_cancel(gri_call_of(f), why);
+}
+
+/* Moved to the root scope, the call goes on when its caller's scope ends. */
+static void op_detach(struct gr_future *f)
+{
+    struct gri_call *call = gri_call_of(f);
+    bool leave;
+
+    gri_lock(&call->cancel.lock);
+    leave = call->leaving;
+    call->moving = !leave;
+    gri_unlock(&call->cancel.lock);
+    if (leave)
+        return;
+    gri_scope_move(&call->member, &call->rt->root);
+    gri_lock(&call->cancel.lock);
+    call->moving = false;
+    leave = call->leaving;
+    gri_unlock(&call->cancel.lock);
+    if (leave)
+        call_leave(call);
+}
+
+static gr_call op_name(struct gr_future *f)
+{
+    struct gri_call *call = gri_call_of(f);
+    gr_runtime *rt = call->rt;
+    gr_call name = { 0, 0 };
+
+    gri_lock(&rt->calls_lock);
+    if (atomic_load(&call->id) == 0 && gri_map_put(&rt->calls, rt->call_count + 1, call))
+        atomic_store(&call->id, ++rt->call_count);
+    if (atomic_load(&call->id) != 0)
+        name = (gr_call){ .node = rt->node, .id = atomic_load(&call->id) };
+    gri_unlock(&rt->calls_lock);
+    if (gri_future_done(f))
+        forget_number(call); /* it ended meanwhile, and may have missed its number */
+    return name;
+}
+
+void gr_cancel(gr_runtime *rt, gr_call name)
+{
+    struct gri_call *call = NULL;
+
+    gri_lock(&rt->calls_lock);
+    if (name.node == rt->node)
+        call = gri_map_get(&rt->calls, name.id);
+    if (call != NULL)
+        gri_future_ref(&call->future);
+    gri_unlock(&rt->calls_lock);
+    if (call == NULL)
+        return;
+    gri_call_cancel(call, GR_ECANCELED);
+    gri_future_unref(&call->future);
+}
+
+/*
+ * The owner is about to wait. If what it waits for is cheap code that was just readied on this worker, run it
+ * here: it can't wait, so it may share this stack.
+ */
+static void op_hurry(struct gr_future *f)
+{
+    struct gri_call *call = gri_call_of(f);
+    struct gri_task *t = &call->envelope.task;
+
+    if (call->quick && gri_take_lifo(t))
+        t->run(t);
+}
+
+static void op_destroy(struct gr_future *f)
+{
+    struct gri_call *call = gri_call_of(f);
+
+    gr_value_unref(call->args);
+    gr_value_unref(call->config);
+    if (call->parent != NULL)
+        gri_future_unref(&call->parent->future);
+    gri_free(call);
+}
+
+static const struct gri_future_ops call_ops = { .cancel = op_cancel,
+                                                .detach = op_detach,
+                                                .name = op_name,
+                                                .hurry = op_hurry,
+                                                .destroy = op_destroy };
+
+/* ---- the scope's side ------------------------------------------------------------------------------------ */
+
+static struct gri_call *call_of_member(struct gri_member *m)
+{
+    return gri_container_of(m, struct gri_call, member);
+}
+
+static void member_cancel(struct gri_member *m, gr_code why)
+{
+    gri_call_cancel(call_of_member(m), why);
+}
+
+static void member_ref(struct gri_member *m)
+{
+    gri_future_ref(&call_of_member(m)->future);
+}
+
+static void member_unref(struct gri_member *m)
+{
+    gri_future_unref(&call_of_member(m)->future);
+}
+
+const struct gri_member_ops gri_call_member_ops = { .cancel = member_cancel,
+                                                    .ref = member_ref,
+                                                    .unref = member_unref };
+
+/* ---- making ------------------------------------------------------------------------------------------------ */
+
+struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_stream *in)
+{
+    struct gri_call *call = gri_new0(struct gri_call);
+
+    if (call == NULL) {
+        gr_value_unref(args);
+        if (in != NULL)
+            gri_stream_close(in);
+        gri_stream_unref(in);
+        return NULL;
+    }
+    gri_future_init(&call->future, &rt->sched, &call_ops, 2);
+    call->envelope.kind = GRI_CALL;
+    gri_list_init(&call->member.node);
+    atomic_init(&call->state, GRI_RUNNING);
+    call->rt = rt;
+    call->verb = verb;
+    call->args = args;
+    call->in = in;
+    return call;
+}
+
+/* ---- direct calls ------------------------------------------------------------------------------------------ */
+
+bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value **ret_v)
+{
+    gr_runtime *rt = parent->rt;
+    gr_value *err = NULL;
+    struct gri_actor *a;
+    const gr_method *m;
+    struct gr_ctx c;
+
+    if (r.node != rt->node || parent->depth >= DIRECT_DEPTH_MAX || gri_exec()->worker == NULL)
+        return false;
+    a = gri_actor_pin(rt, r, false, &err);
+    if (a == NULL) {
+        gr_value_unref(err);
+        return false; /* the long way says why */
+    }
+    m = a->klass->fixed[GRI_INVOKE];
+    if (m == NULL || m->kind != GR_CHEAP || m->fn == NULL || !a->klass->stateless ||
+        a->max_concurrency != 0 || a->pin != 0 ||
+        (atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) == 0) {
+        gri_actor_unpin(a);
+        return false;
+    }
+    parent->depth++;
+    gri_ctx_enter(&c, a, parent, true);
+    c.deferred = true; /* the call is the composition's to answer, not the step's */
+    *ret_v = gri_answer(m->fn(&c, NULL, args));
+    gri_ctx_leave(&c);
+    parent->depth--;
+    gr_value_unref(c.failure);
+    gr_value_unref(c.exit);
+    gri_actor_unpin(a);
+    gr_value_unref(args);
+    return true;
+}

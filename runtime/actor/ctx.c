@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ctx.c - what a handler can ask and do. */
+#include "runtime/actor/ctx.h"
+
+#include "runtime/actor/runtime_impl.h"
+
+/* ---- reentrant classes: a handler that waits lets others run ------------------------------------------ */
+
+static void suspending(struct gri_exec *e)
+{
+    struct gr_ctx *c = e->ctx;
+
+    gri_actor_give_turn_away(c->actor);
+}
+
+static void resuming(struct gri_exec *e)
+{
+    struct gr_ctx *c = e->ctx;
+
+    gri_actor_post(c->actor, &c->resume.envelope);
+}
+
+static const struct gri_exec_hooks reentrant_hooks = { .suspending = suspending,
+                                                       .resuming = resuming };
+
+void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call, bool cheap)
+{
+    struct gri_exec *e = gri_exec();
+
+    *c = (struct gr_ctx){ .rt = a->rt, .actor = a, .call = call, .saved = *e };
+    e->ctx = c;
+    e->cancel = call != NULL ? &call->cancel : NULL;
+    e->pin = a->pin;
+    e->hooks = NULL;
+    if (cheap) {
+        e->cheap++;
+    } else if (!a->klass->stateless && a->klass->cls->reentrant && e->fiber != NULL) {
+        c->resume.envelope.kind = GRI_RESUME;
+        c->resume.fiber = e->fiber;
+        e->hooks = &reentrant_hooks;
+    }
+}
+
+void gri_ctx_leave(struct gr_ctx *c)
+{
+    struct gri_exec *e = gri_exec();
+
+    gri_assert(e->ctx == c);
+    e->ctx = c->saved.ctx;
+    e->cancel = c->saved.cancel;
+    e->cheap = c->saved.cheap;
+    e->pin = c->saved.pin;
+    e->hooks = c->saved.hooks;
+}
+
+struct gr_ctx *gri_ctx_current(gr_runtime *rt)
+{
+    struct gr_ctx *c = gri_exec()->ctx;
+
+    return c != NULL && c->rt == rt ? c : NULL;
+}
+
+/* ---- questions ------------------------------------------------------------------------------------------ */
+
+gr_runtime *gr_runtime_of(gr_ctx *c)
+{
+    return c->rt;
+}
+
+gr_scope *gr_run_scope(gr_ctx *c)
+{
+    gr_scope *s = c->call != NULL ? gri_call_run_scope(c->call) : NULL;
+
+    return s != NULL ? s : c->actor->member.scope;
+}
+
+const gr_value *gr_config(gr_ctx *c)
+{
+    return c->call != NULL ? c->call->config : NULL;
+}
+
+gr_ref gr_self(gr_ctx *c)
+{
+    return gri_actor_ref(c->actor);
+}
+
+const gr_value *gr_args(gr_ctx *c)
+{
+    return c->actor->args;
+}
+
+const char *gr_verb(gr_ctx *c)
+{
+    return c->call != NULL ? gri_call_verb(c->call) : "";
+}
+
+bool gr_cancelled(gr_ctx *c)
+{
+    return c->call != NULL && gri_call_cancelled(c->call);
+}
+
+uint64_t gr_deadline_ns(gr_ctx *c)
+{
+    return c->call != NULL ? c->call->deadline_ns : 0;
+}
+
+/* ---- answers --------------------------------------------------------------------------------------------- */
+
+gr_code gr_emit(gr_ctx *c, gr_value *chunk)
+{
+    struct gr_stream *out = c->call != NULL ? c->call->out : NULL;
+
+    if (out == NULL || c->deferred) {
+        gr_value_unref(chunk);
+        return GR_EINVAL;
+    }
+    if (chunk == NULL)
+        return gr_fail(c, gr_error(GR_EINVAL, "no value"));
+    if (gri_call_cancelled(c->call)) {
+        gr_value_unref(chunk);
+        return GR_ECANCELED;
+    }
+    return gri_stream_put_wait(out, chunk);
+}
+
+gr_code gr_fail(gr_ctx *c, gr_value *err)
+{
+    gr_code rc = gr_error_code(err);
+
+    if (rc == GR_OK) {
+        gr_value_unref(err);
+        err = gr_error(GR_EINVAL, "gr_fail was given no error");
+        rc = GR_EINVAL;
+    }
+    gr_value_unref(c->failure);
+    c->failure = err;
+    return rc;
+}
+
+gr_value *gr_exit(gr_ctx *c, gr_value *reason)
+{
+    if (reason == NULL || gr_error_code(reason) == GR_OK) {
+        gr_value *err = gr_error(GR_EBROKEN, "the actor exited");
+
+        if (reason != NULL)
+            err = gr_error_with(err, "detail", reason);
+        reason = err;
+    }
+    gr_value_unref(c->exit);
+    c->exit = gr_value_ref(reason);
+    return reason;
+}
+
+gr_value *gr_delegate(gr_ctx *c, gr_ref to, const char *verb, gr_value *args)
+{
+    if (c->call == NULL || c->deferred) {
+        gr_value_unref(args);
+        return gr_error(GR_EINVAL, "there is no call to pass on");
+    }
+    c->deferred = true;
+    /* the handler's frame still holds the call: it lets go when it returns */
+    gri_future_ref(&c->call->future);
+    gri_call_forward(c->call, to, gri_verb_id(&c->rt->verbs, verb), args, NULL);
+    return NULL;
+}

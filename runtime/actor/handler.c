@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handler.c - running a method for one message, and what its end means. */
+#include "runtime/actor/ctx.h"
+#include "runtime/actor/runtime_impl.h"
+
+/* stream_result makes the call's end out of what a streaming method returned. */
+static gr_value *stream_result(struct gr_ctx *c, gr_code rc)
+{
+    gr_value *failure = c->failure;
+
+    c->failure = NULL;
+    if (rc == GR_OK) {
+        gr_value_unref(failure);
+        return gr_nil();
+    }
+    if (failure != NULL && gr_error_code(failure) == rc)
+        return failure;
+    gr_value_unref(failure);
+    return gr_error(rc, "%s failed", gri_actor_name(c->actor));
+}
+
+static gr_value *run_method(struct gr_ctx *c, const gr_method *m)
+{
+    struct gri_call *call = c->call;
+
+    if (m->fn != NULL)
+        return m->fn(c, c->actor->self, call->args);
+    if (call->out == NULL)
+        return gr_error(GR_EINVAL, "'%s' streams: call it as a stream", gri_call_verb(call));
+    return stream_result(c, m->stream_fn(c, c->actor->self, call->in, call->args));
+}
+
+/* with_where says which actor failed, unless the error does so already. */
+static gr_value *with_where(struct gri_actor *a, gr_value *v)
+{
+    if (v == NULL || gr_value_type(v) != GR_ERROR || gr_get(v, "where") != NULL)
+        return v;
+    return gr_error_with(v, "where", gr_str(gri_actor_name(a)));
+}
+
+/* fault ends the actor after a handler asked for it. */
+static void fault(struct gri_actor *a, gr_value *reason)
+{
+    if (a->error == NULL && !a->klass->stateless)
+        a->error = reason; /* the turn's own field, and this is the turn */
+    else
+        gr_value_unref(reason);
+    gri_actor_stop(a);
+}
+
+void gri_handle_call(struct gri_actor *a, struct gri_call *call)
+{
+    const gr_method *m = NULL;
+    struct gr_ctx c;
+    gr_value *v;
+
+    gri_klass_resolve(a->klass, call->verb, &m);
+    if (m->kind == GRI_NATIVE) {
+        ((gri_native_fn *)(void (*)(void))m->fn)(call);
+        return;
+    }
+    gri_ctx_enter(&c, a, call, m->kind == GR_CHEAP);
+    atomic_store_explicit(&call->in_handler, true, memory_order_relaxed);
+    gri_actor_pin_again(a); /* for the fault below, which comes after the call has let go of its own */
+    v = run_method(&c, m);
+    gri_ctx_leave(&c);
+    gr_value_unref(c.failure);
+    atomic_store_explicit(&call->in_handler, false, memory_order_relaxed);
+    if (c.deferred) {
+        gr_value_unref(v);
+        gri_future_unref(&call->future); /* the handler frame's own, taken by gr_defer */
+    } else {
+        gri_call_end(call, with_where(a, gri_answer(v)));
+    }
+    if (c.exit != NULL)
+        fault(a, c.exit);
+    gri_actor_unpin(a);
+}
+
+void gri_handle_tell(struct gri_actor *a, gr_value *msg)
+{
+    struct gr_ctx c;
+
+    if (a->klass->cls->receive != NULL) {
+        gri_ctx_enter(&c, a, NULL, false);
+        a->klass->cls->receive(&c, a->self, msg);
+        gri_ctx_leave(&c);
+        gr_value_unref(c.failure);
+        if (c.exit != NULL)
+            fault(a, c.exit);
+    }
+    gr_value_unref(msg);
+}
+
+gr_code gri_handle_init(struct gri_actor *a)
+{
+    struct gr_ctx c;
+    gr_code rc;
+
+    gri_ctx_enter(&c, a, NULL, false);
+    gri_exec()->hooks = NULL; /* nothing else runs before init is done, not even in a reentrant class */
+    rc = a->klass->cls->init(&c, a->self, a->args);
+    gri_ctx_leave(&c);
+    if (rc != GR_OK) {
+        gr_value *why = c.failure != NULL && gr_error_code(c.failure) == rc
+                            ? gr_value_ref(c.failure)
+                            : gr_error(rc, "%s could not be started", gri_actor_name(a));
+
+        a->error = with_where(a, why);
+    }
+    gr_value_unref(c.failure);
+    gr_value_unref(c.exit);
+    return rc;
+}

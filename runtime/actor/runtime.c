@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runtime.c - a runtime's birth and end. */
+#include "runtime/actor/runtime_impl.h"
+
+#include <unistd.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/log.h"
+
+#define STACK_MIN ((size_t)64 * 1024)
+
+static void root_destroy(struct gr_scope *s)
+{
+    gr_runtime *rt = s->rt;
+
+    atomic_store(&rt->root_gone, 1);
+    gri_futex_wake(&rt->root_gone, 1); /* at worst the runtime is gone, and a stranger wakes up in vain */
+}
+
+/* with_defaults fills in what is zero; GR_EINVAL when something is out of range. */
+static gr_code with_defaults(gr_runtime_opts *o)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (o->workers == 0)
+        o->workers = cpus < 1 ? 1 : cpus > GRI_WORKERS_MAX ? GRI_WORKERS_MAX : (unsigned)cpus;
+    if (o->mailbox_max == 0)
+        o->mailbox_max = 1024;
+    if (o->fibers_max == 0)
+        o->fibers_max = 8192;
+    if (o->stack_size == 0)
+        o->stack_size = (size_t)256 * 1024;
+    if (o->blocking_max == 0)
+        o->blocking_max = 512;
+    if (o->blocking_queue_max == 0)
+        o->blocking_queue_max = 65536;
+    if (o->actors_max == 0)
+        o->actors_max = (size_t)4 << 20;
+    if (o->shutdown_ms == 0)
+        o->shutdown_ms = 5000;
+    if (o->workers > GRI_WORKERS_MAX || o->stack_size < STACK_MIN ||
+        o->mailbox_max > INT32_MAX || o->blocking_max > INT32_MAX ||
+        o->actors_max >= (size_t)1 << GRI_SLOT_BITS)
+        return GR_EINVAL;
+    return GR_OK;
+}
+
+/* fini_tables frees what needs no thread. */
+static void fini_tables(gr_runtime *rt)
+{
+    gri_registry_fini(&rt->registry);
+    gri_klasses_fini(&rt->klasses);
+    gri_verbs_fini(&rt->verbs);
+    gri_map_fini(&rt->calls);
+    gri_free_aligned(rt);
+}
+
+gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
+{
+    gr_runtime_opts o = { .size = sizeof(o) };
+    struct gri_sched_opts so;
+    gr_runtime *rt;
+    gr_code rc;
+
+    if (opts != NULL)
+        o = *opts;
+    rc = with_defaults(&o);
+    if (rc != GR_OK)
+        return rc;
+    rt = gri_alloc_aligned(64, sizeof(*rt));
+    if (rt == NULL)
+        return GR_ENOMEM;
+    *rt = (gr_runtime){ .mailbox_max = o.mailbox_max, .shutdown_ms = o.shutdown_ms };
+    do {
+        rt->node = gri_random_seed();
+    } while (rt->node == 0);
+    gri_map_init(&rt->calls, rt->node);
+    gri_map_init(&rt->klasses.by_class, rt->node);
+    gri_scope_init(&rt->root, rt, NULL, root_destroy);
+    so = (struct gri_sched_opts){ .workers = o.workers, .fibers_max = o.fibers_max,
+                                  .stack_size = o.stack_size, .blocking_max = o.blocking_max,
+                                  .blocking_queue_max = o.blocking_queue_max };
+    rc = gri_verbs_init(&rt->verbs, rt->node);
+    if (rc == GR_OK)
+        rc = gri_registry_init(&rt->registry, o.actors_max);
+    if (rc == GR_OK)
+        rc = gri_sched_start(&rt->sched, &so);
+    if (rc != GR_OK) {
+        fini_tables(rt);
+        return rc;
+    }
+    *ret_rt = rt;
+    return GR_OK;
+}
+
+gr_scope *gr_root(gr_runtime *rt)
+{
+    return &rt->root;
+}
+
+uint64_t gr_now_ns(gr_runtime *rt)
+{
+    return gri_now(rt);
+}
+
+gr_code gr_sleep(gr_runtime *rt, int64_t ms)
+{
+    struct gri_park park;
+    uint32_t why = 0;
+    gr_code rc;
+
+    gri_park_init(&park);
+    rc = gri_park_wait(&park, gri_deadline_after(&rt->sched, ms < 0 ? 0 : ms), true, &why);
+    if (rc == GR_OK && (why & GRI_INTERRUPTED) != 0)
+        rc = GR_EINTR;
+    return rc;
+}
+
+/* settled waits until nobody refers to the root scope any more. */
+static void await_root(gr_runtime *rt)
+{
+    gri_scope_unref(&rt->root);
+    while (atomic_load(&rt->root_gone) == 0)
+        gri_futex_wait(&rt->root_gone, 0, GRI_NEVER);
+}
+
+void gr_runtime_free(gr_runtime *rt)
+{
+    uint64_t deadline;
+
+    if (rt == NULL)
+        return;
+    gri_check(gri_exec()->ctx == NULL && gri_exec()->worker == NULL);
+    deadline = gri_clock_ns() + (uint64_t)rt->shutdown_ms * 1000000u;
+    gri_scope_cancel(&rt->root, GR_ECANCELED);
+    if (!gri_scope_drain(&rt->root, deadline)) {
+        gri_log(GRI_LOG_WARN, "runtime: handlers or promises did not end within %lld ms; "
+                              "they are left behind, with their threads and memory",
+                (long long)rt->shutdown_ms);
+        return;
+    }
+    gri_services_stop(&rt->sched);
+    await_root(rt);
+    if (!gri_blocking_stop(&rt->sched.blocking, deadline + UINT64_C(1000000000))) {
+        gri_log(GRI_LOG_WARN, "runtime: a blocking call did not return; it is left behind");
+        return;
+    }
+    gri_sched_stop(&rt->sched);
+    fini_tables(rt);
+}

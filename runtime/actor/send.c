@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* send.c - the calls of call.h, for callers: options, scope, deadline, config; then off to the actor. */
+#include "runtime/actor/send.h"
+
+#include "runtime/actor/ctx.h"
+#include "runtime/actor/runtime_impl.h"
+#include "runtime/value/value.h"
+
+static const gr_call_opts no_opts = { .size = sizeof(no_opts) };
+
+/* Who calls: a handler's call, or nobody known. */
+struct caller {
+    struct gri_call *parent; /* borrowed; NULL: none */
+    struct gr_scope *scope;  /* borrowed */
+    bool inside;             /* the scope is the parent's run scope, so the parent's deadline reaches it */
+};
+
+static struct caller caller_of(gr_runtime *rt, const gr_call_opts *o)
+{
+    struct gr_ctx *c = gri_ctx_current(rt);
+    struct caller who = { .parent = c != NULL ? c->call : NULL };
+
+    who.scope = o->scope != NULL ? o->scope : c != NULL ? gr_run_scope(c) : &rt->root;
+    who.inside = o->scope == NULL && who.parent != NULL;
+    return who;
+}
+
+/* child_config is the parent's without what names the parent's run, under what the options say:
+ * langchain-core's ensure_config and patch_config. */
+static gr_value *child_config(const struct gri_call *parent, gr_value *own)
+{
+    gr_value *base = NULL;
+
+    if (parent != NULL && parent->config != NULL) {
+        base = gr_value_ref(parent->config);
+        if (gr_get(base, "run_name") != NULL)
+            base = gr_without(base, "run_name");
+        if (gr_get(base, "run_id") != NULL)
+            base = gr_without(base, "run_id");
+    }
+    if (own == NULL)
+        return base;
+    return base != NULL ? gr_merge(base, own) : own;
+}
+
+/* set_deadline takes the earlier of the parent's and the call's own; true if a timer of its own is needed. */
+static bool set_deadline(struct gri_call *call, const struct caller *who, const gr_call_opts *o)
+{
+    uint64_t inherited = who->parent != NULL ? who->parent->deadline_ns : 0;
+    uint64_t own = 0;
+
+    if (o->timeout_ms != 0) {
+        uint64_t after = gri_deadline_after(&call->rt->sched, o->timeout_ms > 0 ? o->timeout_ms : 0);
+
+        own = after != GRI_NEVER ? after : 0;
+    }
+    call->deadline_ns = own == 0 || (inherited != 0 && inherited < own) ? inherited : own;
+    if (call->deadline_ns == 0)
+        return false;
+    /* the parent's timer reaches its own run scope, so only what is stricter or elsewhere needs one */
+    return call->deadline_ns != inherited || !who->inside;
+}
+
+/* join puts the call into its scope; a failure ends the call. */
+static bool join(struct gri_call *call, struct gr_scope *scope)
+{
+    gr_code rc = gri_scope_add(scope, &call->member, &gri_call_member_ops);
+
+    if (rc == GR_OK)
+        return true;
+    gri_call_end(call, rc == GR_ECANCELED
+                           ? gr_error(rc, "the caller's scope was cancelled")
+                           : gr_error(rc, "the caller's scope has ended"));
+    return false;
+}
+
+/* take_back ends a call that was to be queued and wasn't, unless a cancellation has done so meanwhile. */
+static void take_back(struct gri_call *call, gr_value *err)
+{
+    uint32_t queued = GRI_QUEUED;
+
+    if (atomic_compare_exchange_strong(&call->state, &queued, GRI_RUNNING)) {
+        gri_call_end(call, err);
+        return;
+    }
+    gr_value_unref(err);
+    gri_future_unref(&call->future);
+}
+
+void gri_call_post(struct gri_call *call, gr_ref to)
+{
+    gr_value *err = NULL;
+    struct gri_actor *a;
+    const gr_method *m = NULL;
+
+    call->to = to;
+    /* seq_cst: of "set QUEUED, read the cancellation" and "set the cancellation, look for QUEUED" the later
+     * one sees the other */
+    atomic_store(&call->state, GRI_QUEUED);
+    if (gri_call_cancelled(call)) {
+        take_back(call, NULL);
+        return;
+    }
+    a = gri_actor_pin(call->rt, to, true, &err);
+    if (a == NULL) {
+        take_back(call, err);
+        return;
+    }
+    call->actor = a;
+    gri_klass_resolve(a->klass, call->verb, &m);
+    call->quick = m != NULL && (m->kind == GR_CHEAP || m->kind == GRI_NATIVE) && a->pin == 0;
+    gri_actor_send_call(a, call);
+}
+
+/* check_args turns what can't be sent into the call's end. */
+static bool check_args(struct gri_call *call)
+{
+    const gr_value *bad = NULL;
+
+    if (call->args == NULL || gri_is_broken(call->args))
+        bad = call->args;
+    else if (call->config != NULL && gr_error_code(call->config) != GR_OK)
+        bad = call->config;
+    else
+        return true;
+    gri_call_end(call, bad != NULL ? gr_value_ref(bad) : NULL);
+    return false;
+}
+
+/* start sends a call on behalf of who. The owner's reference is the caller's. */
+static void start(struct gri_call *call, gr_ref to, const struct caller *who, const gr_call_opts *o)
+{
+    bool timed = set_deadline(call, who, o);
+
+    if (who->parent != NULL)
+        call->parent = gri_call_of(gri_future_ref(&who->parent->future));
+    call->config = child_config(who->parent, o->config);
+    if (!check_args(call) || !join(call, who->scope))
+        return;
+    if (o->timeout_ms < 0)
+        gri_call_end(call, gr_error(GR_ETIMEDOUT, "the deadline had passed before the call"));
+    else if (timed && gri_call_arm(call) != GR_OK)
+        gri_call_end(call, gr_error(GR_ENOMEM, "out of memory"));
+    else
+        gri_call_post(call, to);
+}
+
+static gr_future *call_for(gr_runtime *rt, const struct caller *who, gr_ref to, uint16_t verb,
+                           gr_value *args, const gr_call_opts *o)
+{
+    struct gri_call *call = gri_call_new(rt, verb, args, NULL);
+
+    if (call == NULL) {
+        gr_value_unref(o->config);
+        return NULL;
+    }
+    start(call, to, who, o);
+    return &call->future;
+}
+
+static gr_stream *stream_for(gr_runtime *rt, const struct caller *who, gr_ref to, uint16_t verb,
+                             gr_value *args, gr_stream *in, const gr_call_opts *o)
+{
+    struct gri_call *call = gri_call_new(rt, verb, args, in);
+    gr_stream *out = NULL;
+
+    if (call != NULL)
+        out = gri_stream_new(&rt->sched, o->window_chunks, o->window_bytes);
+    if (out == NULL) {
+        gr_value_unref(o->config);
+        if (call != NULL) {
+            gri_call_end(call, gr_error(GR_ENOMEM, "out of memory"));
+            gri_future_unref(&call->future);
+        }
+        return NULL;
+    }
+    call->streams = true;
+    call->out = out;                /* one reference is the writer's, */
+    out->producer = &call->future;  /* one the reader's, who owns the call */
+    start(call, to, who, o);
+    return out;
+}
+
+/* ---- for native methods ---------------------------------------------------------------------------------- */
+
+gr_future *gri_call_sub(struct gri_call *parent, gr_ref to, uint16_t verb, gr_value *args,
+                        const gr_call_opts *opts)
+{
+    struct caller who = { .parent = parent, .scope = gri_call_run_scope(parent),
+                          .inside = true };
+
+    if (who.scope == NULL) {
+        gr_value_unref(args);
+        return NULL;
+    }
+    return call_for(parent->rt, &who, to, verb, args, opts != NULL ? opts : &no_opts);
+}
+
+gr_stream *gri_call_sub_stream(struct gri_call *parent, gr_ref to, uint16_t verb, gr_value *args,
+                               gr_stream *in, const gr_call_opts *opts)
+{
+    struct caller who = { .parent = parent, .scope = gri_call_run_scope(parent),
+                          .inside = true };
+
+    if (who.scope == NULL) {
+        gr_value_unref(args);
+        if (in != NULL)
+            gri_stream_close(in);
+        gri_stream_unref(in);
+        return NULL;
+    }
+    return stream_for(parent->rt, &who, to, verb, args, in, opts != NULL ? opts : &no_opts);
+}
+
+void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value *args, gr_stream *in)
+{
+    struct gri_actor *a = call->actor;
+
+    gri_call_unhook(call);
+    if (args != NULL) {
+        gr_value_unref(call->args);
+        call->args = args;
+    }
+    if (in != NULL) {
+        gri_stream_unref(call->in);
+        call->in = in;
+    }
+    call->verb = verb;
+    call->actor = NULL;
+    if (a != NULL) {
+        if (call->counted)
+            gri_actor_release_permit(a);
+        call->counted = false;
+        gri_actor_unpin(a);
+    }
+    if (check_args(call))
+        gri_call_post(call, to);
+}
+
+/* ---- for users ---------------------------------------------------------------------------------------------- */
+
+static gr_future *acall(gr_runtime *rt, gr_ref to, uint16_t verb, gr_value *args,
+                        const gr_call_opts *opts)
+{
+    const gr_call_opts *o = opts != NULL ? opts : &no_opts;
+    struct caller who = caller_of(rt, o);
+
+    return call_for(rt, &who, to, verb, args, o);
+}
+
+gr_future *gr_acall(gr_runtime *rt, gr_ref to, const char *verb, gr_value *args,
+                    const gr_call_opts *opts)
+{
+    uint16_t id = verb != NULL ? gri_verb_id(&rt->verbs, verb) : GRI_VERB_NONE;
+
+    if (id == GRI_VERB_NONE) {
+        gr_value_unref(args);
+        gr_value_unref(opts != NULL ? opts->config : NULL);
+        return gri_future_failed(verb == NULL ? gr_error(GR_EINVAL, "no verb")
+                                              : gr_error(GR_EFULL, "too many different verbs"));
+    }
+    return acall(rt, to, id, args, opts);
+}
+
+gr_value *gr_do(gr_runtime *rt, gr_ref to, const char *verb, gr_value *args,
+                const gr_call_opts *opts, gr_value **reterr)
+{
+    return gr_take(gr_acall(rt, to, verb, args, opts), reterr);
+}
+
+gr_future *gr_ainvoke(gr_runtime *rt, gr_ref r, gr_value *input, const gr_call_opts *opts)
+{
+    return acall(rt, r, GRI_INVOKE, input, opts);
+}
+
+gr_value *gr_invoke(gr_runtime *rt, gr_ref r, gr_value *input, const gr_call_opts *opts,
+                    gr_value **reterr)
+{
+    return gr_take(acall(rt, r, GRI_INVOKE, input, opts), reterr);
+}
+
+gr_future *gr_abatch(gr_runtime *rt, gr_ref r, gr_value *inputs, const gr_call_opts *opts)
+{
+    gr_value *args;
+
+    if (gr_value_type(inputs) != GR_LIST) {
+        gr_value_unref(inputs);
+        gr_value_unref(opts != NULL ? opts->config : NULL);
+        return gri_future_failed(gr_error(GR_ETYPE, "batch needs a list of inputs"));
+    }
+    args = gr_map(GR_KV("inputs", inputs),
+                  GR_KV("return_exceptions", gr_bool(opts != NULL && opts->return_exceptions)));
+    return acall(rt, r, GRI_BATCH, args, opts);
+}
+
+gr_value *gr_batch(gr_runtime *rt, gr_ref r, gr_value *inputs, const gr_call_opts *opts,
+                   gr_value **reterr)
+{
+    return gr_take(gr_abatch(rt, r, inputs, opts), reterr);
+}
+
+static gr_stream *astream(gr_runtime *rt, gr_ref to, uint16_t verb, gr_value *args, gr_stream *in,
+                          const gr_call_opts *opts)
+{
+    const gr_call_opts *o = opts != NULL ? opts : &no_opts;
+    struct caller who = caller_of(rt, o);
+
+    return stream_for(rt, &who, to, verb, args, in, o);
+}
+
+gr_stream *gr_astream(gr_runtime *rt, gr_ref r, gr_value *input, const gr_call_opts *opts)
+{
+    return astream(rt, r, GRI_STREAM, input, NULL, opts);
+}
+
+gr_stream *gr_atransform(gr_runtime *rt, gr_ref r, gr_stream *input, const gr_call_opts *opts)
+{
+    if (input == NULL) {
+        gr_value_unref(opts != NULL ? opts->config : NULL);
+        return NULL;
+    }
+    return astream(rt, r, GRI_TRANSFORM, gr_nil(), input, opts);
+}
+
+gr_stream *gr_astream_call(gr_runtime *rt, gr_ref to, const char *verb, gr_value *args,
+                           gr_stream *input, const gr_call_opts *opts)
+{
+    return astream(rt, to, gri_verb_id(&rt->verbs, verb), args, input, opts);
+}
+
+/* read_all feeds fn with the chunks of s, which it frees. */
+static gr_code read_all(gr_stream *s, gr_chunk_fn *fn, void *arg, gr_value **reterr)
+{
+    bool more = true;
+    gr_outcome o = { .code = GR_OK };
+
+    while (more && (o = gr_next(s, -1)).code == GR_OK)
+        more = fn(arg, o.value);
+    if (o.code != GR_OK && o.code != GR_EOS && reterr != NULL)
+        *reterr = o.error != NULL ? gr_value_ref(o.error)
+                                  : gr_error(o.code, "the stream could not be read");
+    gr_stream_free(s);
+    return o.code == GR_EOS ? GR_OK : o.code;
+}
+
+gr_code gr_do_stream(gr_runtime *rt, gr_ref r, gr_value *input, const gr_call_opts *opts,
+                     gr_chunk_fn *fn, void *arg, gr_value **reterr)
+{
+    return read_all(gr_astream(rt, r, input, opts), fn, arg, reterr);
+}
+
+gr_code gr_do_transform(gr_runtime *rt, gr_ref r, gr_stream *input, const gr_call_opts *opts,
+                        gr_chunk_fn *fn, void *arg, gr_value **reterr)
+{
+    return read_all(gr_atransform(rt, r, input, opts), fn, arg, reterr);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* send.h - bringing calls to actors. */
+#ifndef GR_RUNTIME_ACTOR_SEND_H
+#define GR_RUNTIME_ACTOR_SEND_H
+
+#include "runtime/actor/call.h"
+
+/* gri_call_new makes a call with two references, owner's and duty's, in no scope. NULL: out of memory. */
+struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args GR_TAKES,
+                              gr_stream *in GR_TAKES);
+/* gri_call_arm starts the timer for the call's own deadline. */
+gr_code gri_call_arm(struct gri_call *call);
+/* gri_call_post sends a call that the caller holds to an actor; what is wrong ends it. Consumes the duty. */
+void gri_call_post(struct gri_call *call, gr_ref to);
+
+/* gri_call_unhook forgets gr_on_cancel's hooks, and waits for one that runs on another thread. */
+void gri_call_unhook(struct gri_call *call);
+
+extern const struct gri_member_ops gri_call_member_ops;
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* then.c - continuations: an answer comes back to the actor as a message, in memory set aside for it. */
+#include "runtime/actor/ctx.h"
+#include "runtime/actor/runtime_impl.h"
+#include "runtime/base/alloc.h"
+
+struct then {
+    struct gri_envelope envelope;
+    struct gri_waiter waiter;
+    struct gri_actor *actor; /* pinned */
+    struct gri_call *call;   /* counted; in whose handler gr_then was called, NULL: in receive */
+    gr_future *future;       /* owned */
+    gr_then_fn *fn;
+    void (*drop)(void *arg);
+    void *arg;
+};
+
+static void then_free(struct then *t)
+{
+    if (t->drop != NULL)
+        t->drop(t->arg);
+    gr_future_free(t->future);
+    if (t->call != NULL)
+        gri_future_unref(&t->call->future);
+    gri_free(t);
+}
+
+void gri_then_run(struct gri_actor *a, struct gri_envelope *e, bool live)
+{
+    struct then *t = gri_container_of(e, struct then, envelope);
+    struct gr_ctx c;
+
+    if (live) {
+        gr_outcome o = gri_future_outcome(t->future);
+
+        gri_ctx_enter(&c, a, t->call, false);
+        c.deferred = true; /* there is nothing to answer here but through a promise */
+        t->fn(&c, a->self, &o, t->arg);
+        gri_ctx_leave(&c);
+        gr_value_unref(c.failure);
+        if (c.exit != NULL) {
+            gr_value_unref(c.exit);
+            gri_actor_stop(a);
+        }
+    }
+    then_free(t);
+    gri_actor_unpin(a);
+}
+
+static void then_fire(struct gri_waiter *w)
+{
+    struct then *t = gri_container_of(w, struct then, waiter);
+
+    gri_actor_post(t->actor, &t->envelope);
+}
+
+gr_code gr_then(gr_ctx *c, gr_future *f, gr_then_fn *fn, void (*drop)(void *arg), void *arg)
+{
+    struct then *t = f != NULL ? gri_new0(struct then) : NULL;
+    gr_code rc = GR_ENOMEM;
+
+    if (t == NULL) {
+        gr_future_free(f);
+        if (drop != NULL)
+            drop(arg);
+        return rc;
+    }
+    *t = (struct then){ .envelope.kind = GRI_THEN, .waiter.fire = then_fire, .actor = c->actor,
+                        .call = c->call, .future = f, .fn = fn, .drop = drop, .arg = arg };
+    if (c->call != NULL)
+        gri_future_ref(&c->call->future);
+    gri_actor_pin_again(c->actor);
+    rc = gri_future_watch(f, &t->waiter);
+    if (rc == GR_OK)
+        return GR_OK;
+    if (rc == GR_EOS) {
+        gri_actor_post(c->actor, &t->envelope);
+        return GR_OK;
+    }
+    gri_actor_unpin(c->actor);
+    then_free(t);
+    return rc;
+}

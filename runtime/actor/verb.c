@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/actor/verb.h"
+
+
+#include "runtime/base/alloc.h"
+
+static uint16_t add_locked(struct gri_verbs *v, const char *name)
+{
+    const struct gri_map_slot *slot;
+    uint32_t id = v->count + 1;
+    size_t at = 0;
+
+    if (id >= GRI_VERBS_MAX || !gri_map_puts(&v->ids, name, (void *)(uintptr_t)id))
+        return GRI_VERB_NONE;
+    v->count = id;
+    while ((slot = gri_map_next(&v->ids, &at)) != NULL) {
+        if ((uintptr_t)slot->value == id)
+            v->names[id] = slot->name; /* the map keeps the copy, also when it grows */
+    }
+    return (uint16_t)id;
+}
+
+gr_code gri_verbs_init(struct gri_verbs *v, uint64_t seed)
+{
+    static const char *const fixed[] = { "invoke", "stream", "transform", "batch" };
+
+    gri_map_init(&v->ids, seed);
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+        if (add_locked(v, fixed[i]) != i + 1)
+            return GR_ENOMEM;
+    return GR_OK;
+}
+
+void gri_verbs_fini(struct gri_verbs *v)
+{
+    gri_map_fini(&v->ids);
+}
+
+uint16_t gri_verb_id(struct gri_verbs *v, const char *name)
+{
+    uint16_t id;
+
+    gri_lock(&v->lock);
+    id = (uint16_t)(uintptr_t)gri_map_gets(&v->ids, name);
+    if (id == GRI_VERB_NONE)
+        id = add_locked(v, name);
+    gri_unlock(&v->lock);
+    return id;
+}
+
+const char *gri_verb_name(struct gri_verbs *v, uint16_t id)
+{
+    const char *name = id < GRI_VERBS_MAX ? v->names[id] : NULL;
+
+    return name != NULL ? name : "?";
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gri: for actors/ */
+/* verb.h - verbs as small numbers inside a process; on the wire they are names. */
+#ifndef GR_RUNTIME_ACTOR_VERB_H
+#define GR_RUNTIME_ACTOR_VERB_H
+
+#include <greenroom/base.h>
+
+#include "runtime/base/lock.h"
+#include "runtime/base/map.h"
+
+/* The Runnable interface's verbs have fixed numbers; others get theirs when first seen. */
+enum { GRI_VERB_NONE = 0, GRI_INVOKE = 1, GRI_STREAM = 2, GRI_TRANSFORM = 3, GRI_BATCH = 4,
+       GRI_VERB_FIRST = 5 };
+#define GRI_VERBS_MAX 1024 /* so that a peer can't fill memory with names */
+
+struct gri_verbs {
+    struct gri_lock lock;         /* guards ids and count */
+    struct gri_map ids;           /* name -> number */
+    uint32_t count;
+    char *_Atomic names[GRI_VERBS_MAX]; /* borrowed from ids' slots */
+};
+
+gr_code gri_verbs_init(struct gri_verbs *v, uint64_t seed);
+void gri_verbs_fini(struct gri_verbs *v);
+/* gri_verb_id returns the number of a verb, giving it one; 0 when there are too many. [any] */
+uint16_t gri_verb_id(struct gri_verbs *v, const char *name);
+const char *gri_verb_name(struct gri_verbs *v, uint16_t id);
+
+#endif
