@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reactor.h - private to reactor*.c: the thread that runs libcurl, and one exchange on it.
+ *
+ * This is the only header that includes curl's; nothing outside runtime/http/reactor*.c includes
+ * it.
+ */
+#ifndef GR_RUNTIME_HTTP_REACTOR_H
+#define GR_RUNTIME_HTTP_REACTOR_H
+
+#include <stdatomic.h>
+
+#include <curl/curl.h>
+
+#include "runtime/base/list.h"
+#include "runtime/base/lock.h"
+#include "runtime/base/strbuf.h"
+#include "runtime/base/thread.h"
+#include "runtime/http/http.h"
+
+/* What other threads ask of the HTTP thread about one exchange. */
+enum ask {
+    ASK_START = 1,
+    ASK_RESUME = 2,
+    ASK_CANCEL = 4
+};
+
+#define GRI_DUE_NOWHERE SIZE_MAX
+
+struct reactor {
+    pthread_t thread;
+    int epoll_fd, event_fd; /* owned */
+
+    struct gri_lock lock;
+    struct gri_list asked;  /* guarded by lock: exchanges with asks, first come first served */
+    size_t in_flight;       /* guarded by lock: exchanges accepted and not ended */
+    bool asleep;            /* guarded by lock: an ask must write to event_fd */
+    bool stopping;          /* guarded by lock */
+
+    /* of the HTTP thread: */
+    CURLM *multi;           /* owned */
+    uint64_t curl_due_ns;   /* when curl wants to be called; GRI_NEVER */
+    struct gri_list live;   /* exchanges that were started */
+    struct exchange **heap; /* owned array; the exchanges by due_ns, soonest first */
+    size_t heap_count, heap_cap;
+};
+
+struct exchange {
+    struct gri_http_exchange base; /* first */
+    struct reactor *reactor;       /* borrowed; outlives every exchange */
+    struct gri_http_events events;
+    void *arg;
+
+    struct gri_list asked; /* guarded by reactor->lock: in reactor->asked while asks != 0 */
+    unsigned asks;         /* guarded by reactor->lock */
+    atomic_bool canceled;  /* set with ASK_CANCEL, so that callbacks of curl see it too */
+
+    CURL *easy;                 /* owned */
+    struct curl_slist *headers; /* owned; wiped before they are freed, since one is secret */
+    char *body;                 /* owned */
+    char *peer;                 /* owned: "host:port", for errors */
+    uint64_t connect_ms, idle_ms; /* at most INT32_MAX */
+
+    /* of the HTTP thread: */
+    struct gri_list live;
+    uint64_t deadline_ns; /* on the machine's clock; GRI_NEVER */
+    uint64_t heard_ns;    /* when the server was last heard, or the request went out */
+    uint64_t due_ns;      /* when to look at the timeouts; never later than they are */
+    size_t heap_index;    /* in reactor->heap, or GRI_DUE_NOWHERE */
+    curl_off_t sent;      /* bytes of the body that have left */
+    struct gri_strbuf head; /* "name\0value\0" for each header of the answer */
+    int status;
+    bool added, connected, paused, answered; /* answered: status was reported */
+    gr_code failed;       /* a callback stopped the transfer for this reason; GR_OK: it didn't */
+    char curl_text[CURL_ERROR_SIZE];
+};
+
+/* reactor_exchange.c: one easy handle. When _new fails it leaves *reterr behind,
+ * which must not be NULL. */
+gr_code gri_exchange_new(const struct gri_http_request *req, const struct gri_http_events *events,
+                         void *arg, struct exchange **ret_x, gr_value **reterr);
+void gri_exchange_free(struct exchange *x);
+const char *gri_exchange_header(struct exchange *x, const char *name);
+
+/* reactor_error.c: curl's codes end here. */
+gr_value *gri_exchange_error(struct exchange *x, CURLcode code);
+gr_value *gri_exchange_timeout(struct exchange *x, uint64_t now_ns);
+
+/* reactor_due.c: the timeouts, on the HTTP thread only. */
+/* gri_due_of returns when x's next timeout is. */
+uint64_t gri_due_of(const struct exchange *x);
+bool gri_due_add(struct reactor *r, struct exchange *x); /* false: no memory */
+void gri_due_remove(struct reactor *r, struct exchange *x);
+/* gri_due_update must follow whatever brings a timeout nearer; later ones are noticed when due. */
+void gri_due_update(struct reactor *r, struct exchange *x);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chain_file_fuzz.c - any bytes as a chain file: read, or told why not, and nothing else. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/chain_file.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* look_up stands for the environment: a variable is set if its name has an odd length. */
+static char *look_up(const char *name)
+{
+    static char value[] = "42";
+
+    return strlen(name) % 2 == 1 ? value : NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct gri_chain_report r;
+    struct gri_chain_file *f;
+    const char *text;
+
+    gri_chain_report_init(&r, "f");
+    f = gri_chain_file_parse("f", (const char *)data, size, look_up, &r);
+    text = gri_chain_report_text(&r);
+    if ((f == NULL) != (r.count > 0) || (f == NULL) != (text[0] != '\0'))
+        abort(); /* either a file or a mistake */
+    for (const char *p = text; *p != '\0'; p++) {
+        if ((unsigned char)*p < 0x20 && *p != '\n')
+            abort(); /* what is told can't steer a terminal */
+    }
+    gri_chain_file_free(f);
+    gri_chain_report_fini(&r);
+    return 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sse_fuzz.c - the parser of server-sent events: what comes out must not depend on how the bytes
+ * are cut.
+ *
+ * The first byte of the input sets the size of the pieces, the second whether the limits are small.
+ */
+#include <stdint.h>
+#include <string.h>
+
+#include "runtime/base/assert.h"
+#include "runtime/http/sse.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct digest {
+    uint64_t hash;
+    size_t count;
+    bool stop; /* on_event returns false each time */
+};
+
+static void mix(struct digest *d, const char *bytes, size_t len)
+{
+    d->hash = (d->hash ^ len) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < len; i++)
+        d->hash = (d->hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+}
+
+static bool note(void *arg, const struct gri_sse_event *event)
+{
+    struct digest *d = arg;
+
+    gri_check(event->data[event->data_len] == '\0');
+    gri_check(event->has_data || event->data_len == 0);
+    mix(d, event->name, strlen(event->name));
+    mix(d, event->data, event->data_len);
+    mix(d, event->id, strlen(event->id));
+    mix(d, (const char *)&event->retry_ms, sizeof(event->retry_ms));
+    d->count++;
+    return !d->stop;
+}
+
+/* parse gives the digest of all events and, at last, of the outcome. */
+static struct digest parse(const char *text, size_t len, size_t piece, size_t limit, bool stop)
+{
+    struct digest d = { .hash = 14695981039346656037u, .stop = stop };
+    struct gri_sse s;
+    gr_code rc = GR_OK;
+
+    gri_sse_init(&s, limit, limit * 2, note, &d);
+    for (size_t at = 0; at < len && rc == GR_OK;) {
+        size_t used = 0, n = len - at < piece ? len - at : piece;
+
+        rc = gri_sse_feed(&s, text + at, n, &used, NULL);
+        gri_check(used <= n && used > 0);
+        gri_check(stop || rc != GR_OK || used == n);
+        at += used;
+    }
+    if (rc == GR_OK)
+        rc = gri_sse_end(&s, NULL);
+    gri_sse_fini(&s);
+    mix(&d, (const char *)&rc, sizeof(rc));
+    return d;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *text = (const char *)data + 2;
+    struct digest whole, pieces, stopping;
+    size_t piece = 0, limit = 0;
+
+    if (size < 2)
+        return 0;
+    piece = (size_t)data[0] % 17 + 1;
+    limit = data[1] % 2 == 0 ? 0 : 24;
+    whole = parse(text, size - 2, size, limit, false);
+    pieces = parse(text, size - 2, piece, limit, false);
+    stopping = parse(text, size - 2, size, limit, true);
+    gri_check(whole.count == pieces.count && whole.hash == pieces.hash);
+    gri_check(whole.count == stopping.count && whole.hash == stopping.hash);
+    return 0;
+}
