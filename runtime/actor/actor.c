@@ -305,7 +305,9 @@ void gri_actor_send_call(struct gri_actor *a, struct gri_call *call)
 
     if (serve_default(a, call, how))
         return;
-    call->one_chunk = how == GRI_BY_INVOKE;
+    /* a stream that invoke answers and passes on to a plain verb still has that answer as its chunk */
+    call->one_chunk = how == GRI_BY_INVOKE ||
+                      (call->one_chunk && call->verb != GRI_STREAM && call->verb != GRI_TRANSFORM);
     if (a->klass->stateless && a->max_concurrency == 0 &&
         (atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) != 0)
         dispatch(a, call);

@@ -410,17 +410,37 @@ void gr_cancel(gr_runtime *rt, gr_call name)
     gri_future_unref(&call->future);
 }
 
+/* in_cycle tells whether the handler that is about to wait for `call`, or one that waits for that handler,
+ * holds the actor that the call is for. */
+static bool in_cycle(const struct gri_call *call)
+{
+    const struct gr_ctx *c = gri_ctx_current(call->rt);
+
+    if (c == NULL || call->target == 0)
+        return false;
+    if (gri_actor_exclusive(c->actor) && gri_actor_ref(c->actor).id == call->target)
+        return true;
+    for (const struct gri_call *up = c->call; up != NULL; up = up->parent)
+        if (atomic_load_explicit(&((struct gri_call *)up)->held, memory_order_relaxed) ==
+            call->target)
+            return true;
+    return false;
+}
+
 /*
  * The owner is about to wait. If what it waits for is cheap code that was just readied on this worker, run it
  * here: it can't wait, so it may share this stack.
  */
-static void op_hurry(struct gr_future *f)
+static gr_code op_hurry(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
     struct gri_task *t = &call->envelope.task;
 
+    if (in_cycle(call))
+        return GR_EDEADLK;
     if (call->quick && gri_take_lifo(t))
         t->run(t);
+    return GR_OK;
 }
 
 static void op_destroy(struct gr_future *f)

@@ -61,7 +61,8 @@ struct gri_call {
     bool quick;                     /* cheap or native: the waiter may run it on its own stack */
     bool hooked;                    /* gr_on_cancel was called */
     bool counted;                   /* holds one of the actor's max_concurrency */
-    _Atomic bool in_handler;        /* its handler is on some stack */
+    uint64_t target;                /* whom the caller meant; never changes, unlike `to` */
+    _Atomic uint64_t held;          /* the exclusive actor in which its handler is under way; 0: none */
     bool ended, leaving, moving;    /* guarded by cancel.lock */
     void (*hook)(void *arg);        /* gr_on_cancel's */
     void (*room)(void *arg);

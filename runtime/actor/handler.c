@@ -60,12 +60,13 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
         return;
     }
     gri_ctx_enter(&c, a, call, m->kind == GR_CHEAP);
-    atomic_store_explicit(&call->in_handler, true, memory_order_relaxed);
+    if (gri_actor_exclusive(a))
+        atomic_store_explicit(&call->held, call->to.id, memory_order_relaxed);
     gri_actor_pin_again(a); /* for the fault below, which comes after the call has let go of its own */
     v = run_method(&c, m);
     gri_ctx_leave(&c);
     gr_value_unref(c.failure);
-    atomic_store_explicit(&call->in_handler, false, memory_order_relaxed);
+    atomic_store_explicit(&call->held, 0, memory_order_relaxed);
     if (c.deferred) {
         gr_value_unref(v);
         gri_future_unref(&call->future); /* the handler frame's own, taken by gr_defer */

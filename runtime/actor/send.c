@@ -132,6 +132,7 @@ static void start(struct gri_call *call, gr_ref to, const struct caller *who, co
 {
     bool timed = set_deadline(call, who, o);
 
+    call->target = to.node == call->rt->node ? to.id : 0;
     if (who->parent != NULL)
         call->parent = gri_call_of(gri_future_ref(&who->parent->future));
     call->config = child_config(who->parent, o->config);

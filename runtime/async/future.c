@@ -164,9 +164,9 @@ gr_outcome gr_await(gr_future *f, int64_t timeout_ms)
         if (timeout_ms == 0)
             return (gr_outcome){ .code = GR_EPENDING };
         if (f->ops->hurry != NULL)
-            f->ops->hurry(f);
+            rc = f->ops->hurry(f);
     }
-    if (!gri_future_done(f))
+    if (rc == GR_OK && !gri_future_done(f))
         rc = park_for(f, deadline_of(timeout_ms));
     if (rc != GR_OK)
         return (gr_outcome){ .code = rc };
@@ -181,7 +181,8 @@ static gr_value *error_for(const gr_outcome *o)
     switch (o->code) {
     case GR_ENOMEM: return gr_error(GR_ENOMEM, "out of memory");
     case GR_EINTR: return gr_error(GR_ECANCELED, "the waiting handler was cancelled");
-    case GR_EDEADLK: return gr_error(GR_EDEADLK, "cheap code can't wait");
+    case GR_EDEADLK: return gr_error(GR_EDEADLK, "this wait would never end: "
+                                               "cheap code waits, or a cycle of calls");
     case GR_EFULL: return gr_error(GR_EFULL, "too many handlers wait (fibers_max)");
     default: return gr_error(o->code, "the answer could not be awaited");
     }

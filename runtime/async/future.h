@@ -27,8 +27,9 @@ struct gri_future_ops {
     void (*detach)(struct gr_future *f);
     /* name gives it a number for gr_cancel; may be NULL */
     gr_call (*name)(struct gr_future *f);
-    /* hurry may run cheap work that the answer needs on the caller's stack, before it parks; may be NULL */
-    void (*hurry)(struct gr_future *f);
+    /* hurry is called before the owner waits: it may run cheap work that the answer needs on the owner's stack;
+     * GR_EDEADLK when the answer can't come while the owner waits. May be NULL */
+    gr_code (*hurry)(struct gr_future *f);
     void (*destroy)(struct gr_future *f); /* the last reference is gone; frees f but not its result */
 };
 

@@ -286,8 +286,9 @@ gr_code gri_stream_next(struct gr_stream *s, uint64_t deadline_ns, gr_value **re
     while ((rc = gri_stream_get(s, ret_chunk)) == GR_EPENDING) {
         if (deadline_ns == 0)
             return GR_EPENDING;
-        if (s->producer != NULL && s->producer->ops->hurry != NULL)
-            s->producer->ops->hurry(s->producer);
+        if (s->producer != NULL && s->producer->ops->hurry != NULL &&
+            (rc = s->producer->ops->hurry(s->producer)) != GR_OK)
+            return rc;
         rc = wait_side(s, true, deadline_ns, true);
         if (rc != GR_OK)
             return rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/base/strbuf.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ bool gri_strbuf_reserve(struct gri_strbuf *b, size_t more)
     if (need <= b->cap)
         return true;
     while (cap < need)
-        cap += cap / 2;
+        cap = cap > SIZE_MAX / 2 ? need : cap + cap / 2;
     data = gri_resize(b->data, cap);
     if (data == NULL) {
         b->failed = true;
@@ -71,7 +72,9 @@ void gri_strbuf_vaddf(struct gri_strbuf *b, const char *fmt, va_list ap)
 
     va_copy(again, ap);
     n = vsnprintf(NULL, 0, fmt, ap);
-    if (n >= 0 && gri_strbuf_reserve(b, (size_t)n)) {
+    if (n < 0) {
+        b->failed = true;
+    } else if (gri_strbuf_reserve(b, (size_t)n)) {
         vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
         b->len += (size_t)n;
     }

@@ -39,48 +39,40 @@ static gr_code say(char err[128], gr_code code, const char *what)
     return code;
 }
 
-static gr_code read_all(int fd, size_t size_max, char **ret_data, size_t *ret_size, char err[128])
+/* read_all appends what fd has to b, whose max is the limit. */
+static gr_code read_all(int fd, struct gri_strbuf *b, char err[128])
 {
-    struct gri_strbuf b = { .max = size_max };
-    ssize_t n = 0;
+    char part[16 * 1024];
+    ssize_t n;
 
-    do {
-        if (!gri_strbuf_reserve(&b, 1))
-            break;
-        n = read(fd, b.data + b.len, b.cap - b.len - 1);
-        if (n > 0)
-            b.len += (size_t)n;
-        else if (n < 0 && errno == EINTR)
-            n = 1;
-        if (b.len > size_max)
-            b.failed = true;
-    } while (n > 0 && !b.failed && gri_strbuf_reserve(&b, b.cap - b.len > 4096 ? 1 : b.cap / 2));
-    if (n < 0) {
-        say(err, GR_EINVAL, strerror(errno));
-        gri_strbuf_fini(&b);
-        return GR_EINVAL;
+    while ((n = read(fd, part, sizeof(part))) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return say(err, GR_EINVAL, strerror(errno));
+        gri_strbuf_add(b, part, (size_t)n);
+        if (b->failed)
+            return say(err, GR_ENOMEM, "too large, or out of memory");
     }
-    if (b.failed) {
-        gri_strbuf_fini(&b);
-        return say(err, GR_ENOMEM, "too large");
-    }
-    b.data[b.len] = '\0';
-    *ret_size = b.len;
-    *ret_data = b.data;
     return GR_OK;
 }
 
 static gr_code real_file_read(struct gri_world *w, const char *path, size_t size_max,
                               char **ret_data, size_t *ret_size, char err[128])
 {
+    struct gri_strbuf b = { .max = size_max };
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     gr_code rc;
 
     (void)w;
     if (fd < 0)
         return say(err, GR_EINVAL, strerror(errno));
-    rc = read_all(fd, size_max, ret_data, ret_size, err);
+    rc = read_all(fd, &b, err);
     close(fd);
+    *ret_size = b.len;
+    if (rc == GR_OK && (*ret_data = gri_strbuf_take(&b)) == NULL)
+        rc = say(err, GR_ENOMEM, "out of memory");
+    gri_strbuf_fini(&b);
     return rc;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* gri: for actors/ */
 /*
  * world.h - the seams between Greenroom and the world outside: time, chance, HTTP, links, files.
  *
  * Nothing above reads a clock, sleeps, draws a random number, does HTTP, moves frames or opens files
  * except through its runtime's world, so a simulated one can stand in (DESIGN: simulation). The
  * layers that know the foreign libraries (http, net) fill their tables in when first used.
+ * gri: for actors/
  */
 #ifndef GR_RUNTIME_SCHED_WORLD_H
 #define GR_RUNTIME_SCHED_WORLD_H

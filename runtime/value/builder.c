@@ -79,12 +79,12 @@ bool gri_builder_fail(struct gri_builder *b, gr_code code, const char *text)
 static bool grow(struct gri_builder *b)
 {
     size_t cap = b->cap * 2;
-    gr_value **at = gri_resize(b->at != b->fixed ? b->at : NULL, cap * sizeof(*at));
+    gr_value **at = gri_resize(b->at != b->fixed ? b->at : NULL, cap * sizeof(gr_value *));
 
     if (at == NULL)
         return gri_builder_fail(b, GR_ENOMEM, "out of memory");
     if (b->at == b->fixed)
-        memcpy(at, b->fixed, b->count * sizeof(*at));
+        memcpy(at, b->fixed, b->count * sizeof(gr_value *));
     b->at = at;
     b->cap = cap;
     return true;

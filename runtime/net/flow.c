@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flow.c - chunks between streams and frames.
+ *
+ * Lock order: a stream's lock, then a turn's (a waiter that fires kicks). So a stream is never touched
+ * with a turn's lock held.
+ *
+ * A waiter that fires takes a reference to the call, so it may only be set while somebody else has one.
+ * That is what halting is for: it marks the turn, then takes the waiters away. A step sets a waiter, then
+ * looks at the mark. Whichever comes second, of setting and marking, takes the waiter away.
+ */
+#include "runtime/net/flow.h"
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
+
+struct gri_flow_chunk {
+    struct gri_flow_chunk *next;
+    gr_value *value; /* counted */
+    int64_t cost;
+};
+
+/* ---- turns --------------------------------------------------------------------------------------- */
+
+/* turn_kick has step run soon. The reference that a queued task needs is taken here. */
+static void turn_kick(struct gri_turn *t)
+{
+    bool ready = false;
+
+    gri_lock(&t->lock);
+    if (t->queued) {
+        t->again = true;
+    } else {
+        t->queued = true;
+        ready = true;
+        t->ops->ref(t->call);
+    }
+    gri_unlock(&t->lock);
+    if (ready)
+        gri_ready(t->sched, &t->task);
+}
+
+static void turn_run(struct gri_task *task)
+{
+    struct gri_turn *t = gri_container_of(task, struct gri_turn, task);
+    bool more;
+
+    do {
+        t->step(t);
+        gri_lock(&t->lock);
+        more = t->again;
+        t->again = false;
+        if (!more)
+            t->queued = false;
+        gri_unlock(&t->lock);
+    } while (more);
+    t->ops->unref(t->call);
+}
+
+static void turn_init(struct gri_turn *t, const struct gri_flow_ops *ops, void *call,
+                      struct gri_peer *peer, void (*step)(struct gri_turn *t))
+{
+    *t = (struct gri_turn){ .step = step, .ops = ops, .call = call };
+    t->sched = gri_sched_of(peer->node->rt);
+    t->task = (struct gri_task){ .run = turn_run, .name = "flow" };
+}
+
+static bool turn_halted(struct gri_turn *t)
+{
+    bool halted;
+
+    gri_lock(&t->lock);
+    halted = t->halted;
+    gri_unlock(&t->lock);
+    return halted;
+}
+
+static void turn_halt(struct gri_turn *t)
+{
+    gri_lock(&t->lock);
+    t->halted = true;
+    gri_unlock(&t->lock);
+}
+
+/* cost_of is what both sides count for a chunk. */
+static int64_t cost_of(size_t size, uint32_t least)
+{
+    return size > least ? (int64_t)size : (int64_t)least;
+}
+
+/* ---- out ----------------------------------------------------------------------------------------- */
+
+static void out_fire(struct gri_waiter *w)
+{
+    turn_kick(&gri_container_of(w, struct gri_outflow, waiter)->turn);
+}
+
+static void out_room(struct gri_waiting *w)
+{
+    turn_kick(&gri_container_of(w, struct gri_outflow, room)->turn);
+}
+
+static bool may_send(struct gri_outflow *o)
+{
+    bool may;
+
+    gri_lock(&o->turn.lock);
+    may = !o->turn.halted && (o->credit > 0 || o->stopped);
+    gri_unlock(&o->turn.lock);
+    return may;
+}
+
+static void out_over(struct gri_outflow *o, gr_value *end)
+{
+    o->done = true;
+    o->turn.ops->over(o->turn.call, end);
+}
+
+/* hold writes the chunk's frame and charges for it. Consumes chunk. */
+static void hold(struct gri_outflow *o, gr_value *chunk)
+{
+    size_t size = 0;
+    gr_code rc = gri_frame_value(&o->held, GRI_FRAME_CHUNK, o->id, chunk, &size);
+
+    gr_value_unref(chunk);
+    if (rc == GR_OK) {
+        gri_lock(&o->turn.lock);
+        o->credit -= cost_of(size, o->least);
+        gri_unlock(&o->turn.lock);
+        return;
+    }
+    gri_stream_close(o->stream);
+    out_over(o, gri_wire_unfit(rc, "a chunk"));
+}
+
+/* send_held returns false when there is no room; out_room kicks then. */
+static bool send_held(struct gri_outflow *o)
+{
+    gr_code rc = gri_peer_send_or_wait(o->peer, &o->held, &o->room);
+
+    if (rc == GR_EFULL) {
+        if (turn_halted(&o->turn))
+            gri_peer_unwait(o->peer, &o->room);
+        return false;
+    }
+    gri_strbuf_clear(&o->held); /* sent; or the link is down, which ends the call by itself */
+    return true;
+}
+
+static void out_step(struct gri_turn *t)
+{
+    struct gri_outflow *o = gri_container_of(t, struct gri_outflow, turn);
+    gr_value *chunk = NULL;
+
+    for (;;) {
+        gr_code rc;
+
+        if (o->held.len > 0 && !send_held(o))
+            return;
+        if (o->done || !may_send(o))
+            return; /* credit kicks */
+        rc = gri_stream_get(o->stream, &chunk);
+        if (rc == GR_OK) {
+            hold(o, chunk);
+        } else if (rc != GR_EPENDING) {
+            out_over(o, rc == GR_EOS ? NULL : gri_stream_error(o->stream));
+        } else if (gri_stream_watch(o->stream, &o->waiter)) {
+            if (turn_halted(t))
+                gri_stream_unwatch(o->stream, &o->waiter);
+            return; /* out_fire kicks */
+        }
+    }
+}
+
+void gri_outflow_init(struct gri_outflow *o, const struct gri_flow_ops *ops, void *call,
+                      struct gri_peer *peer, uint64_t id, gr_stream *stream)
+{
+    turn_init(&o->turn, ops, call, peer, out_step);
+    o->waiter.fire = out_fire;
+    o->room.fire = out_room;
+    gri_list_init(&o->room.node);
+    o->stream = stream;
+    o->peer = peer;
+    o->id = id;
+}
+
+void gri_outflow_kick(struct gri_outflow *o)
+{
+    turn_kick(&o->turn);
+}
+
+void gri_outflow_credit(struct gri_outflow *o, uint64_t bytes)
+{
+    gri_lock(&o->turn.lock);
+    if (o->credit < (int64_t)GRI_FRAME_WINDOW_MAX * 4) /* a peer can't make it overflow */
+        o->credit += (int64_t)bytes;
+    gri_unlock(&o->turn.lock);
+    turn_kick(&o->turn);
+}
+
+void gri_outflow_stop(struct gri_outflow *o)
+{
+    gri_lock(&o->turn.lock);
+    o->stopped = true;
+    gri_unlock(&o->turn.lock);
+    gri_stream_close(o->stream);
+    turn_kick(&o->turn);
+}
+
+void gri_outflow_halt(struct gri_outflow *o)
+{
+    if (o->stream == NULL)
+        return;
+    turn_halt(&o->turn);
+    gri_stream_unwatch(o->stream, &o->waiter);
+    gri_peer_unwait(o->peer, &o->room);
+    gri_stream_close(o->stream); /* harmless after its end */
+}
+
+void gri_outflow_fini(struct gri_outflow *o)
+{
+    gri_strbuf_fini(&o->held);
+    gri_stream_unref(o->stream);
+}
+
+/* ---- in ------------------------------------------------------------------------------------------ */
+
+static void in_fire(struct gri_waiter *w)
+{
+    turn_kick(&gri_container_of(w, struct gri_inflow, waiter)->turn);
+}
+
+/* give_back returns credit for what was taken, once it is worth a frame. */
+static void give_back(struct gri_inflow *i, int64_t cost)
+{
+    i->owed += cost;
+    if (i->left || i->owed < ((int64_t)i->window + 1) / 2)
+        return;
+    gri_lock(&i->turn.lock);
+    i->credit += i->owed;
+    gri_unlock(&i->turn.lock);
+    gri_peer_number(i->peer, GRI_FRAME_CREDIT, i->id, (uint64_t)i->owed);
+    i->owed = 0;
+}
+
+static struct gri_flow_chunk *pop(struct gri_inflow *i, bool *ret_ended)
+{
+    struct gri_flow_chunk *c;
+
+    gri_lock(&i->turn.lock);
+    c = i->first;
+    *ret_ended = i->ended;
+    if (c != NULL) {
+        i->first = c->next;
+        if (c->next == NULL)
+            i->last = NULL;
+    }
+    gri_unlock(&i->turn.lock);
+    return c;
+}
+
+static void push_back(struct gri_inflow *i, struct gri_flow_chunk *c)
+{
+    gri_lock(&i->turn.lock);
+    c->next = i->first;
+    i->first = c;
+    if (i->last == NULL)
+        i->last = c;
+    gri_unlock(&i->turn.lock);
+}
+
+static bool is_dropping(struct gri_inflow *i)
+{
+    bool dropping;
+
+    gri_lock(&i->turn.lock);
+    dropping = i->dropping || i->turn.halted;
+    gri_unlock(&i->turn.lock);
+    return dropping;
+}
+
+/* put_one returns false when the stream is full. */
+static bool put_one(struct gri_inflow *i, struct gri_flow_chunk *c)
+{
+    gr_code rc = GR_OK;
+
+    i->left = i->left || is_dropping(i);
+    if (i->left)
+        gr_value_unref(c->value);
+    else
+        rc = gri_stream_put(i->stream, c->value);
+    if (rc == GR_EFULL)
+        return false;
+    i->left = i->left || rc != GR_OK; /* nobody reads: what still comes is dropped, without credit */
+    give_back(i, c->cost);
+    gri_free(c);
+    return true;
+}
+
+static void in_step(struct gri_turn *t)
+{
+    struct gri_inflow *i = gri_container_of(t, struct gri_inflow, turn);
+
+    while (!i->done) {
+        bool ended = false;
+        struct gri_flow_chunk *c = pop(i, &ended);
+
+        if (c == NULL) {
+            if (ended) {
+                gr_value *end = i->end;
+
+                i->end = NULL;
+                i->done = true;
+                t->ops->over(t->call, end);
+            }
+            return;
+        }
+        if (!put_one(i, c)) {
+            push_back(i, c);
+            if (gri_stream_watch_room(i->stream, &i->waiter)) {
+                if (is_dropping(i))
+                    gri_stream_unwatch_room(i->stream, &i->waiter);
+                else
+                    return; /* in_fire kicks */
+            }
+        }
+    }
+}
+
+void gri_inflow_init(struct gri_inflow *i, const struct gri_flow_ops *ops, void *call,
+                     struct gri_peer *peer, uint64_t id, gr_stream *stream)
+{
+    turn_init(&i->turn, ops, call, peer, in_step);
+    i->waiter.fire = in_fire;
+    i->stream = stream;
+    i->peer = peer;
+    i->id = id;
+}
+
+gr_code gri_inflow_chunk(struct gri_inflow *i, gr_value *chunk, size_t size)
+{
+    struct gri_flow_chunk *c = gri_new0(struct gri_flow_chunk);
+    int64_t cost = cost_of(size, i->least);
+    gr_code rc = c != NULL ? GR_OK : GR_ENOMEM;
+
+    gri_lock(&i->turn.lock);
+    if (i->credit <= 0 || i->ended)
+        rc = GR_EPROTO;
+    if (rc == GR_OK) {
+        *c = (struct gri_flow_chunk){ .value = chunk, .cost = cost };
+        i->credit -= cost;
+        if (i->last != NULL)
+            i->last->next = c;
+        else
+            i->first = c;
+        i->last = c;
+    }
+    gri_unlock(&i->turn.lock);
+    if (rc != GR_OK) {
+        gri_free(c);
+        gr_value_unref(chunk);
+        return rc;
+    }
+    turn_kick(&i->turn);
+    return GR_OK;
+}
+
+bool gri_inflow_end(struct gri_inflow *i, gr_value *end)
+{
+    bool first;
+
+    gri_lock(&i->turn.lock);
+    first = !i->ended;
+    if (first) {
+        i->ended = true;
+        i->end = end;
+        end = NULL;
+    }
+    gri_unlock(&i->turn.lock);
+    gr_value_unref(end);
+    turn_kick(&i->turn);
+    return first;
+}
+
+void gri_inflow_drop(struct gri_inflow *i)
+{
+    gri_lock(&i->turn.lock);
+    i->dropping = true;
+    gri_unlock(&i->turn.lock);
+    turn_kick(&i->turn);
+}
+
+void gri_inflow_halt(struct gri_inflow *i)
+{
+    if (i->stream == NULL)
+        return;
+    turn_halt(&i->turn);
+    gri_stream_unwatch_room(i->stream, &i->waiter);
+}
+
+void gri_inflow_fini(struct gri_inflow *i)
+{
+    struct gri_flow_chunk *c;
+
+    while ((c = i->first) != NULL) {
+        i->first = c->next;
+        gr_value_unref(c->value);
+        gri_free(c);
+    }
+    gr_value_unref(i->end);
+    gri_stream_unref(i->stream);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* add_test.c - the + between the chunks of a stream. */
+#include <stdio.h>
+#include <string.h>
+
+#include <greenroom/codec.h>
+#include <greenroom/value.h>
+
+#include "tests/support/memory.h"
+#include "tests/support/test.h"
+
+static gr_value *json(const char *text)
+{
+    gr_value *v = gr_json_parse(text, strlen(text), NULL);
+
+    cr_assert_eq(gr_error_code(v), GR_OK, "%s", gr_error_text(v));
+    return v;
+}
+
+/* check adds two JSON texts, once with the left held alone and once shared: the sum is the same,
+ * and what is shared stays as it was. */
+static void check(const char *left, const char *right, const char *want)
+{
+    long before = test_memory_live();
+    gr_value *l = json(left), *r = json(right), *same = json(left), *w = json(want);
+    gr_value *sum = gr_add(gr_value_ref(l), gr_value_ref(r));
+    char *text = gr_json_print(sum, 0, NULL);
+
+    cr_assert(gr_equal(sum, w), "%s + %s gave %s", left, right, text);
+    cr_assert(gr_equal(l, same), "%s was changed", left);
+    gr_value_unref(sum);
+    gr_value_unref(same);
+    sum = gr_add(l, r);
+    cr_assert(gr_equal(sum, w), "%s + %s, in place", left, right);
+    gr_value_unref(sum);
+    gr_value_unref(w);
+    gr_free(text);
+    cr_assert_eq(test_memory_live(), before);
+}
+
+Test(add, strings_and_lists_concatenate)
+{
+    check("\"a\"", "\"b\"", "\"ab\"");
+    check("\"\"", "\"b\"", "\"b\"");
+    check("\"a\"", "\"\"", "\"a\"");
+    check("[1]", "[2, [3]]", "[1, 2, [3]]");
+    check("[]", "[1]", "[1]");
+    check("[1]", "[]", "[1]");
+    check("[{\"index\": 0, \"a\": \"x\"}]", "[{\"index\": 0, \"a\": \"y\"}]",
+          "[{\"index\": 0, \"a\": \"x\"}, {\"index\": 0, \"a\": \"y\"}]");
+}
+
+Test(add, numbers_add)
+{
+    check("1", "2", "3");
+    check("1", "2.5", "3.5");
+    check("0.5", "0.25", "0.75");
+    check("9223372036854775807", "1", "9223372036854775808");
+    check("true", "true", "true");
+}
+
+Test(add, binaries_concatenate)
+{
+    gr_value *v = gr_add(gr_bin("a\0", 2), gr_bin("\xff", 1));
+
+    cr_assert_eq(gr_len(v), 3);
+    cr_assert_eq(memcmp(gr_as_bin(v, NULL), "a\0\xff", 3), 0);
+    gr_value_unref(v);
+}
+
+Test(add, maps_merge_key_by_key)
+{
+    check("{\"a\": \"x\"}", "{\"a\": \"y\", \"b\": 1}", "{\"a\": \"xy\", \"b\": 1}");
+    check("{\"a\": {\"b\": [1]}}", "{\"a\": {\"b\": [2]}}", "{\"a\": {\"b\": [1, 2]}}");
+    check("{\"a\": 1, \"b\": null}", "{\"a\": null, \"b\": 2}", "{\"a\": 1, \"b\": 2}");
+    check("{\"name\": \"a\"}", "{\"name\": \"b\"}", "{\"name\": \"ab\"}");
+    check("{}", "{\"a\": 1}", "{\"a\": 1}");
+}
+
+Test(add, nil_gives_the_other_side)
+{
+    check("null", "1", "1");
+    check("1", "null", "1");
+    check("null", "null", "null");
+}
+
+Test(add, what_has_no_sum_gives_the_right_side)
+{
+    check("1", "\"a\"", "\"a\"");
+    check("\"a\"", "[1]", "[1]");
+    check("true", "false", "false");
+    check("{\"a\": 1}", "[1]", "[1]");
+    check("{\"a\": \"x\"}", "{\"a\": true}", "{\"a\": true}");
+}
+
+Test(add, null_on_the_left_gives_the_right)
+{
+    gr_value *v = gr_add(NULL, gr_str("a"));
+
+    cr_assert_str_eq(gr_cstr(v, ""), "a");
+    gr_value_unref(v);
+    cr_assert_eq(gr_error_code(gr_add(NULL, NULL)), GR_EINVAL);
+}
+
+Test(add, what_a_message_is_stays_and_what_it_says_adds_up)
+{
+    check("{\"type\": \"AIMessageChunk\", \"content\": \"Hel\", \"id\": \"run-1\"}",
+          "{\"type\": \"AIMessageChunk\", \"content\": \"lo\", \"id\": \"run-1\"}",
+          "{\"type\": \"AIMessageChunk\", \"content\": \"Hello\", \"id\": \"run-1\"}");
+    check("{\"type\": \"AIMessageChunk\", \"content\": \"a\", \"id\": \"x\", \"name\": \"n\"}",
+          "{\"type\": \"\", \"content\": \"\", \"id\": null, \"chunk_position\": \"last\"}",
+          "{\"type\": \"AIMessageChunk\", \"content\": \"a\", \"id\": \"x\", \"name\": \"n\","
+          " \"chunk_position\": \"last\"}");
+    check("{\"role\": \"assistant\", \"content\": \"\"}",
+          "{\"role\": \"assistant\", \"content\": \"Hi\", \"model\": \"m\"}",
+          "{\"role\": \"assistant\", \"content\": \"Hi\", \"model\": \"m\"}");
+}
+
+Test(add, usage_is_summed)
+{
+    check("{\"type\": \"AIMessageChunk\", \"content\": \"\", \"usage_metadata\": {"
+          "\"input_tokens\": 1,"
+          " \"output_tokens\": 3, \"input_token_details\": {\"cache_read\": 1}}}",
+          "{\"type\": \"AIMessageChunk\", \"content\": \"\", \"usage_metadata\": {"
+          "\"input_tokens\": 2,"
+          " \"output_tokens\": 4, \"input_token_details\": {\"cache_read\": 1}}}",
+          "{\"type\": \"AIMessageChunk\", \"content\": \"\", \"usage_metadata\": {"
+          "\"input_tokens\": 3,"
+          " \"output_tokens\": 7, \"input_token_details\": {\"cache_read\": 2}}}");
+}
+
+/* langchain-core's test_merge_tool_calls and test_merge_tool_calls_parallel_same_index */
+#define CHUNK(calls)                                                                               \
+    "{\"type\": \"AIMessageChunk\", \"content\": \"\", \"tool_call_chunks\": " calls "}"
+
+Test(add, tool_call_chunks_of_one_index_are_one_call)
+{
+    check(CHUNK("[{\"name\": \"tool1\", \"args\": \"\", \"id\": \"1\", \"index\": 0}]"),
+          CHUNK("[{\"name\": null, \"args\": \"arg1\", \"id\": null, \"index\": 0}]"),
+          CHUNK("[{\"name\": \"tool1\", \"args\": \"arg1\", \"id\": \"1\", \"index\": 0}]"));
+    check(CHUNK("[{\"name\": \"f\", \"args\": \"{\", \"id\": \"1\", \"index\": 0}]"),
+          CHUNK("[{\"name\": \"g\", \"args\": \"x\", \"id\": \"2\", \"index\": 1}]"),
+          CHUNK("[{\"name\": \"f\", \"args\": \"{\", \"id\": \"1\", \"index\": 0},"
+                " {\"name\": \"g\", \"args\": \"x\", \"id\": \"2\", \"index\": 1}]"));
+    check(CHUNK("[{\"name\": \"h\", \"args\": \"\", \"index\": null}]"),
+          CHUNK("[{\"name\": \"h\", \"args\": \"\", \"index\": null}]"),
+          CHUNK("[{\"name\": \"h\", \"args\": \"\", \"index\": null},"
+                " {\"name\": \"h\", \"args\": \"\", \"index\": null}]"));
+    /* the same index, but two ids: two calls */
+    check(CHUNK("[{\"name\": \"f\", \"args\": \"1\", \"id\": \"a\", \"index\": 0}]"),
+          CHUNK("[{\"name\": \"f\", \"args\": \"2\", \"id\": \"b\", \"index\": 0}]"),
+          CHUNK("[{\"name\": \"f\", \"args\": \"1\", \"id\": \"a\", \"index\": 0},"
+                " {\"name\": \"f\", \"args\": \"2\", \"id\": \"b\", \"index\": 0}]"));
+}
+
+Test(add, content_blocks_of_one_index_are_one_block)
+{
+    check("{\"type\": \"AIMessageChunk\", \"content\": [{\"type\": \"text\", \"text\": \"a\","
+          " \"index\": 0}]}",
+          "{\"type\": \"AIMessageChunk\", \"content\": [{\"type\": \"text\", \"text\": \"b\","
+          " \"index\": 0}]}",
+          "{\"type\": \"AIMessageChunk\", \"content\": [{\"type\": \"text\", \"text\": \"ab\","
+          " \"index\": 0}]}");
+}
+
+/* By count, not by time: a stream of n chunks may move its text only log n times. */
+Test(add, a_long_stream_is_not_copied_each_time)
+{
+    gr_value *text = gr_str("start"), *message = NULL;
+    gr_value *piece = json("{\"type\": \"AIMessageChunk\", \"content\": \"piece \"}");
+    gr_value *part = gr_str("piece ");
+    long before = test_memory_total();
+
+    for (int i = 0; i < 10000; i++)
+        text = gr_add(text, gr_value_ref(part));
+    cr_assert_lt(test_memory_total() - before, 40);
+    before = test_memory_total();
+    for (int i = 0; i < 10000; i++)
+        message = gr_add(message, gr_value_ref(piece));
+    cr_assert_lt(test_memory_total() - before, 40);
+    cr_assert_eq(gr_len(text), 5 + 60000);
+    cr_assert_eq(gr_len(gr_get(message, "content")), 60000);
+    cr_assert_str_eq(gr_cstr(gr_get(piece, "content"), ""), "piece ");
+    gr_value_unref(text);
+    gr_value_unref(message);
+    gr_value_unref(piece);
+    gr_value_unref(part);
+}
+
+Test(add, every_failed_allocation_is_survived_without_a_leak)
+{
+    gr_value *a = json(CHUNK("[{\"name\": \"f\", \"args\": \"{\", \"index\": 0, \"n\": [0.5]}]"));
+    gr_value *b = json(CHUNK("[{\"args\": \"}\", \"index\": 0, \"n\": [0.5], \"m\": 1},"
+                             " {\"args\": \"x\", \"index\": 1}]"));
+    long before = test_memory_live();
+    long n = 1;
+
+    for (;; n++) {
+        gr_value *sum;
+        gr_code code;
+
+        test_memory_fail_at(n);
+        sum = gr_add(gr_value_ref(a), gr_value_ref(b));
+        code = gr_error_code(sum);
+        gr_value_unref(sum);
+        if (!test_memory_reached())
+            break;
+        cr_assert_eq(code, GR_ENOMEM);
+        cr_assert_eq(test_memory_live(), before, "allocation %ld", n);
+    }
+    cr_assert_gt(n, 4);
+    gr_value_unref(a);
+    gr_value_unref(b);
+}
