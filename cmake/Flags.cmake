@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# gr_flags: how every C file of ours is compiled. gr_hardening: what is installed, besides.
+
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+# Without -DNDEBUG: our checks don't use <assert.h>, and a test that does must not lose it.
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND PROJECT_IS_TOP_LEVEL AND NOT CMAKE_C_COMPILER_LAUNCHER)
+    set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+add_library(gr_flags INTERFACE)
+target_compile_definitions(gr_flags INTERFACE _GNU_SOURCE)
+target_compile_options(gr_flags INTERFACE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+    -Wformat=2 -Wundef)
+if(CMAKE_C_COMPILER_ID MATCHES "Clang")
+    # gri_check(!"why this can't be reached") is how we say it.
+    target_compile_options(gr_flags INTERFACE -Wno-string-conversion)
+endif()
+if(GR_WERROR)
+    target_compile_options(gr_flags INTERFACE -Werror)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+    target_compile_definitions(gr_flags INTERFACE GR_DEBUG=1)
+endif()
+
+if(GR_SANITIZE)
+    add_compile_options(-fsanitize=${GR_SANITIZE} -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=${GR_SANITIZE})
+    if(GR_SANITIZE MATCHES "undefined")
+        add_compile_options(-fno-sanitize-recover=all)
+    endif()
+endif()
+if(GR_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+    target_compile_definitions(gr_flags INTERFACE GR_DEBUG_SLOW=1)
+endif()
+
+# A stack that is switched keeps its canary (it is a word of the thread), so the protector is fine
+# with fibers; -fstack-clash-protection is left out, since fiber stacks have a guard page anyway.
+add_library(gr_hardening INTERFACE)
+if(NOT GR_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    target_compile_options(gr_hardening INTERFACE -fstack-protector-strong)
+    target_compile_definitions(gr_hardening INTERFACE _FORTIFY_SOURCE=2)
+    target_link_options(gr_hardening INTERFACE LINKER:-z,relro LINKER:-z,now)
+endif()

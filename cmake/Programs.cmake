@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The command, the benchmarks and the examples: everything that is a program and no test.
+
+# gr_program links a program with everything of the library, hidden parts included.
+function(gr_program target)
+    gr_library(${target})
+    if(GR_SANITIZE)
+        target_link_libraries(${target} PRIVATE gr_flags greenroom_testing Threads::Threads m)
+    else()
+        target_link_libraries(${target} PRIVATE gr_flags greenroom_objects ${private_libs})
+    endif()
+endfunction()
+
+# The command is built of the same objects as the library: it uses base utilities that the shared one
+# hides, and runs wherever it is put. All but its main.c is a library for the tests, besides.
+file(GLOB command_sources CONFIGURE_DEPENDS cli/*.c)
+if(GR_COMMAND AND command_sources)
+    find_package(LibYaml REQUIRED)
+    add_executable(greenroom_command ${command_sources})
+    gr_program(greenroom_command)
+    target_link_libraries(greenroom_command PRIVATE gr_hardening LibYaml::yaml)
+    set_target_properties(greenroom_command PROPERTIES
+        OUTPUT_NAME greenroom
+        RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}
+        POSITION_INDEPENDENT_CODE ON)
+    if(NOT GR_SANITIZE)
+        target_link_options(greenroom_command PRIVATE -pie)
+    endif()
+
+    set(testing_sources ${command_sources})
+    list(FILTER testing_sources EXCLUDE REGEX "/main\\.c$")
+    add_library(gr_cli_testing STATIC EXCLUDE_FROM_ALL ${testing_sources})
+    target_link_libraries(gr_cli_testing PUBLIC greenroom_testing LibYaml::yaml PRIVATE gr_flags)
+endif()
+
+# Benchmarks may look inside too.
+file(GLOB bench_sources CONFIGURE_DEPENDS bench/*.c)
+if(GR_BENCH AND bench_sources)
+    add_executable(greenroom_bench ${bench_sources})
+    gr_program(greenroom_bench)
+    set_target_properties(greenroom_bench PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+endif()
+
+file(GLOB example_sources CONFIGURE_DEPENDS examples/*.c)
+if(GR_EXAMPLES)
+    foreach(source IN LISTS example_sources)
+        get_filename_component(name ${source} NAME_WE)
+        add_executable(example_${name} ${source})
+        target_link_libraries(example_${name} PRIVATE gr_flags ${gr_lib} Threads::Threads m)
+        set_target_properties(example_${name} PROPERTIES
+            OUTPUT_NAME ${name}
+            RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/examples)
+    endforeach()
+endif()
