@@ -85,7 +85,8 @@ GR_API gr_stream *gr_astream_call(gr_runtime *rt, gr_ref to, const char *verb,
 /* ---- telling: a message without an answer ---------------------------------------------------- */
 
 /* gr_tell sends msg to to's receive. Order holds between one sender and one receiver.
- * Errors: GR_EFULL at the mailbox's bound, GR_EDEAD, the value's own if broken. [any] */
+ * Errors: GR_EFULL at the mailbox's bound, GR_EDEAD, GR_ETYPE to receives nothing, the value's own if
+ * broken. [any] */
 GR_API gr_code gr_tell(gr_runtime *rt, gr_ref to, gr_value *msg GR_TAKES);
 /* gr_tell_wait waits for room instead. Also GR_EINTR, GR_EDEADLK. [waits] */
 GR_API gr_code gr_tell_wait(gr_runtime *rt, gr_ref to, gr_value *msg GR_TAKES);

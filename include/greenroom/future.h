@@ -20,8 +20,8 @@ extern "C" {
  * gr_await waits for the answer, for at most timeout_ms (-1 for ever, 0 polls). The outcome borrows
  * from f, which stays yours.
  * Codes:   GR_OK with the value; the call's own error; GR_EPENDING when the time is up (the call
- *          goes on); GR_EINTR when the handler that waits was cancelled; GR_EDEADLK from cheap code;
- *          GR_EFULL when fibers_max handlers wait already; GR_ENOMEM for NULL.    [waits]
+ *          goes on); GR_EINTR when the handler that waits was cancelled; GR_EDEADLK from cheap code,
+ *          and when the call is to an exclusive actor that waits for this very handler; GR_EFULL when fibers_max handlers wait already; GR_ENOMEM for NULL.    [waits]
  */
 GR_API gr_outcome gr_await(gr_future *f, int64_t timeout_ms);
 

@@ -82,7 +82,8 @@ GR_API gr_future *gr_asimilarity_search_by_vector(gr_runtime *rt, gr_ref store,
 
 /*
  * gr_memory_store keeps documents and their vectors in memory: InMemoryVectorStore. The vectors come
- * from the embedder; the first one sets the dimension.
+ * from the embedder; the first one sets the dimension. Calls that wait for the embedder don't hold up
+ * the others, so a search sees what was added before it was called only if that call had answered.
  *
  * Units:   scores are cosine similarity, -1 to 1; a vector of zeros scores 0. Of equal scores the
  *          document added later comes first, as in LangChain.

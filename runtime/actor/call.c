@@ -7,8 +7,6 @@
 #include "runtime/actor/send.h"
 #include "runtime/base/alloc.h"
 
-#define DIRECT_DEPTH_MAX 32
-
 /* A deadline of the call's own. Two references: the call's and the timer's (then the task's). */
 struct gri_deadline {
     struct gri_timer timer;
@@ -427,6 +425,16 @@ static bool in_cycle(const struct gri_call *call)
     return false;
 }
 
+/* Only leaf work counts against max_concurrency: a handler that waits for another call gives its permit
+ * back, for good, or nested limits could lock each other up. */
+static void give_permit_back(const struct gr_ctx *c)
+{
+    if (c == NULL || c->call == NULL || c->deferred || !c->call->counted)
+        return;
+    c->call->counted = false;
+    gri_actor_release_permit(c->actor);
+}
+
 /*
  * The owner is about to wait. If what it waits for is cheap code that was just readied on this worker, run it
  * here: it can't wait, so it may share this stack.
@@ -438,7 +446,8 @@ static gr_code op_hurry(struct gr_future *f)
 
     if (in_cycle(call))
         return GR_EDEADLK;
-    if (call->quick && gri_take_lifo(t))
+    give_permit_back(gri_ctx_current(call->rt));
+    if (atomic_load_explicit(&call->quick, memory_order_relaxed) && gri_take_lifo(t))
         t->run(t);
     return GR_OK;
 }
@@ -520,7 +529,7 @@ bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value
     const gr_method *m;
     struct gr_ctx c;
 
-    if (r.node != rt->node || parent->depth >= DIRECT_DEPTH_MAX || gri_exec()->worker == NULL)
+    if (r.node != rt->node || gri_exec()->worker == NULL)
         return false;
     a = gri_actor_pin(rt, r, false, &err);
     if (a == NULL) {
@@ -534,12 +543,10 @@ bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value
         gri_actor_unpin(a);
         return false;
     }
-    parent->depth++;
     gri_ctx_enter(&c, a, parent, true);
     c.deferred = true; /* the call is the composition's to answer, not the step's */
     *ret_v = gri_answer(m->fn(&c, NULL, args));
     gri_ctx_leave(&c);
-    parent->depth--;
     gr_value_unref(c.failure);
     gr_value_unref(c.exit);
     gri_actor_unpin(a);

@@ -55,10 +55,9 @@ struct gri_call {
     _Atomic uint64_t id;            /* for gr_cancel; 0 until somebody asks */
     _Atomic uint32_t state;         /* gri_call_state */
     uint16_t verb;
-    uint8_t depth;                  /* direct calls below one another; bounded */
     bool one_chunk;                 /* a stream of an actor that has only invoke: the answer is the chunk */
     bool streams;                   /* it was made with an `out`, which goes when it leaves */
-    bool quick;                     /* cheap or native: the waiter may run it on its own stack */
+    _Atomic bool quick;             /* cheap or native: the waiter may run it on its own stack */
     bool hooked;                    /* gr_on_cancel was called */
     bool counted;                   /* holds one of the actor's max_concurrency */
     uint64_t target;                /* whom the caller meant; never changes, unlike `to` */

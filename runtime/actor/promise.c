@@ -43,8 +43,14 @@ static void room_run(struct gri_task *t)
     void *arg = NULL;
 
     gri_lock(&call->cancel.lock);
+    if (call->hook_busy != NULL && call->room != NULL) {
+        /* A hook runs elsewhere, perhaps room() itself, which has looked already: come again later. */
+        gri_unlock(&call->cancel.lock);
+        gri_ready(&call->rt->sched, t);
+        return;
+    }
     call->room_armed = false;
-    if (call->hook_busy == NULL && call->room != NULL) {
+    if (call->room != NULL) {
         room = call->room;
         arg = call->hook_arg;
         call->hook_busy = gri_exec();

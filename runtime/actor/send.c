@@ -108,7 +108,10 @@ void gri_call_post(struct gri_call *call, gr_ref to)
     }
     call->actor = a;
     gri_klass_resolve(a->klass, call->verb, &m);
-    call->quick = m != NULL && (m->kind == GR_CHEAP || m->kind == GRI_NATIVE) && a->pin == 0;
+    /* relaxed: a hint for the owner, who may read it while the call is forwarded */
+    atomic_store_explicit(&call->quick,
+                          m != NULL && (m->kind == GR_CHEAP || m->kind == GRI_NATIVE) && a->pin == 0,
+                          memory_order_relaxed);
     gri_actor_send_call(a, call);
 }
 
@@ -257,7 +260,7 @@ gr_future *gr_acall(gr_runtime *rt, gr_ref to, const char *verb, gr_value *args,
     if (id == GRI_VERB_NONE) {
         gr_value_unref(args);
         gr_value_unref(opts != NULL ? opts->config : NULL);
-        return gri_future_failed(verb == NULL ? gr_error(GR_EINVAL, "no verb")
+        return gri_future_failed(&rt->sched, verb == NULL ? gr_error(GR_EINVAL, "no verb")
                                               : gr_error(GR_EFULL, "too many different verbs"));
     }
     return acall(rt, to, id, args, opts);
@@ -287,7 +290,7 @@ gr_future *gr_abatch(gr_runtime *rt, gr_ref r, gr_value *inputs, const gr_call_o
     if (gr_value_type(inputs) != GR_LIST) {
         gr_value_unref(inputs);
         gr_value_unref(opts != NULL ? opts->config : NULL);
-        return gri_future_failed(gr_error(GR_ETYPE, "batch needs a list of inputs"));
+        return gri_future_failed(&rt->sched, gr_error(GR_ETYPE, "batch needs a list of inputs"));
     }
     args = gr_map(GR_KV("inputs", inputs),
                   GR_KV("return_exceptions", gr_bool(opts != NULL && opts->return_exceptions)));

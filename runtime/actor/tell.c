@@ -24,13 +24,18 @@ void gri_tell_run(struct gri_actor *a, struct gri_envelope *e, bool live)
     gri_actor_unpin(a);
 }
 
-/* tell_once consumes *msg unless it returns GR_EFULL; then *ret_full is the actor, pinned. */
+/* tell_once sends t with msg; on failure both are still the caller's. */
 static gr_code tell_once(gr_runtime *rt, gr_ref to, gr_value *msg, struct tell *t)
 {
     gr_value *err = NULL;
     struct gri_actor *a = gri_actor_pin(rt, to, true, &err);
     gr_code rc;
 
+    if (a != NULL && a->klass->cls->receive == NULL) {
+        gri_actor_unqueue(a);
+        gri_actor_unpin(a);
+        return GR_ETYPE;
+    }
     if (a != NULL) {
         t->envelope.kind = GRI_TELL;
         t->msg = msg;

@@ -96,7 +96,7 @@ static void failed_destroy(struct gr_future *f)
 static const struct gri_future_ops failed_ops = { .cancel = failed_cancel,
                                                   .destroy = failed_destroy };
 
-struct gr_future *gri_future_failed(gr_value *err)
+struct gr_future *gri_future_failed(struct gri_sched *s, gr_value *err)
 {
     struct gr_future *f = gri_new0(struct gr_future);
 
@@ -104,7 +104,7 @@ struct gr_future *gri_future_failed(gr_value *err)
         gr_value_unref(err);
         return NULL;
     }
-    gri_future_init(f, NULL, &failed_ops, 1);
+    gri_future_init(f, s, &failed_ops, 1);
     gri_future_complete(f, err);
     return f;
 }
@@ -264,7 +264,7 @@ static void on_done_fire(struct gri_waiter *w)
 
 gr_code gr_on_done(gr_future *f, gr_done_fn *fn, void (*drop)(void *arg), void *arg)
 {
-    struct on_done *d = f != NULL && f->sched != NULL ? gri_new0(struct on_done) : NULL;
+    struct on_done *d = f != NULL ? gri_new0(struct on_done) : NULL;
     gr_code rc = GR_ENOMEM;
 
     if (d != NULL) {

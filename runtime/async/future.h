@@ -66,7 +66,7 @@ gr_code gri_future_watch(struct gr_future *f, struct gri_waiter *w);
 bool gri_future_unwatch(struct gr_future *f, struct gri_waiter *w);
 
 /* gri_future_failed makes a future that is complete with an error; NULL when out of memory. */
-struct gr_future *gri_future_failed(gr_value *err GR_TAKES);
+struct gr_future *gri_future_failed(struct gri_sched *s, gr_value *err GR_TAKES);
 /* gri_answer turns what a handler returned into what a future may hold: NULL becomes GR_EINVAL "no value". */
 gr_value *gri_answer(gr_value *v GR_TAKES);
 

@@ -147,6 +147,32 @@ static bool send_held(struct gri_outflow *o)
     return true;
 }
 
+/*
+ * is_released tells whether who fills the stream has let go; if not, the waiter fires then. Only a call's
+ * stream is waited for: so the end that crosses means on the other side what it means here.
+ */
+static bool is_released(struct gri_outflow *o)
+{
+    struct gr_stream *s = o->stream;
+    bool released;
+
+    gri_lock(&s->lock);
+    released = s->producer == NULL || s->released;
+    if (!released)
+        s->leaver = &o->waiter;
+    gri_unlock(&s->lock);
+    return released;
+}
+
+static void unwatch(struct gri_outflow *o)
+{
+    gri_stream_unwatch(o->stream, &o->waiter);
+    gri_lock(&o->stream->lock);
+    if (o->stream->leaver == &o->waiter)
+        o->stream->leaver = NULL;
+    gri_unlock(&o->stream->lock);
+}
+
 static void out_step(struct gri_turn *t)
 {
     struct gri_outflow *o = gri_container_of(t, struct gri_outflow, turn);
@@ -162,11 +188,11 @@ static void out_step(struct gri_turn *t)
         rc = gri_stream_get(o->stream, &chunk);
         if (rc == GR_OK) {
             hold(o, chunk);
-        } else if (rc != GR_EPENDING) {
+        } else if (rc != GR_EPENDING && is_released(o)) {
             out_over(o, rc == GR_EOS ? NULL : gri_stream_error(o->stream));
-        } else if (gri_stream_watch(o->stream, &o->waiter)) {
+        } else if (rc != GR_EPENDING || gri_stream_watch(o->stream, &o->waiter)) {
             if (turn_halted(t))
-                gri_stream_unwatch(o->stream, &o->waiter);
+                unwatch(o);
             return; /* out_fire kicks */
         }
     }
@@ -212,7 +238,7 @@ void gri_outflow_halt(struct gri_outflow *o)
     if (o->stream == NULL)
         return;
     turn_halt(&o->turn);
-    gri_stream_unwatch(o->stream, &o->waiter);
+    unwatch(o);
     gri_peer_unwait(o->peer, &o->room);
     gri_stream_close(o->stream); /* harmless after its end */
 }

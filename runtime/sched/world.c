@@ -61,13 +61,18 @@ static gr_code real_file_read(struct gri_world *w, const char *path, size_t size
                               char **ret_data, size_t *ret_size, char err[128])
 {
     struct gri_strbuf b = { .max = size_max };
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    /* O_NONBLOCK: a pipe that nobody writes to must not hold us up before we see that it is one */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat st;
     gr_code rc;
 
     (void)w;
     if (fd < 0)
         return say(err, GR_EINVAL, strerror(errno));
-    rc = read_all(fd, &b, err);
+    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+        rc = say(err, GR_EINVAL, "not a regular file");
+    else
+        rc = read_all(fd, &b, err);
     close(fd);
     *ret_size = b.len;
     if (rc == GR_OK && (*ret_data = gri_strbuf_take(&b)) == NULL)
@@ -76,12 +81,18 @@ static gr_code real_file_read(struct gri_world *w, const char *path, size_t size
     return rc;
 }
 
+/* By bytes: the order must not depend on the locale. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
 static gr_code real_file_list(struct gri_world *w, const char *path, char **ret_names,
                               size_t *ret_size, char err[128])
 {
     struct gri_strbuf b = GRI_STRBUF_INIT;
     struct dirent **entries = NULL;
-    int count = scandir(path, &entries, NULL, alphasort);
+    int count = scandir(path, &entries, NULL, by_name);
 
     (void)w;
     if (count < 0)

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* message.c - making messages, making them of what people write for them, and reading their text.
+ * */
+#include <greenroom/message.h>
+
+#include <string.h>
+
+#include "actors/message/tool_calls.h"
+#include "runtime/base/strbuf.h"
+
+/* What a role, or a type, is called in a message. */
+static const struct {
+    const char *name, *type, *title;
+} roles[] = {
+    { "human", "human", "Human" },
+    { "user", "human", "Human" },
+    { "ai", "ai", "AI" },
+    { "assistant", "ai", "AI" },
+    { "system", "system", "System" },
+    { "developer", "system", "System" },
+    { "tool", "tool", "Tool" },
+    { "HumanMessageChunk", "HumanMessageChunk", "Human" },
+    { "AIMessageChunk", "AIMessageChunk", "AI" },
+    { "SystemMessageChunk", "SystemMessageChunk", "System" },
+    { "ToolMessageChunk", "ToolMessageChunk", "Tool" },
+};
+#define ROLE_COUNT (sizeof(roles) / sizeof(roles[0]))
+
+/* role_index returns ROLE_COUNT for a name that is none. */
+static size_t role_index(const gr_value *name)
+{
+    const char *s = gr_cstr(name, NULL);
+    size_t i = 0;
+
+    if (s == NULL || strlen(s) != gr_len(name))
+        return ROLE_COUNT;
+    while (i < ROLE_COUNT && strcmp(roles[i].name, s) != 0)
+        i++;
+    return i;
+}
+
+static gr_value *check_content(gr_value *content)
+{
+    gr_type type = gr_value_type(content);
+    gr_value *err;
+
+    if (content == NULL)
+        return gr_error(GR_EINVAL, "no value for a message's content");
+    if (type == GR_STR || type == GR_LIST || gr_error_code(content) != GR_OK)
+        return content;
+    if (type == GR_NIL) {
+        gr_value_unref(content);
+        return gr_str("");
+    }
+    err = gr_error(GR_ETYPE, "a message's content is a string or a list, not of type %s",
+                   gr_type_name(type));
+    gr_value_unref(content);
+    return err;
+}
+
+static gr_value *typed(const char *type, gr_value *content)
+{
+    content = check_content(content);
+    if (gr_error_code(content) != GR_OK)
+        return content;
+    return gr_map(GR_KV("type", gr_str(type)), GR_KV("content", content));
+}
+
+gr_value *gr_human(const char *text)
+{
+    return typed("human", gr_str(text));
+}
+
+gr_value *gr_ai(const char *text)
+{
+    return typed("ai", gr_str(text));
+}
+
+gr_value *gr_system(const char *text)
+{
+    return typed("system", gr_str(text));
+}
+
+gr_value *gr_ai_chunk(const char *text)
+{
+    return typed("AIMessageChunk", gr_str(text));
+}
+
+gr_value *gr_tool_message(const char *tool_call_id, gr_value *content)
+{
+    gr_value *m = typed("tool", content);
+
+    return gr_error_code(m) != GR_OK ? m : gr_set(m, "tool_call_id", gr_str(tool_call_id));
+}
+
+/* unknown_role takes what must be freed, and gives the error that names the role. */
+static gr_value *unknown_role(const gr_value *role, gr_value *rest)
+{
+    gr_value *err = gr_error(GR_EINVAL,
+                             "unknown role '%s': expected human, user, ai, assistant, system, "
+                             "developer or tool", gr_cstr(role, ""));
+
+    gr_value_unref(rest);
+    return gr_error_with(err, "kind", gr_str("MESSAGE_COERCION_FAILURE"));
+}
+
+static gr_value *of_role(const gr_value *role, gr_value *content)
+{
+    size_t i = role_index(role);
+    gr_value *m;
+
+    if (i == ROLE_COUNT)
+        return unknown_role(role, content);
+    m = typed(roles[i].type, content);
+    if (strcmp(roles[i].name, "developer") == 0 && gr_error_code(m) == GR_OK)
+        m = gr_set(m, "additional_kwargs",
+                   gr_map(GR_KV("__openai_role__", gr_str("developer"))));
+    return m;
+}
+
+gr_value *gr_message(const char *role, gr_value *content)
+{
+    gr_value *name = gr_str(role == NULL ? "" : role);
+    gr_value *m = of_role(name, content);
+
+    gr_value_unref(name);
+    return m;
+}
+
+static bool is_openai_calls(const gr_value *calls)
+{
+    return gr_value_type(calls) == GR_LIST && gr_get(gr_at(calls, 0), "function") != NULL;
+}
+
+/* of_map leaves a message as it is, and gives a map with a role its type first. */
+static gr_value *of_map(gr_value *map)
+{
+    const gr_value *type = gr_get(map, "type"), *role = gr_get(map, "role"), *calls;
+    gr_value *m;
+
+    if (role_index(type) == ROLE_COUNT && role == NULL)
+        return unknown_role(type, map);
+    if (role == NULL && strcmp(roles[role_index(type)].type, gr_cstr(type, "")) == 0 &&
+        (gr_value_type(gr_get(map, "content")) == GR_STR ||
+         gr_value_type(gr_get(map, "content")) == GR_LIST) &&
+        !is_openai_calls(gr_get(map, "tool_calls")))
+        return map;
+    m = gr_value_ref(gr_get(map, "content"));
+    m = of_role(role != NULL ? role : type, m != NULL ? m : gr_nil());
+    if (gr_error_code(m) != GR_OK) {
+        gr_value_unref(map);
+        return m;
+    }
+    calls = gr_get(map, "tool_calls");
+    if (is_openai_calls(calls)) {
+        m = gri_tool_calls_add(m, calls);
+        map = gr_without(map, "tool_calls");
+    }
+    map = gr_without(gr_without(gr_without(map, "role"), "type"), "content");
+    return gr_merge(m, map);
+}
+
+gr_value *gr_message_coerce(gr_value *v)
+{
+    gr_value *m;
+
+    if (gr_error_code(v) != GR_OK)
+        return v != NULL ? v : gr_error(GR_EINVAL, "no value");
+    switch (gr_value_type(v)) {
+    case GR_STR:
+        return typed("human", v);
+    case GR_LIST:
+        if (gr_len(v) == 2 && gr_value_type(gr_at(v, 0)) == GR_STR) {
+            m = of_role(gr_at(v, 0), gr_value_ref(gr_at(v, 1)));
+            gr_value_unref(v);
+            return m;
+        }
+        break;
+    case GR_MAP:
+        return of_map(v);
+    default:
+        break;
+    }
+    m = gr_error(GR_EINVAL,
+                 "a message is a string, a map with \"type\" or \"role\" and \"content\", or a pair "
+                 "[role, text]; not this %s", gr_type_name(gr_value_type(v)));
+    gr_value_unref(v);
+    return gr_error_with(m, "kind", gr_str("MESSAGE_COERCION_FAILURE"));
+}
+
+static gr_value *list_of_one(gr_value *m)
+{
+    return gr_error_code(m) != GR_OK ? m : gr_list(m);
+}
+
+/* A pair [role, text] that was read from JSON looks like two texts; the role tells. */
+static bool is_pair(const gr_value *v)
+{
+    return gr_len(v) == 2 && gr_value_type(gr_at(v, 1)) == GR_STR &&
+           role_index(gr_at(v, 0)) < ROLE_COUNT;
+}
+
+gr_value *gr_messages_coerce(gr_value *v)
+{
+    gr_value *list;
+
+    if (gr_error_code(v) != GR_OK)
+        return v != NULL ? v : gr_error(GR_EINVAL, "no value");
+    if (gr_value_type(v) == GR_MAP && gr_value_type(gr_get(v, "messages")) == GR_LIST) {
+        list = gr_value_ref(gr_get(v, "messages"));
+        gr_value_unref(v);
+        v = list;
+    }
+    if (gr_value_type(v) != GR_LIST || is_pair(v))
+        return list_of_one(gr_message_coerce(v));
+    list = gr_list_n(NULL, 0);
+    for (size_t i = 0; i < gr_len(v) && gr_error_code(list) == GR_OK; i++) {
+        gr_value *m = gr_message_coerce(gr_value_ref(gr_at(v, i)));
+
+        if (gr_error_code(m) != GR_OK) {
+            gr_value *err = gr_error(gr_error_code(m), "message %zu: %s", i + 1, gr_error_text(m));
+
+            gr_value_unref(m);
+            m = gr_error_with(err, "kind", gr_str("MESSAGE_COERCION_FAILURE"));
+        }
+        if (gr_error_code(m) != GR_OK) {
+            gr_value_unref(list);
+            list = m;
+        } else {
+            list = gr_append(list, m);
+        }
+    }
+    gr_value_unref(v);
+    return list;
+}
+
+/* add_text adds the text of a content: a string, or the strings and text blocks of a list. */
+static void add_text(struct gri_strbuf *b, const gr_value *content)
+{
+    if (gr_value_type(content) == GR_STR)
+        gri_strbuf_add(b, gr_cstr(content, ""), gr_len(content));
+    if (gr_value_type(content) != GR_LIST)
+        return;
+    for (size_t i = 0; i < gr_len(content); i++) {
+        const gr_value *block = gr_at(content, i);
+
+        if (gr_value_type(block) == GR_MAP)
+            block = gr_get(block, "text");
+        if (gr_value_type(block) == GR_STR)
+            gri_strbuf_add(b, gr_cstr(block, ""), gr_len(block));
+    }
+}
+
+static gr_value *take_text(struct gri_strbuf *b)
+{
+    gr_value *v = b->failed ? gr_error(GR_ENOMEM, "out of memory")
+                            : gr_strn(b->len == 0 ? "" : b->data, b->len);
+
+    gri_strbuf_fini(b);
+    return v;
+}
+
+gr_value *gr_message_text(const gr_value *message)
+{
+    const gr_value *content = gr_get(message, "content");
+    struct gri_strbuf b = GRI_STRBUF_INIT;
+
+    if (gr_error_code(message) != GR_OK && message != NULL)
+        return gr_value_ref(message);
+    if (gr_value_type(message) == GR_STR)
+        return gr_value_ref(message);
+    if (gr_value_type(message) != GR_MAP || content == NULL)
+        return gr_error(GR_ETYPE, "expected a message or a string, got a value of type %s",
+                        gr_type_name(gr_value_type(message)));
+    if (gr_value_type(content) == GR_STR)
+        return gr_value_ref(content);
+    add_text(&b, content);
+    return take_text(&b);
+}
+
+gr_value *gr_message_of_chunk(gr_value *chunk)
+{
+    const gr_value *calls = gr_get(chunk, "tool_call_chunks");
+    gr_value *kept = NULL;
+
+    if (strcmp(gr_cstr(gr_get(chunk, "type"), ""), "AIMessageChunk") != 0)
+        return chunk;
+    if (gr_len(calls) > 0) {
+        kept = gr_value_ref(calls);
+        chunk = gr_without(gr_without(chunk, "tool_calls"), "invalid_tool_calls");
+    }
+    chunk = gr_set(chunk, "type", gr_str("ai"));
+    chunk = gr_without(gr_without(chunk, "tool_call_chunks"), "chunk_position");
+    if (kept != NULL)
+        chunk = gri_tool_calls_add(chunk, kept);
+    gr_value_unref(kept);
+    return chunk;
+}
+
+gr_value *gr_messages_text(const gr_value *messages)
+{
+    struct gri_strbuf b = GRI_STRBUF_INIT;
+
+    if (gr_value_type(messages) != GR_LIST)
+        return gr_error(GR_ETYPE, "expected a list of messages, got a value of type %s",
+                        gr_type_name(gr_value_type(messages)));
+    for (size_t i = 0; i < gr_len(messages); i++) {
+        const gr_value *m = gr_at(messages, i);
+        size_t role = role_index(gr_get(m, "type"));
+
+        if (role == ROLE_COUNT) {
+            gri_strbuf_fini(&b);
+            return gr_error(GR_ETYPE, "item %zu is no message", i + 1);
+        }
+        gri_strbuf_addf(&b, "%s%s: ", i == 0 ? "" : "\n", roles[role].title);
+        add_text(&b, gr_get(m, "content"));
+    }
+    return take_text(&b);
+}
