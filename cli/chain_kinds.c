@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chain_kinds.c - the table of kinds, and printing it. */
+#include "cli/chain_kinds.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "cli/chain_build.h"
+
+#define MS_MAX 86400000.0 /* a day: longer waits are mistakes */
+
+static const struct gri_chain_key hash_embeddings_keys[] = {
+    { "dimensions", GRI_ARG_INT, false, 1, 65536, "length of a vector; default 384" },
+};
+static const struct gri_chain_key openai_embeddings_keys[] = {
+    { "model", GRI_ARG_TEXT, true, 0, 0, "the server's name for the model" },
+    { "url", GRI_ARG_TEXT, false, 0, 0, "base URL; default $OPENAI_BASE_URL, else OpenAI's own" },
+    { "key_env", GRI_ARG_VARIABLE, false, 0, 0,
+      "the variable that holds the key; default OPENAI_API_KEY" },
+    { "dimensions", GRI_ARG_INT, false, 1, 65536, "length of a vector; default the model's own" },
+    { "batch", GRI_ARG_INT, false, 1, 2048, "texts in a request; default 2048" },
+    { "timeout_ms", GRI_ARG_INT, false, 1, MS_MAX, "for one request; default 60000" },
+    { "max_retries", GRI_ARG_INT, false, 0, 100, "of a request; default 2" },
+    { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },
+    { "key", GRI_ARG_SECRET, false, 0, 0, "" },
+    { "api_key", GRI_ARG_SECRET, false, 0, 0, "" },
+};
+static const struct gri_chain_key memory_store_keys[] = {
+    { "embeddings", GRI_ARG_ACTOR, true, 0, 0, "what makes the vectors" },
+    { "load", GRI_ARG_LOAD, false, 0, 0, "files to put in when the chain starts; see load" },
+};
+static const struct gri_chain_key retriever_keys[] = {
+    { "store", GRI_ARG_ACTOR, true, 0, 0, "where to search" },
+    { "k", GRI_ARG_INT, false, 1, 10000, "how many documents; default 4" },
+    { "filter", GRI_ARG_DATA, false, 0, 0, "metadata that a document must have" },
+    { "score_min", GRI_ARG_REAL, false, -1, 1, "the least score of a document" },
+};
+static const struct gri_chain_key remote_keys[] = {
+    { "url", GRI_ARG_URL, true, 0, 0, "where the other process listens" },
+    { "name", GRI_ARG_TEXT, true, 0, 0, "the name under which it publishes the actor" },
+};
+static const struct gri_chain_key prompt_keys[] = {
+    { "template", GRI_ARG_TEXT, true, 0, 0, "text with {variables}" },
+};
+static const struct gri_chain_key chat_prompt_keys[] = {
+    { "messages", GRI_ARG_ROLES, true, 0, 0,
+      "system, human, ai: a template; placeholder: a variable that holds messages" },
+};
+static const struct gri_chain_key chat_model_keys[] = {
+    { "model", GRI_ARG_TEXT, true, 0, 0, "the server's name for the model" },
+    { "url", GRI_ARG_TEXT, false, 0, 0, "base URL; default $OPENAI_BASE_URL, else OpenAI's own" },
+    { "key_env", GRI_ARG_VARIABLE, false, 0, 0,
+      "the variable that holds the key; default OPENAI_API_KEY" },
+    { "temperature", GRI_ARG_REAL, false, 0, 2, "default the server's" },
+    { "max_tokens", GRI_ARG_INT, false, 1, 1e9, "longest answer; default the server's" },
+    { "timeout_ms", GRI_ARG_INT, false, 1, MS_MAX, "for one request; default 600000" },
+    { "idle_ms", GRI_ARG_INT, false, 1, MS_MAX, "longest silence of the server; default 60000" },
+    { "max_retries", GRI_ARG_INT, false, 0, 100, "of a request, not of a stream; default 2" },
+    { "max_concurrency", GRI_ARG_INT, false, 1, 1e6,
+      "requests under way at once; default no limit" },
+    { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },
+    { "extra", GRI_ARG_DATA, false, 0, 0, "laid over the request's body: top_p, stop and so on" },
+    { "key", GRI_ARG_SECRET, false, 0, 0, "" },
+    { "api_key", GRI_ARG_SECRET, false, 0, 0, "" },
+};
+static const struct gri_chain_key extractive_model_keys[] = {
+    { "sentences_max", GRI_ARG_INT, false, 1, 1000, "quoted at most; default 3" },
+    { "score_min", GRI_ARG_REAL, false, 0, 1,
+      "a sentence's least share of the question; default 0.15" },
+};
+static const struct gri_chain_key sequence_keys[] = {
+    { "steps", GRI_ARG_ACTORS, true, 0, 0, "each takes the answer of the one before" },
+};
+static const struct gri_chain_key parallel_keys[] = {
+    { "steps", GRI_ARG_STEPS, true, 0, 0, "all take the same input; the answer is a map" },
+};
+static const struct gri_chain_key assign_keys[] = {
+    { "steps", GRI_ARG_STEPS, true, 0, 0, "their answers are added to the input, a map" },
+};
+static const struct gri_chain_key pick_keys[] = {
+    { "key", GRI_ARG_TEXT, true, 0, 0, "of the input, a map" },
+};
+static const struct gri_chain_key with_retry_keys[] = {
+    { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what is called again when it fails" },
+    { "attempts", GRI_ARG_INT, false, 1, 1000, "in all; default 3" },
+    { "backoff_ms", GRI_ARG_INT, false, 0, MS_MAX, "before the second, doubling; default 1000" },
+    { "backoff_max_ms", GRI_ARG_INT, false, 1, MS_MAX, "default 60000" },
+    { "jitter_ms", GRI_ARG_INT, false, 0, MS_MAX,
+      "up to so much is added at random; default 1000" },
+    { "all_errors", GRI_ARG_BOOL, false, 0, 0,
+      "also those that a retry can't mend; default false" },
+};
+static const struct gri_chain_key with_fallbacks_keys[] = {
+    { "runnables", GRI_ARG_ACTORS, true, 0, 0, "tried in turn until one does not fail" },
+};
+static const struct gri_chain_key splitter_keys[] = {
+    { "chunk_size", GRI_ARG_INT, false, 1, 1e9, "characters in a piece at most; default 4000" },
+    { "chunk_overlap", GRI_ARG_INT, false, 0, 1e9,
+      "characters repeated from the piece before; default 200 or, if less, chunk_size / 20" },
+    { "separators", GRI_ARG_TEXTS, false, 0, 0, "where to cut, the best first" },
+    { "add_start_index", GRI_ARG_BOOL, false, 0, 0, "metadata start_index; default false" },
+};
+static const struct gri_chain_key directory_loader_keys[] = {
+    { "path", GRI_ARG_TEXT, true, 0, 0, "a folder, or one file, seen from the chain file" },
+    { "suffixes", GRI_ARG_TEXTS, false, 0, 0, "endings of file names; default all" },
+    { "file_bytes_max", GRI_ARG_INT, false, 1, 1e12, "longest file; default 16 MiB" },
+    { "files_max", GRI_ARG_INT, false, 1, 1e9, "files in all; default 100000" },
+    { "depth_max", GRI_ARG_INT, false, 1, 1000, "folders below the path; default 16" },
+    { "skip_errors", GRI_ARG_BOOL, false, 0, 0, "leave out what can't be read; default false" },
+};
+static const struct gri_chain_key load_keys[] = {
+    { "paths", GRI_ARG_TEXTS, true, 0, 0, "folders and files, seen from root" },
+    { "root", GRI_ARG_TEXT, false, 0, 0,
+      "a folder, seen from the chain file; sources are named from here; default the file's own" },
+    { "suffixes", GRI_ARG_TEXTS, false, 0, 0, "endings of file names; default all" },
+    { "chunk_size", GRI_ARG_INT, false, 1, 1e9, "characters in a piece at most; default 4000" },
+    { "chunk_overlap", GRI_ARG_INT, false, 0, 1e9,
+      "characters repeated from the piece before; default 200 or, if less, chunk_size / 20" },
+    { "skip_errors", GRI_ARG_BOOL, false, 0, 0, "leave out what can't be read; default false" },
+};
+
+#define KEYS(array) .keys = (array), .key_count = sizeof(array) / sizeof((array)[0])
+
+const struct gri_chain_kind gri_chain_kinds[] = {
+    { .name = "hash_embeddings",
+      .help = "an embedder that needs no model: hashed words and n-grams",
+      KEYS(hash_embeddings_keys),
+      .build = gri_build_hash_embeddings },
+    { .name = "openai_embeddings",
+      .help = "a client of an OpenAI-compatible server: /embeddings",
+      KEYS(openai_embeddings_keys),
+      .build = gri_build_openai_embeddings },
+    { .name = "memory_store",
+      .help = "documents and their vectors, in memory",
+      KEYS(memory_store_keys),
+      .build = gri_build_memory_store },
+    { .name = "retriever",
+      .help = "takes a question, answers with documents of a store",
+      KEYS(retriever_keys),
+      .build = gri_build_retriever },
+    { .name = "remote",
+      .help = "an actor that another process publishes",
+      KEYS(remote_keys),
+      .build = gri_build_remote },
+    { .name = "prompt",
+      .help = "fills a template, answers with a text",
+      KEYS(prompt_keys),
+      .lone = true,
+      .build = gri_build_prompt },
+    { .name = "chat_prompt",
+      .help = "fills templates, answers with messages",
+      KEYS(chat_prompt_keys),
+      .lone = true,
+      .build = gri_build_chat_prompt },
+    { .name = "chat_model",
+      .help = "a client of an OpenAI-compatible server: /chat/completions",
+      KEYS(chat_model_keys),
+      .build = gri_build_chat_model },
+    { .name = "extractive_model",
+      .help = "quotes the prompt's context; needs no key, no network",
+      KEYS(extractive_model_keys),
+      .build = gri_build_extractive_model },
+    { .name = "str_parser",
+      .help = "takes a message, answers with its text",
+      .build = gri_build_str_parser },
+    { .name = "format_docs",
+      .help = "takes documents, answers with one text, sources in brackets",
+      .build = gri_build_format_docs },
+    { .name = "sequence",
+      .help = "steps one after the other",
+      KEYS(sequence_keys),
+      .lone = true,
+      .build = gri_build_sequence },
+    { .name = "parallel",
+      .help = "steps side by side",
+      KEYS(parallel_keys),
+      .lone = true,
+      .build = gri_build_parallel },
+    { .name = "passthrough", .help = "answers with its input", .build = gri_build_passthrough },
+    { .name = "assign",
+      .help = "adds answers to a map",
+      KEYS(assign_keys),
+      .lone = true,
+      .build = gri_build_assign },
+    { .name = "pick",
+      .help = "one value of a map",
+      KEYS(pick_keys),
+      .lone = true,
+      .build = gri_build_pick },
+    { .name = "with_retry",
+      .help = "calls again when a call fails",
+      KEYS(with_retry_keys),
+      .build = gri_build_with_retry },
+    { .name = "with_fallbacks",
+      .help = "one, or else another",
+      KEYS(with_fallbacks_keys),
+      .lone = true,
+      .build = gri_build_with_fallbacks },
+    { .name = "splitter",
+      .help = "cuts texts and documents into pieces",
+      KEYS(splitter_keys),
+      .build = gri_build_splitter },
+    { .name = "directory_loader",
+      .help = "answers with the text files of a folder as documents",
+      KEYS(directory_loader_keys),
+      .build = gri_build_directory_loader },
+};
+const size_t gri_chain_kind_count = sizeof(gri_chain_kinds) / sizeof(gri_chain_kinds[0]);
+
+const struct gri_chain_kind gri_chain_load_kind = {
+    .name = "load",
+    .help = "what a memory_store reads from files, in pieces, when the chain starts",
+    KEYS(load_keys)
+};
+
+const struct gri_chain_kind *gri_chain_kind_find(const char *name)
+{
+    for (size_t i = 0; i < gri_chain_kind_count; i++) {
+        if (strcmp(gri_chain_kinds[i].name, name) == 0)
+            return &gri_chain_kinds[i];
+    }
+    return NULL;
+}
+
+bool gri_chain_alone(const struct gri_chain_kind *kind, const struct gri_chain_node *args)
+{
+    if (!kind->lone)
+        return false;
+    return args->type != GRI_CHAIN_MAP || kind->keys[0].type == GRI_ARG_STEPS;
+}
+
+const struct gri_chain_node *gri_chain_arg_of(const struct gri_chain_kind *kind,
+                                              const struct gri_chain_node *args, const char *key)
+{
+    if (gri_chain_alone(kind, args))
+        return strcmp(kind->keys[0].name, key) == 0 ? args : NULL;
+    return gri_chain_get(args, key);
+}
+
+const char *gri_chain_arg_name(enum gri_chain_arg type)
+{
+    static const char *const names[] = {
+        [GRI_ARG_TEXT] = "a text",
+        [GRI_ARG_URL] = "ipc:///path or tcp://host:port",
+        [GRI_ARG_INT] = "a whole number",
+        [GRI_ARG_REAL] = "a number",
+        [GRI_ARG_BOOL] = "true or false",
+        [GRI_ARG_VARIABLE] = "the name of an environment variable",
+        [GRI_ARG_SECRET] = "nothing",
+        [GRI_ARG_TEXTS] = "a list of texts",
+        [GRI_ARG_DATA] = "a map",
+        [GRI_ARG_HEADERS] = "a map of texts",
+        [GRI_ARG_ACTOR] = "an actor",
+        [GRI_ARG_ACTORS] = "a list of actors",
+        [GRI_ARG_STEPS] = "a map of actors",
+        [GRI_ARG_ROLES] = "a list of {role: template}",
+        [GRI_ARG_LOAD] = "a map, or a list of maps",
+    };
+
+    return names[type];
+}
+
+/* print_range adds what numbers are allowed, as far as that tells anything. */
+static void print_range(FILE *to, const struct gri_chain_key *key)
+{
+    if (key->min == 0 && key->max == 0)
+        return;
+    if (key->max >= 1e6)
+        fprintf(to, ", at least %g", key->min);
+    else
+        fprintf(to, ", %g to %g", key->min, key->max);
+}
+
+static void print_keys(FILE *to, const struct gri_chain_kind *kind, bool markdown)
+{
+    if (markdown && kind->key_count > 0)
+        fputs("| key | value | meaning |\n| --- | --- | --- |\n", to);
+    for (size_t i = 0; i < kind->key_count; i++) {
+        const struct gri_chain_key *key = &kind->keys[i];
+
+        if (key->type == GRI_ARG_SECRET)
+            continue;
+        fprintf(to, markdown ? "| `%s` | %s" : "  %-16s %s", key->name,
+                gri_chain_arg_name(key->type));
+        print_range(to, key);
+        fputs(key->required ? ", required" : "", to);
+        fprintf(to, markdown ? " | %s |\n" : ": %s\n", key->help);
+    }
+    if (kind->lone && kind->keys[0].type == GRI_ARG_STEPS)
+        fprintf(to, "%s`%s` is not written: the map stands alone.\n", markdown ? "\n" : "  ",
+                kind->keys[0].name);
+    else if (kind->lone)
+        fprintf(to, "%s`%s` may stand alone.\n", markdown ? "\n" : "  ", kind->keys[0].name);
+    if (kind->key_count == 0)
+        fputs(markdown ? "Takes no keys: `{}`.\n" : "  no keys: {}\n", to);
+}
+
+static void print_kind(FILE *to, const struct gri_chain_kind *kind, bool markdown)
+{
+    if (markdown)
+        fprintf(to, "### %s\n\n%c%s.\n\n", kind->name, toupper((unsigned char)kind->help[0]),
+                kind->help + 1);
+    else
+        fprintf(to, "%s - %s\n", kind->name, kind->help);
+    print_keys(to, kind, markdown);
+    fputs("\n", to);
+}
+
+bool gri_chain_kinds_print(FILE *to, const char *name, bool markdown)
+{
+    bool load = name == NULL || strcmp(name, gri_chain_load_kind.name) == 0;
+    const struct gri_chain_kind *only = name != NULL && !load ? gri_chain_kind_find(name) : NULL;
+
+    if (name != NULL && only == NULL && !load)
+        return false;
+    for (size_t i = 0; i < gri_chain_kind_count && (name == NULL || only != NULL); i++) {
+        if (only == NULL || only == &gri_chain_kinds[i])
+            print_kind(to, &gri_chain_kinds[i], markdown);
+    }
+    if (load)
+        print_kind(to, &gri_chain_load_kind, markdown);
+    return true;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chain_kinds.h - the kinds of actors that a chain file can make: one table for the reader, the
+ * builder, `greenroom kinds` and, through a test, docs/chain-file.md.
+ */
+#ifndef GR_CLI_CHAIN_KINDS_H
+#define GR_CLI_CHAIN_KINDS_H
+
+#include <stdio.h>
+
+#include "cli/chain_tree.h"
+
+struct gri_chain_builder; /* cli/chain_build.h */
+
+enum gri_chain_arg {
+    GRI_ARG_TEXT, /* a string; numbers count as their text */
+    GRI_ARG_URL,  /* a node's address */
+    GRI_ARG_INT,
+    GRI_ARG_REAL,
+    GRI_ARG_BOOL,
+    GRI_ARG_VARIABLE, /* the name of an environment variable */
+    GRI_ARG_SECRET,   /* refused: secrets don't belong into a file */
+    GRI_ARG_TEXTS,    /* a list of strings */
+    GRI_ARG_DATA,     /* a map of plain data */
+    GRI_ARG_HEADERS,  /* a map of strings */
+    GRI_ARG_ACTOR,    /* a name, or an actor in place */
+    GRI_ARG_ACTORS,   /* a list of actors */
+    GRI_ARG_STEPS,    /* a map of names to actors */
+    GRI_ARG_ROLES,    /* a list of {role: template} */
+    GRI_ARG_LOAD      /* a map of the keys of gri_chain_load_kind, or a list of such */
+};
+
+struct gri_chain_key {
+    const char *name; /* first: gri_chain_nearest reads it */
+    enum gri_chain_arg type;
+    bool required;
+    double min, max; /* of numbers; both 0: any */
+    const char *help;
+};
+
+struct gri_chain_kind {
+    const char *name; /* first */
+    const char *help;
+    const struct gri_chain_key *keys;
+    size_t key_count;
+    /* lone: the first key may stand alone, {prompt: "text"} for {prompt: {template: "text"}}. A
+     * lone key that takes a map has no other keys beside it. */
+    bool lone;
+    gr_ref (*build)(struct gri_chain_builder *b, const struct gri_chain_node *args);
+};
+
+extern const struct gri_chain_kind gri_chain_kinds[];
+extern const size_t gri_chain_kind_count;
+extern const struct gri_chain_kind gri_chain_load_kind; /* what a store's load: takes */
+
+const struct gri_chain_kind *gri_chain_kind_find(const char *name);
+/* gri_chain_arg_of returns the node of a kind's key, also when it stands alone; NULL when
+ * absent. */
+const struct gri_chain_node *gri_chain_arg_of(const struct gri_chain_kind *kind,
+                                              const struct gri_chain_node *args, const char *key);
+/* gri_chain_alone tells whether args is the first key's value itself. */
+bool gri_chain_alone(const struct gri_chain_kind *kind, const struct gri_chain_node *args);
+const char *gri_chain_arg_name(enum gri_chain_arg type); /* "a whole number" */
+/* gri_chain_kinds_print writes the table, as Markdown if so wished; only one kind if name is given;
+ * false when there is no such kind. */
+bool gri_chain_kinds_print(FILE *to, const char *name, bool markdown);
+
+#endif

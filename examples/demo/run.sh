@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh - the demo: two processes answer a question from the project's own documents. The first embeds
+# and serves them, the second asks it and answers. No key, no network, unless --model is given.
+set -eu
+
+usage() {
+    cat <<'END'
+usage: ./dev demo [--question TEXT] [--model openai:NAME]
+
+  --question TEXT      what to ask; default: What happens when a handler waits?
+  --model openai:NAME  answer with this model of an OpenAI-compatible server, OPENAI_BASE_URL
+                       with the key OPENAI_API_KEY, rather than by quoting the documents
+END
+}
+
+fail() {
+    printf 'demo: %s\n' "$1" >&2
+    exit 2
+}
+
+question='What happens when a handler waits?'
+model=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --question)
+        [ $# -ge 2 ] || fail "--question: a text was expected after it"
+        question=$2
+        shift
+        ;;
+    --question=*) question=${1#*=} ;;
+    --model)
+        [ $# -ge 2 ] || fail "--model: openai:NAME was expected after it"
+        model=$2
+        shift
+        ;;
+    --model=*) model=${1#*=} ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    *) fail "there is no option $1; --help tells which there are" ;;
+    esac
+    shift
+done
+
+here=$(cd "$(dirname "$0")" && pwd)
+greenroom=${GREENROOM:-$here/../../build/release/greenroom}
+[ -x "$greenroom" ] || fail "$greenroom is not built; ./dev build does that"
+
+ask=$here/ask.yaml
+case $model in
+'') ;;
+openai:?*)
+    ask=$here/ask-openai.yaml
+    GREENROOM_DEMO_MODEL=${model#openai:}
+    export GREENROOM_DEMO_MODEL
+    ;;
+*) fail "--model: openai:NAME was expected, not $model" ;;
+esac
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/greenroom-demo.XXXXXX")
+GREENROOM_DEMO_SOCKET=$work/library.ipc
+export GREENROOM_DEMO_SOCKET
+server=
+asker=
+
+clean_up() {
+    trap - EXIT INT TERM
+    for pid in $asker $server; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'clean_up; exit 130' INT
+trap 'clean_up; exit 143' TERM
+
+# The server writes its lines into a pipe, so waiting for it needs neither a clock nor a guess; when it
+# ends early the pipe does too.
+mkfifo "$work/says"
+"$greenroom" serve "$here/library.yaml" >"$work/says" &
+server=$!
+exec 3<"$work/says"
+ready=
+while [ -z "$ready" ] && IFS= read -r line <&3; do
+    case $line in
+    pid\ *) ready=$line ;;
+    *) printf 'library: %s\n' "$line" ;;
+    esac
+done
+[ -n "$ready" ] || {
+    printf 'demo: the library did not start\n' >&2
+    exit 1
+}
+printf 'library: %s (embedder, store and retriever)\n' "$ready"
+
+# In the background, so that its process is known; the answer appears as it comes.
+printf '\nQuestion: %s\n\n' "$question"
+"$greenroom" stream "$ask" --text "$question" --text-out &
+asker=$!
+code=0
+wait "$asker" || code=$?
+printf '\nasker:   pid %s (prompt, model, parser; its retriever was the other process)\n' "$asker"
+asker=
+[ "$code" -eq 0 ] || exit "$code"

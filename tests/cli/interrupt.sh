@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# interrupt.sh - Ctrl-C and SIGTERM: what runs is cancelled, and the exit code tells.
+# shellcheck disable=SC1091,SC2013,SC2016,SC2034,SC2154,SC2317
+. tests/cli/_lib.sh
+
+if [ ! -r /proc/self/status ] || ! env --default-signal=INT true 2>/dev/null; then
+    echo "SKIP: needs /proc and env --default-signal"
+    exit 77
+fi
+
+# A chain that waits for an hour: its server is not there, and it tries again.
+cat >"$work/slow.yaml" <<'END'
+actors:
+  model: {chat_model: {model: m, url: "http://127.0.0.1:1", max_retries: 0}}
+  slow: {with_retry: {runnable: model, attempts: 9, backoff_ms: 3600000, backoff_max_ms: 3600000}}
+  same: {passthrough: {}}
+main: slow
+listen: "ipc://${SOCKET:-/nowhere}"
+publish: [slow, same]
+END
+
+# hears PID: it holds signals back, so it is in its waiting loop or about to be.
+hears() { grep -q '^SigBlk:.*4002$' "/proc/$1/status" 2>/dev/null; }
+
+# interrupted SIGNAL CODE COMMAND…: the signal ends it with that code.
+interrupted() {
+    signal=$1
+    expected=$2
+    shift 2
+    env --default-signal=INT "$@" >"$work/out" 2>"$work/err" &
+    pid=$!
+    started="$started $pid"
+    until_true hears "$pid" || return
+    kill "-$signal" "$pid"
+    code=0
+    wait "$pid" || code=$?
+    is "exit code of $* after $signal" "$expected" "$code"
+    has "it says so" "greenroom: cancelled" "$(cat "$work/err")"
+    is "and prints no answer" "" "$(cat "$work/out")"
+}
+interrupted INT 130 "$greenroom" run "$work/slow.yaml" --text x
+interrupted TERM 143 "$greenroom" run "$work/slow.yaml" --text x
+interrupted INT 130 "$greenroom" batch "$work/slow.yaml" --input '["x", "y"]'
+
+# Over a link, the call at the other end is cancelled too: the server then ends at once.
+SOCKET=$work/s.ipc
+export SOCKET
+start_server "$work/slow.yaml" || finish
+interrupted INT 130 "$greenroom" call "ipc://$SOCKET" slow --text x
+interrupted INT 130 "$greenroom" call "ipc://$SOCKET" slow --text x --stream
+run 0 "$greenroom" call "ipc://$SOCKET" same --text still
+is "the server goes on" '"still"' "$out"
+stop_server TERM
+is "SIGTERM is how serving ends" 0 "$code"
+
+env --default-signal=INT "$greenroom" serve "$work/slow.yaml" >"$work/out" 2>&1 &
+pid=$!
+started="$started $pid"
+until_true grep -q '^pid ' "$work/out"
+kill -INT "$pid"
+code=0
+wait "$pid" || code=$?
+is "and so is Ctrl-C" 0 "$code"
+finish
