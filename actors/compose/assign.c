@@ -2,9 +2,9 @@
 /*
  * assign.c - gr_assign: a map plus the steps' answers to it.
  *
- * invoke is gather.c's, with the answers laid over the input. A stream passes the input's own chunks
- * first, without the keys that the steps will give, then the steps' chunks: fan.c, with the input
- * shared out by tee.c. stream is transform of one chunk.
+ * invoke is gather.c's, with the answers laid over the input. A stream passes the input's own
+ * chunks first, without the keys that the steps will give, then the steps' chunks: fan.c, with the
+ * input shared out by tee.c. stream is transform of one chunk.
  */
 #include "actors/compose/fan.h"
 #include "actors/compose/gather.h"

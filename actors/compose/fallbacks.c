@@ -2,11 +2,11 @@
 /*
  * fallbacks.c - gr_with_fallbacks: the first of several that does not fail.
  *
- * invoke tries them in order with the same input: cheap ones at once on this stack, others as sub-calls that
- * a small heap frame waits for. stream is a pump that goes on with the next one's stream as long as no
- * chunk has come; a stream that ends without any counts as failed, as in LangChain. A transform is the
- * engine's: it adds up the input and streams that. If all fail the first error is given: what followed
- * was only tried because of it.
+ * invoke tries them in order with the same input: cheap ones at once on this stack, others as
+ * sub-calls that a small heap frame waits for. stream is a pump that goes on with the next one's
+ * stream as long as no chunk has come; a stream that ends without any counts as failed, as in
+ * LangChain. A transform is the engine's: it adds up the input and streams that. If all fail the
+ * first error is given: what followed was only tried because of it.
  */
 #include "actors/compose/pump.h"
 #include "actors/compose/steps.h"
@@ -19,7 +19,8 @@ struct tries {
     gr_value *first;               /* counted; the first error */
 };
 
-/* goes_on keeps err and tells whether another one is to be tried; else *ret_v is what to give. Takes err. */
+/* goes_on keeps err and tells whether another one is to be tried; else *ret_v is what to give.
+ * Takes err. */
 static bool goes_on(struct gri_call *call, struct tries *t, gr_value *err, gr_value **ret_v)
 {
     /* cancellation is not a failure, whoever was cancelled */
@@ -37,7 +38,7 @@ static bool goes_on(struct gri_call *call, struct tries *t, gr_value *err, gr_va
     return false;
 }
 
-/* ---- invoke ------------------------------------------------------------------------------------- */
+/* ---- invoke ---------------------------------------------------------------------------------- */
 
 /* What waits for the one that runs: the waiter, then the task, own it. */
 struct wait {
@@ -86,7 +87,8 @@ static void wait_run(struct gri_task *task)
         try_end(w->call, &t, w, v);
 }
 
-/* try_start tries the one before t->next as a sub-call: true, w waits for it; false, *ret_v is its answer. */
+/* try_start tries the one before t->next as a sub-call: true, w waits for it; false, *ret_v is
+ * its answer. */
 static bool try_start(struct wait *w, const struct tries *t, gr_value *input, gr_value **ret_v)
 {
     gr_code rc;
@@ -134,7 +136,7 @@ static void fallbacks_invoke(struct gri_call *call)
     try_on(call, (struct tries){ .steps = gri_steps_of(call) }, NULL);
 }
 
-/* ---- stream ------------------------------------------------------------------------------------- */
+/* ---- stream ---------------------------------------------------------------------------------- */
 
 static void tries_free(void *p)
 {

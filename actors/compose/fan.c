@@ -2,14 +2,14 @@
 /*
  * fan.c - see the header.
  *
- * One machine reads the steps' streams in turn, a chunk of each that has one, and holds at most the one
- * chunk that the answer has no room for; then nothing is read until there is. An input stream is shared
- * out by a tee, which the same machine steps.
+ * One machine reads the steps' streams in turn, a chunk of each that has one, and holds at most the
+ * one chunk that the answer has no room for; then nothing is read until there is. An input stream
+ * is shared out by a tee, which the same machine steps.
  *
- * An assign passes all of the input before the first of the steps' chunks, so until then their streams are
- * not read, and a step that emits more than its window stops reading its input. If the tee held the
- * input back for it, neither could go on; so there the tee's outs are large, and one that is full
- * nevertheless fails the call.
+ * An assign passes all of the input before the first of the steps' chunks, so until then their
+ * streams are not read, and a step that emits more than its window stops reading its input. If the
+ * tee held the input back for it, neither could go on; so there the tee's outs are large, and one
+ * that is full nevertheless fails the call.
  */
 #include "actors/compose/fan.h"
 
@@ -68,7 +68,8 @@ static gr_code read_source(struct fan *f, size_t i, gr_value **ret_err)
     return rc;
 }
 
-/* read_next takes the next chunk there is. GR_OK; GR_EPENDING; GR_EOS: all have ended; else *ret_err. */
+/* read_next takes the next chunk there is. GR_OK; GR_EPENDING; GR_EOS: all have ended; else
+ * *ret_err. */
 static gr_code read_next(struct fan *f, gr_value **ret_err)
 {
     size_t count = f->steps->count, start = f->turn;
@@ -92,7 +93,8 @@ static gr_code read_next(struct fan *f, gr_value **ret_err)
     return all;
 }
 
-/* merge passes chunks on until there is none, or no room. *ret_v is what to end the call with, if over. */
+/* merge passes chunks on until there is none, or no room. *ret_v is what to end the call with,
+ * if over. */
 static enum gri_next merge(struct fan *f, gr_value **ret_v)
 {
     gr_code rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fan.h - the streams of all steps into one, as {key: chunk}, in the order in which they come: what stream
- * and transform of gr_parallel and gr_assign share. Each consumes the duty.
+ * fan.h - the streams of all steps into one, as {key: chunk}, in the order in which they come: what
+ * stream and transform of gr_parallel and gr_assign share. Each consumes the duty.
  */
 #ifndef GR_ACTORS_COMPOSE_FAN_H
 #define GR_ACTORS_COMPOSE_FAN_H

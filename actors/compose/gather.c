@@ -2,10 +2,11 @@
 /*
  * gather.c - see the header.
  *
- * Cheap steps answer at once on this stack; the others become sub-calls, each with a part that counts its
- * ending in the machine. The first part to fail is remembered by a compare and exchange, since its
- * error is the one to give; the others are then cancelled, which completes them. The call is ended
- * when all parts have ended: on failure that is at once, for a cancelled future is complete.
+ * Cheap steps answer at once on this stack; the others become sub-calls, each with a part that
+ * counts its ending in the machine. The first part to fail is remembered by a compare and exchange,
+ * since its error is the one to give; the others are then cancelled, which completes them. The call
+ * is ended when all parts have ended: on failure that is at once, for a cancelled future is
+ * complete.
  */
 #include "actors/compose/gather.h"
 
@@ -28,7 +29,7 @@ struct gather {
     uint32_t started;               /* parts that will be counted */
     bool stopping;                  /* the others were cancelled */
     gr_value *error;                /* counted; a failure of no part */
-    gr_kv answers[];                /* keys borrowed from steps; values owned, NULL where a part has it */
+    gr_kv answers[];                /* keys borrowed from steps; values owned, or a part's */
 };
 
 static void part_fire(struct gri_waiter *w)
@@ -135,7 +136,8 @@ static gr_code start_part(struct gather *g, size_t i, gr_value *input)
     return GR_OK;
 }
 
-/* start_step gets the answer at once or has a part wait for it; an error value to stop here, else NULL. */
+/* start_step gets the answer at once or has a part wait for it; an error value to stop here,
+ * else NULL. */
 static gr_value *start_step(struct gather *g, size_t i)
 {
     gr_value *v = NULL, *input = gr_value_ref(g->call->args);

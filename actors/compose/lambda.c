@@ -2,8 +2,8 @@
 /*
  * lambda.c - gr_lambda: a function as a runnable.
  *
- * One static class for each kind, without state: any worker may run any number of calls at once. The
- * function and its argument are the spawn argument, an opaque value, whose destructor calls the
+ * One static class for each kind, without state: any worker may run any number of calls at once.
+ * The function and its argument are the spawn argument, an opaque value, whose destructor calls the
  * user's drop when the last one who may still call the function has let go.
  */
 #include "actors/compose/steps.h"

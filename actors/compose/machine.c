@@ -93,7 +93,7 @@ void gri_count_init(struct gri_wake *w, struct gri_machine *m)
     w->machine = m;
 }
 
-/* ---- streams ------------------------------------------------------------------------------------ */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 void gri_leave_stream(gr_stream *s, struct gri_wake *w)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pick.c - gr_pick: one value out of a map. In a stream the chunks that hold the key go through, as what
- * they hold under it.
+ * pick.c - gr_pick: one value out of a map. In a stream the chunks that hold the key go through, as
+ * what they hold under it.
  */
 #include "actors/compose/pump.h"
 #include "actors/compose/steps.h"

@@ -2,14 +2,15 @@
 /*
  * retry.c - gr_with_retry: again, a little later, when it failed.
  *
- * invoke makes attempts until one succeeds, its error is final, or no more are due. The wait before attempt
- * n + 1 is min(max, backoff * 2^(n-1) + random jitter), as tenacity's exponential jitter, and never less
- * than what the error asks for by retry_after_ms. A wait that would pass the deadline isn't begun: the
- * caller learns at once why the last attempt failed. A first attempt that is cheap and succeeds
- * costs nothing; for the rest there is a machine, woken by the attempt's end, the timer, or cancellation.
+ * invoke makes attempts until one succeeds, its error is final, or no more are due. The wait before
+ * attempt n + 1 is min(max, backoff * 2^(n-1) + random jitter), as tenacity's exponential jitter,
+ * and never less than what the error asks for by retry_after_ms. A wait that would pass the
+ * deadline isn't begun: the caller learns at once why the last attempt failed. A first attempt that
+ * is cheap and succeeds costs nothing; for the rest there is a machine, woken by the attempt's end,
+ * the timer, or cancellation.
  *
- * stream and transform are handed on: part of an answer may be with the reader already. batch is not here, so
- * the engine invokes for each item, and only failed items are tried again.
+ * stream and transform are handed on: part of an answer may be with the reader already. batch is
+ * not here, so the engine invokes for each item, and only failed items are tried again.
  */
 #include "actors/compose/machine.h"
 #include "actors/compose/steps.h"
@@ -52,7 +53,8 @@ static bool final(const struct retry *r, const gr_value *err)
         return true;
     if (r->all_errors || gr_error_retryable(err))
         return false;
-    /* Errors that the steps' own code makes: they say nothing about a second attempt, so it is made. */
+    /* Errors that the steps' own code makes: they say nothing about a second attempt, so it is
+     * made. */
     return code != GR_EBROKEN && (code != GR_EREMOTE || gr_get(err, "status") != NULL);
 }
 
@@ -84,7 +86,8 @@ static enum gri_next attempts_end(struct attempts *a, gr_value *v)
     return GRI_OVER;
 }
 
-/* failed decides what follows an attempt that failed: true, a wait has begun; false, it was the last. */
+/* failed decides what follows an attempt that failed: true, a wait has begun; false, it was the
+ * last. */
 static bool failed(struct attempts *a, gr_value *err)
 {
     struct gri_sched *s = a->machine.sched;

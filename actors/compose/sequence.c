@@ -2,19 +2,20 @@
 /*
  * sequence.c - gr_seq: each step's answer is the next one's input.
  *
- * invoke walks along the steps. Cheap ones run at once on this stack and allocate nothing; when a step
- * really is asynchronous the walk goes into a small heap frame, which waits for that step's future
- * and walks on from there. The last step is handed the call itself, so its answer needn't come back
- * through here, be it on another node.
+ * invoke walks along the steps. Cheap ones run at once on this stack and allocate nothing; when a
+ * step really is asynchronous the walk goes into a small heap frame, which waits for that step's
+ * future and walks on from there. The last step is handed the call itself, so its answer needn't
+ * come back through here, be it on another node.
  *
- * stream and transform connect the steps by streams: each transforms the stream of the one before, and the
- * last one is handed the call with that stream as its input. After that nothing of the sequence is
- * left; back-pressure, errors and cancellation go through the streams.
+ * stream and transform connect the steps by streams: each transforms the stream of the one before,
+ * and the last one is handed the call with that stream as its input. After that nothing of the
+ * sequence is left; back-pressure, errors and cancellation go through the streams.
  */
 #include "actors/compose/steps.h"
 #include "runtime/base/alloc.h"
 
-/* A walk that waits. Whoever runs it owns it: the native method first, then the waiter, then the task. */
+/* A walk that waits. Whoever runs it owns it: the native method first, then the waiter, then the
+ * task. */
 struct walk {
     struct gri_waiter waiter; /* in `step` */
     struct gri_task task;
@@ -80,7 +81,8 @@ static bool walk_start(struct walk *w, gr_value *input, gr_value **ret_v)
     return false;
 }
 
-/* walk_on gives v to the steps from `next` on and ends the call, or leaves that to w. Takes v and w. */
+/* walk_on gives v to the steps from `next` on and ends the call, or leaves that to w. Takes v
+ * and w. */
 static void walk_on(struct gri_call *call, const struct gri_steps *steps, size_t next, gr_value *v,
                     struct walk *w)
 {

@@ -45,30 +45,8 @@ static gr_value *steps_new(const char *what, const gr_ref *refs, const gr_step *
     return gr_opaque(s, steps_free);
 }
 
-/* An actor that could not be built keeps the error, wrapped: an error as such is no spawn argument. */
-static gr_code broken_init(gr_ctx *c, void *self, const gr_value *args)
-{
-    (void)self;
-    return gr_fail(c, gr_value_ref(gr_get(args, "error")));
-}
-
-static gr_value *broken_invoke(gr_ctx *c, void *self, const gr_value *input)
-{
-    (void)self;
-    (void)input;
-    return gr_value_ref(gr_get(gr_args(c), "error")); /* never gets here: init has failed */
-}
-
-static const gr_method broken_methods[] = { { "invoke", GR_CHEAP, broken_invoke, NULL } };
-static const gr_class broken_class = GR_CLASS(.name = "broken", .init = broken_init,
-                                              GR_METHODS(broken_methods));
-
 gr_ref gri_compose_spawn(gr_scope *in, const gr_class *cls, const char *name, gr_value *args)
 {
-    if (gr_error_code(args) != GR_OK) {
-        args = gr_map(GR_KV("error", args));
-        cls = &broken_class;
-    }
     return gr_spawn(in, cls, GR_SPAWN(.name = name, .args = args));
 }
 

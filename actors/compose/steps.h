@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * steps.h - what the compositions have in common: a fixed list of refs, with keys or without, that is the
- * spawn argument of a stateless native actor.
+ * steps.h - what the compositions have in common: a fixed list of refs, with keys or without, that
+ * is the spawn argument of a stateless native actor.
  *
- * The list never changes and lives as long as its actor, which a call in flight pins. So the steps are
- * borrowed while a call is in hand, and not to be touched after gri_call_end or gri_call_forward.
+ * The list never changes and lives as long as its actor, which a call in flight pins. So the steps
+ * are borrowed while a call is in hand, and not to be touched after gri_call_end or
+ * gri_call_forward.
  */
 #ifndef GR_ACTORS_COMPOSE_STEPS_H
 #define GR_ACTORS_COMPOSE_STEPS_H
@@ -31,22 +32,22 @@ static inline const struct gri_steps *gri_steps_of(const struct gri_call *call)
 }
 
 /*
- * gri_steps_spawn makes an actor of cls whose spawn argument is a copy of the steps; keys NULL: there are
- * none. A step that is broken already is returned in its stead, so that what is wrong is told once.
- * No steps, or a step without its key: broken, GR_EINVAL naming `what`.
+ * gri_steps_spawn makes an actor of cls whose spawn argument is a copy of the steps; keys NULL:
+ * there are none. A step that is broken already is returned in its stead, so that what is wrong is
+ * told once. No steps, or a step without its key: broken, GR_EINVAL naming `what`.
  */
 gr_ref gri_steps_spawn(gr_scope *in, const gr_class *cls, const char *what, const gr_ref *refs,
                        size_t count);
 gr_ref gri_steps_spawn_keyed(gr_scope *in, const gr_class *cls, const char *what,
                              const gr_step *steps, size_t count);
 
-/* gri_compose_spawn makes an actor of cls; an error as args makes one that fails every call with it. The
- * classes have no init, so that their actors may be called directly from the start. */
+/* gri_compose_spawn makes an actor of cls; an error as args makes one that says so. The classes have no init, so that their actors may be called directly from the start. */
 gr_ref gri_compose_spawn(gr_scope *in, const gr_class *cls, const char *name,
                          gr_value *args GR_TAKES);
 
-/* gri_compose_streams tells whether the call was made as a stream, and, for a transform, with one. If not
- * it has been ended with GR_EINVAL: a verb's name says nothing about how it was called. */
+/* gri_compose_streams tells whether the call was made as a stream, and, for a transform, with
+ * one. If not it has been ended with GR_EINVAL: a verb's name says nothing about how it was
+ * called. */
 bool gri_compose_streams(struct gri_call *call, bool transform);
 
 /* gri_ref_broken tells whether ref names an actor that is gone or never was. */

@@ -79,7 +79,8 @@ gr_stream *gri_tee_take(struct gri_tee *t, size_t index)
     return t->outs[index].stream;
 }
 
-/* out_give: GR_OK when the out has what it has to get, or is gone; GR_EFULL; else why it can't go on. */
+/* out_give: GR_OK when the out has what it has to get, or is gone; GR_EFULL; else why it can't
+ * go on. */
 static gr_code out_give(struct gri_tee *t, struct gri_tee_out *out)
 {
     gr_code rc;
@@ -94,7 +95,8 @@ static gr_code out_give(struct gri_tee *t, struct gri_tee_out *out)
     return rc;
 }
 
-/* give passes on the chunk in hand. GR_OK: all have it; GR_EFULL: some wait for room; else *ret_err. */
+/* give passes on the chunk in hand. GR_OK: all have it; GR_EFULL: some wait for room; else
+ * *ret_err. */
 static gr_code give(struct gri_tee *t, gr_value **ret_err)
 {
     gr_code all = GR_OK, rc;

@@ -8,7 +8,6 @@
 #include <greenroom/embeddings.h>
 
 #include "actors/embed/hash_vector.h"
-#include "actors/refusal.h"
 #include "runtime/base/alloc.h"
 
 #define INLINE_BYTES 8192
@@ -97,7 +96,7 @@ static const gr_method hash_methods[] = {
     { "embed_query_blocking", GR_BLOCKING, query_now, NULL },
     { "embed_documents_blocking", GR_BLOCKING, documents_now, NULL },
 };
-static const gr_class hash_class = GR_CLASS(.name = "HashEmbeddings", .init = gri_refusal_init,
+static const gr_class hash_class = GR_CLASS(.name = "HashEmbeddings",
                                             GR_METHODS(hash_methods));
 
 gr_ref gr_hash_embeddings(gr_scope *in, unsigned dim)
@@ -106,7 +105,7 @@ gr_ref gr_hash_embeddings(gr_scope *in, unsigned dim)
 
     if (dim > GRI_HASH_DIM_MAX) {
         gr_value_unref(args);
-        args = gri_refusal(gr_error(GR_EINVAL, "%u dimensions: at most %d", dim, GRI_HASH_DIM_MAX));
+        args = gr_error(GR_EINVAL, "%u dimensions: at most %d", dim, GRI_HASH_DIM_MAX);
     }
     return gr_spawn(in, &hash_class, GR_SPAWN(.args = args));
 }

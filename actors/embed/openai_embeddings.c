@@ -10,7 +10,6 @@
 #include "actors/embed/openai_vectors.h"
 #include "actors/model/openai_client.h"
 #include "actors/model/transfer.h"
-#include "actors/refusal.h"
 #include "runtime/base/alloc.h"
 
 #define ANSWER_BYTES_DEFAULT ((size_t)64 << 20)
@@ -52,7 +51,7 @@ static gr_value *request(gr_ctx *c, void *self, const gr_value *texts)
 
 static const gr_method request_methods[] = { { "invoke", GR_ASYNC, request, NULL } };
 static const gr_class request_class =
-    GR_CLASS(.name = "EmbeddingsRequest", .init = gri_refusal_init, GR_METHODS(request_methods));
+    GR_CLASS(.name = "EmbeddingsRequest", GR_METHODS(request_methods));
 
 /* ---- the embedder
  * ------------------------------------------------------------------------------- */
@@ -114,7 +113,7 @@ static const gr_method embedder_methods[] = {
     { "embed_documents", GR_ASYNC, embed_documents, NULL },
 };
 static const gr_class embedder_class =
-    GR_CLASS(.name = "OpenAIEmbeddings", .init = gri_refusal_init, GR_METHODS(embedder_methods));
+    GR_CLASS(.name = "OpenAIEmbeddings", GR_METHODS(embedder_methods));
 
 static gr_value *read_opts(struct embedder *e, const gr_embeddings_opts *o)
 {
@@ -149,7 +148,7 @@ gr_ref gr_openai_embeddings(gr_scope *in, const gr_embeddings_opts *opts)
 
     if (args != NULL) {
         drop_embedder(e);
-        return gr_spawn(in, &embedder_class, GR_SPAWN(.args = gri_refusal(args)));
+        return gr_spawn(in, &embedder_class, GR_SPAWN(.args = args));
     }
     inner = gr_spawn(in, &request_class, GR_SPAWN(.name = o->model,
                                                   .args = gr_opaque(e, drop_embedder)));

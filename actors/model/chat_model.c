@@ -12,7 +12,6 @@
 #include "actors/model/openai_client.h"
 #include "actors/model/openai_wire.h"
 #include "actors/model/transfer.h"
-#include "actors/refusal.h"
 #include "runtime/base/alloc.h"
 
 #define ANSWER_BYTES_DEFAULT ((size_t)16 << 20)
@@ -94,7 +93,7 @@ static const gr_method chat_methods[] = {
     { "invoke", GR_ASYNC, chat_invoke, NULL },
     { "stream", GR_ASYNC, NULL, chat_stream },
 };
-static const gr_class chat_class = GR_CLASS(.name = "ChatModel", .init = gri_refusal_init,
+static const gr_class chat_class = GR_CLASS(.name = "ChatModel",
                                             GR_METHODS(chat_methods));
 
 /* base_body takes opts' extra. */
@@ -139,12 +138,10 @@ gr_ref gr_chat_model(gr_scope *in, const gr_chat_opts *opts)
         gr_value_unref(o->extra);
     args = chat == NULL ? gr_error(GR_ENOMEM, "out of memory for a chat model")
                         : read_opts(chat, o);
-    if (args == NULL) {
+    if (args == NULL)
         args = gr_opaque(chat, drop_chat);
-    } else {
-        args = gri_refusal(args);
+    else
         drop_chat(chat);
-    }
     ref = gr_spawn(in, &chat_class, GR_SPAWN(.name = o->model, .args = args,
                                              .max_concurrency = o->max_concurrency));
     if (retries < 0)

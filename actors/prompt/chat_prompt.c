@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "actors/prompt/template.h"
-#include "actors/refusal.h"
 #include "runtime/base/alloc.h"
 
 #define PROMPT_BYTES_MAX ((size_t)64 << 20)
@@ -185,7 +184,6 @@ static gr_value *chat_prompt_invoke(gr_ctx *c, void *self, const gr_value *input
 
 static const gr_method chat_prompt_methods[] = { { "invoke", GR_CHEAP, chat_prompt_invoke, NULL } };
 static const gr_class chat_prompt_class = GR_CLASS(.name = "ChatPromptTemplate",
-                                                   .init = gri_refusal_init,
                                                    GR_METHODS(chat_prompt_methods));
 
 gr_ref gr_chat_prompt_n(gr_scope *in, const gr_role *roles, size_t count)
@@ -199,7 +197,6 @@ gr_ref gr_chat_prompt_n(gr_scope *in, const gr_role *roles, size_t count)
         args = gr_map(GR_KV("names", names), GR_KV("all_names", all),
                       GR_KV("prompt", gr_opaque(cp, drop_chat_prompt)));
     } else {
-        args = gri_refusal(args);
         drop_chat_prompt(cp);
     }
     return gr_spawn(in, &chat_prompt_class, GR_SPAWN(.args = args));

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "actors/prompt/template.h"
-#include "actors/refusal.h"
 #include "runtime/base/alloc.h"
 
 /* A prompt can't be longer than what a value may hold; far above any model's context. */
@@ -69,7 +68,7 @@ static gr_value *prompt_invoke(gr_ctx *c, void *self, const gr_value *input)
 }
 
 static const gr_method prompt_methods[] = { { "invoke", GR_CHEAP, prompt_invoke, NULL } };
-static const gr_class prompt_class = GR_CLASS(.name = "PromptTemplate", .init = gri_refusal_init,
+static const gr_class prompt_class = GR_CLASS(.name = "PromptTemplate",
                                               GR_METHODS(prompt_methods));
 
 gr_ref gr_prompt(gr_scope *in, const char *tmpl)
@@ -78,9 +77,9 @@ gr_ref gr_prompt(gr_scope *in, const char *tmpl)
     gr_value *args = NULL, *err = NULL;
 
     if (tmpl == NULL) {
-        args = gri_refusal(gr_error(GR_EINVAL, "no template"));
+        args = gr_error(GR_EINVAL, "no template");
     } else if (gri_template_parse(tmpl, strlen(tmpl), &t, &err) != GR_OK) {
-        args = gri_refusal(err);
+        args = err;
     } else {
         gr_value *names = names_of(t);
 

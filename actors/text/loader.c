@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#include "actors/refusal.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/strbuf.h"
 #include "runtime/base/utf8.h"
@@ -171,7 +170,7 @@ static const gr_method loader_methods[] = {
     { "invoke", GR_BLOCKING, load, NULL },
     { "stream", GR_BLOCKING, NULL, lazy_load },
 };
-static const gr_class loader_class = GR_CLASS(.name = "DirectoryLoader", .init = gri_refusal_init,
+static const gr_class loader_class = GR_CLASS(.name = "DirectoryLoader",
                                               GR_METHODS(loader_methods));
 
 static gr_value *check_opts(const char *path, const struct loader *l)
@@ -209,11 +208,9 @@ gr_ref gr_directory_loader(gr_scope *in, const char *path, const gr_loader_opts 
     l->depth_max = o->depth_max == 0 ? DEPTH_DEFAULT : o->depth_max;
     l->skip_errors = o->skip_errors;
     args = check_opts(path, l);
-    if (args == NULL) {
+    if (args == NULL)
         args = gr_opaque(l, drop_loader);
-    } else {
-        args = gri_refusal(args);
+    else
         drop_loader(l);
-    }
     return gr_spawn(in, &loader_class, GR_SPAWN(.args = args));
 }

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "actors/text/split.h"
-#include "actors/refusal.h"
 #include "runtime/base/alloc.h"
 
 #define CHUNK_SIZE_DEFAULT 4000
@@ -151,7 +150,7 @@ static const gr_method splitter_methods[] = {
     { "invoke", GR_BLOCKING, invoke, NULL },
 };
 static const gr_class splitter_class =
-    GR_CLASS(.name = "RecursiveCharacterTextSplitter", .init = gri_refusal_init,
+    GR_CLASS(.name = "RecursiveCharacterTextSplitter",
              GR_METHODS(splitter_methods));
 
 /* read_separators gives NULL, or what is wrong with the list in s. */
@@ -214,11 +213,9 @@ gr_ref gr_recursive_splitter(gr_scope *in, const gr_splitter_opts *opts)
     args = read_separators(s);
     if (args == NULL)
         args = read_sizes(s, o);
-    if (args == NULL) {
+    if (args == NULL)
         args = gr_opaque(s, drop_splitter);
-    } else {
-        args = gri_refusal(args); /* may be of the list, which goes with s */
+    else
         drop_splitter(s);
-    }
     return gr_spawn(in, &splitter_class, GR_SPAWN(.args = args));
 }

@@ -2,12 +2,13 @@
 /*
  * flow.c - chunks between streams and frames.
  *
- * Lock order: a stream's lock, then a turn's (a waiter that fires kicks). So a stream is never touched
- * with a turn's lock held.
+ * Lock order: a stream's lock, then a turn's (a waiter that fires kicks). So a stream is never
+ * touched with a turn's lock held.
  *
- * A waiter that fires takes a reference to the call, so it may only be set while somebody else has one.
- * That is what halting is for: it marks the turn, then takes the waiters away. A step sets a waiter, then
- * looks at the mark. Whichever comes second, of setting and marking, takes the waiter away.
+ * A waiter that fires takes a reference to the call, so it may only be set while somebody else has
+ * one. That is what halting is for: it marks the turn, then takes the waiters away. A step sets a
+ * waiter, then looks at the mark. Whichever comes second, of setting and marking, takes the waiter
+ * away.
  */
 #include "runtime/net/flow.h"
 
@@ -20,7 +21,7 @@ struct gri_flow_chunk {
     int64_t cost;
 };
 
-/* ---- turns --------------------------------------------------------------------------------------- */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 /* turn_kick has step run soon. The reference that a queued task needs is taken here. */
 static void turn_kick(struct gri_turn *t)
@@ -88,7 +89,7 @@ static int64_t cost_of(size_t size, uint32_t least)
     return size > least ? (int64_t)size : (int64_t)least;
 }
 
-/* ---- out ----------------------------------------------------------------------------------------- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 static void out_fire(struct gri_waiter *w)
 {
@@ -148,29 +149,18 @@ static bool send_held(struct gri_outflow *o)
 }
 
 /*
- * is_released tells whether who fills the stream has let go; if not, the waiter fires then. Only a call's
- * stream is waited for: so the end that crosses means on the other side what it means here.
+ * is_released tells whether who fills the stream has let go; if not, the waiter fires then. Only a
+ * call's stream is waited for: so the end that crosses means on the other side what it means here.
  */
 static bool is_released(struct gri_outflow *o)
 {
-    struct gr_stream *s = o->stream;
-    bool released;
-
-    gri_lock(&s->lock);
-    released = s->producer == NULL || s->released;
-    if (!released)
-        s->leaver = &o->waiter;
-    gri_unlock(&s->lock);
-    return released;
+    return o->stream->producer == NULL || !gri_stream_watch_release(o->stream, &o->waiter);
 }
 
 static void unwatch(struct gri_outflow *o)
 {
     gri_stream_unwatch(o->stream, &o->waiter);
-    gri_lock(&o->stream->lock);
-    if (o->stream->leaver == &o->waiter)
-        o->stream->leaver = NULL;
-    gri_unlock(&o->stream->lock);
+    gri_stream_unwatch_release(o->stream, &o->waiter);
 }
 
 static void out_step(struct gri_turn *t)
@@ -249,7 +239,7 @@ void gri_outflow_fini(struct gri_outflow *o)
     gri_stream_unref(o->stream);
 }
 
-/* ---- in ------------------------------------------------------------------------------------------ */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 static void in_fire(struct gri_waiter *w)
 {
@@ -317,7 +307,8 @@ static bool put_one(struct gri_inflow *i, struct gri_flow_chunk *c)
         rc = gri_stream_put(i->stream, c->value);
     if (rc == GR_EFULL)
         return false;
-    i->left = i->left || rc != GR_OK; /* nobody reads: what still comes is dropped, without credit */
+    i->left =
+        i->left || rc != GR_OK; /* nobody reads: what still comes is dropped, without credit */
     give_back(i, c->cost);
     gri_free(c);
     return true;

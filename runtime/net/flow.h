@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flow.h - a local stream's way over a link: chunks out under the peer's credit, chunks in that give
- * credit back.
+ * flow.h - a local stream's way over a link: chunks out under the peer's credit, chunks in that
+ * give credit back.
  *
- * A chunk costs its bytes on the wire, or `least` if that is more; so a window bounds both bytes and
- * chunks. A writer may send while its credit is above zero, so one chunk of any size can always go. A
- * reader gives credit back once it owes half its window.
+ * A chunk costs its bytes on the wire, or `least` if that is more; so a window bounds both bytes
+ * and chunks. A writer may send while its credit is above zero, so one chunk of any size can
+ * always go. A reader gives credit back once it owes half its window.
  *
- * Each flow is part of a call (out_call, in_call), which it keeps alive while its task is queued. It
- * runs once at a time, on a worker; kicks while it runs make it run again. Before the call gives up its
- * last reference the flow must be halted: then no waiter of its is set anywhere.
+ * Each flow is part of a call (out_call, in_call), which it keeps alive while its task is queued.
+ * It runs once at a time, on a worker; kicks while it runs make it run again. Before the call
+ * gives up its last reference the flow must be halted: then no waiter of its is set anywhere.
  */
 #ifndef GR_RUNTIME_NET_FLOW_H
 #define GR_RUNTIME_NET_FLOW_H
@@ -20,48 +20,49 @@
 struct gri_flow_ops {
     void (*ref)(void *call);
     void (*unref)(void *call);
-    /* over: the local stream has ended (outflow), or all that the peer sent has been taken (inflow) */
+    /* over: the local stream has ended (outflow), or all that the peer sent has been taken
+     * (inflow) */
     void (*over)(void *call, gr_value *end GR_TAKES);
 };
 
 struct gri_turn {
-    struct gri_lock lock;   /* guards queued, again, halted, and what the flow says */
+    struct gri_lock lock; /* guards queued, again, halted, and what the flow says */
     bool queued, again, halted;
     struct gri_sched *sched; /* borrowed */
     struct gri_task task;
     void (*step)(struct gri_turn *t);
     const struct gri_flow_ops *ops;
-    void *call;             /* borrowed: the flow is part of it */
+    void *call; /* borrowed: the flow is part of it */
 };
 
 /* From a local stream to the peer. */
 struct gri_outflow {
     struct gri_turn turn;
-    struct gri_waiter waiter;   /* in the stream: for a chunk or its end */
-    struct gri_waiting room;    /* in the peer: for room on the link */
-    struct gr_stream *stream;   /* counted; the reader's end */
-    struct gri_peer *peer;      /* borrowed from the call */
+    struct gri_waiter waiter; /* in the stream: for a chunk or its end */
+    struct gri_waiting room;  /* in the peer: for room on the link */
+    struct gr_stream *stream; /* counted; the reader's end */
+    struct gri_peer *peer;    /* borrowed from the call */
     uint64_t id;
     uint32_t least;
-    struct gri_strbuf held;     /* a frame that found no room; the step's own */
-    int64_t credit;             /* guarded by turn.lock */
-    bool stopped;               /* guarded by turn.lock; the stream was closed: only its end goes */
-    bool done;                  /* the step's own */
+    struct gri_strbuf held; /* a frame that found no room; the step's own */
+    int64_t credit;         /* guarded by turn.lock */
+    bool stopped;           /* guarded by turn.lock; the stream was closed: only its end goes */
+    bool done;              /* the step's own */
 };
 
 /* From the peer to a local stream. */
 struct gri_inflow {
     struct gri_turn turn;
-    struct gri_waiter waiter;   /* in the stream: for room */
-    struct gr_stream *stream;   /* counted; the writer's end */
-    struct gri_peer *peer;      /* borrowed from the call */
+    struct gri_waiter waiter; /* in the stream: for room */
+    struct gr_stream *stream; /* counted; the writer's end */
+    struct gri_peer *peer;    /* borrowed from the call */
     uint64_t id;
     uint32_t window, least;
-    int64_t credit;             /* what the peer may still send; guarded by turn.lock */
+    int64_t credit;                      /* what the peer may still send; guarded by turn.lock */
     struct gri_flow_chunk *first, *last; /* owned; come and not taken; guarded by turn.lock */
-    gr_value *end;              /* counted; guarded by turn.lock */
-    bool ended, dropping;       /* guarded by turn.lock; dropping: nobody reads any more */
-    int64_t owed;               /* the step's own, as is done */
+    gr_value *end;                       /* counted; guarded by turn.lock */
+    bool ended, dropping;                /* guarded by turn.lock; dropping: nobody reads any more */
+    int64_t owed;                        /* the step's own, as is done */
     bool left, done;
 };
 
@@ -70,10 +71,11 @@ void gri_outflow_init(struct gri_outflow *o, const struct gri_flow_ops *ops, voi
                       struct gri_peer *peer, uint64_t id, gr_stream *stream GR_TAKES);
 void gri_outflow_kick(struct gri_outflow *o);
 void gri_outflow_credit(struct gri_outflow *o, uint64_t bytes);
-/* gri_outflow_stop closes the stream, which cancels who fills it; `over` follows once that has ended. */
+/* gri_outflow_stop closes the stream, which cancels who fills it; `over` follows once that has
+ * ended. */
 void gri_outflow_stop(struct gri_outflow *o);
-/* gri_outflow_halt closes the stream; no waiter is set any more, and `over` is of no use. Harmless, as
- * is _fini, when it was never made. */
+/* gri_outflow_halt closes the stream; no waiter is set any more, and `over` is of no use.
+ * Harmless, as is _fini, when it was never made. */
 void gri_outflow_halt(struct gri_outflow *o);
 void gri_outflow_fini(struct gri_outflow *o);
 

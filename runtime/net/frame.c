@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * frame.c - frames, written and read by hand: their fields are few, and a value inside must be found
- * without decoding it. Reading is sticky: after the first mistake nothing more is read, and `bad`
- * says what it was, at `at`.
+ * frame.c - frames, written and read by hand: their fields are few, and a value inside must be
+ * found without decoding it. Reading is sticky: after the first mistake nothing more is read, and
+ * `bad` says what it was, at `at`.
  */
 #include "runtime/net/frame.h"
 
@@ -13,7 +13,7 @@
 #include "runtime/base/assert.h"
 #include "runtime/base/utf8.h"
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void put_be(struct gri_strbuf *out, uint8_t tag, uint64_t n, unsigned bytes)
 {
@@ -154,12 +154,12 @@ gr_code gri_frame_tell(struct gri_strbuf *out, const char *name, const gr_value 
     return finish(out, start, put_value(out, msg, NULL));
 }
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct reader {
     const uint8_t *data; /* borrowed */
     size_t size, at;
-    const char *bad;     /* static; the first mistake */
+    const char *bad; /* static; the first mistake */
 };
 
 static void fail(struct reader *r, size_t at, const char *what)
@@ -239,15 +239,15 @@ static void read_text(struct reader *r, char *ret, size_t max, const char *what)
 static const struct shape {
     uint8_t count_bytes, fixed, items;
 } shapes[] = {
-    { 1, 0, 0 }, { 2, 0, 0 }, { 4, 0, 0 },                             /* bin */
-    { 1, 1, 0 }, { 2, 1, 0 }, { 4, 1, 0 },                             /* ext */
-    { 0, 4, 0 }, { 0, 8, 0 },                                          /* float */
-    { 0, 1, 0 }, { 0, 2, 0 }, { 0, 4, 0 }, { 0, 8, 0 },                /* uint */
-    { 0, 1, 0 }, { 0, 2, 0 }, { 0, 4, 0 }, { 0, 8, 0 },                /* int */
-    { 0, 2, 0 }, { 0, 3, 0 }, { 0, 5, 0 }, { 0, 9, 0 }, { 0, 17, 0 },  /* fixext */
-    { 1, 0, 0 }, { 2, 0, 0 }, { 4, 0, 0 },                             /* str */
-    { 2, 0, 1 }, { 4, 0, 1 },                                          /* array */
-    { 2, 0, 2 }, { 4, 0, 2 },                                          /* map */
+    { 1, 0, 0 }, { 2, 0, 0 }, { 4, 0, 0 },                            /* bin */
+    { 1, 1, 0 }, { 2, 1, 0 }, { 4, 1, 0 },                            /* ext */
+    { 0, 4, 0 }, { 0, 8, 0 },                                         /* float */
+    { 0, 1, 0 }, { 0, 2, 0 }, { 0, 4, 0 }, { 0, 8, 0 },               /* uint */
+    { 0, 1, 0 }, { 0, 2, 0 }, { 0, 4, 0 }, { 0, 8, 0 },               /* int */
+    { 0, 2, 0 }, { 0, 3, 0 }, { 0, 5, 0 }, { 0, 9, 0 }, { 0, 17, 0 }, /* fixext */
+    { 1, 0, 0 }, { 2, 0, 0 }, { 4, 0, 0 },                            /* str */
+    { 2, 0, 1 }, { 4, 0, 1 },                                         /* array */
+    { 2, 0, 2 }, { 4, 0, 2 },                                         /* map */
 };
 
 /* skip_one steps over a scalar or a container's head and returns how many items that holds. */
@@ -280,7 +280,8 @@ static uint64_t skip_one(struct reader *r)
     return 0;
 }
 
-/* read_value finds the extent of one value. Each item takes a byte at least, which bounds the loop. */
+/* read_value finds the extent of one value. Each item takes a byte at least, which bounds the
+ * loop. */
 static const uint8_t *read_value(struct reader *r, size_t *ret_size)
 {
     size_t start = r->at;

@@ -48,7 +48,7 @@ static void finish(struct gri_in_call *ic, const gr_value *v)
     gri_in_call_unref(ic); /* the life's */
 }
 
-/* ---- what the actor says ------------------------------------------------------------------------- */
+/* ---- what the actor says --------------------------------------------------------------------- */
 
 static void answer_over(void *arg, gr_value *end)
 {
@@ -82,7 +82,7 @@ static void answer_run(struct gri_task *t)
     finish(ic, o.code == GR_OK ? o.value : o.error);
 }
 
-/* ---- what the peer says -------------------------------------------------------------------------- */
+/* ---- what the peer says ---------------------------------------------------------------------- */
 
 void gri_in_call_cancel(struct gri_in_call *ic)
 {
@@ -115,8 +115,7 @@ static void on_input(struct gri_in_call *ic, const struct gri_frame *f)
 
 void gri_in_call_frame(struct gri_in_call *ic, const struct gri_frame *f)
 {
-    bool input = ic->in.stream != NULL &&
-                 (f->type == GRI_FRAME_CHUNK || f->type == GRI_FRAME_END);
+    bool input = ic->in.stream != NULL && (f->type == GRI_FRAME_CHUNK || f->type == GRI_FRAME_END);
 
     if (f->type == GRI_FRAME_CANCEL)
         gri_in_call_cancel(ic);
@@ -125,11 +124,13 @@ void gri_in_call_frame(struct gri_in_call *ic, const struct gri_frame *f)
     else if (input)
         on_input(ic, f);
     else
-        gri_peer_wrong(ic->peer, gr_error(GR_EPROTO, "a frame of type %u for a call that has no use "
-                                          "for it", (unsigned)f->type));
+        gri_peer_wrong(ic->peer, gr_error(GR_EPROTO,
+                                          "a frame of type %u for a call that has no use "
+                                          "for it",
+                                          (unsigned)f->type));
 }
 
-/* ---- starting ------------------------------------------------------------------------------------ */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 /* refuse answers a call that was not started. */
 static void refuse(struct gri_peer *p, const struct gri_frame *f, gr_value *err)
@@ -163,8 +164,8 @@ static gr_scope *scope_of(struct gri_peer *p)
     return p->scope;
 }
 
-static bool start_stream(struct gri_in_call *ic, const struct gri_frame *f, gr_ref to, gr_value *args,
-                         const gr_call_opts *opts)
+static bool start_stream(struct gri_in_call *ic, const struct gri_frame *f, gr_ref to,
+                         gr_value *args, const gr_call_opts *opts)
 {
     gr_runtime *rt = ic->peer->node->rt;
     gr_stream *in = NULL, *writer = NULL, *out;
@@ -241,9 +242,11 @@ static void start(struct gri_in_call *ic, const struct gri_frame *f, gr_ref to, 
     if (rc == GR_EPROTO)
         gri_peer_wrong(ic->peer, gr_error(rc, "a call's id is in use, or not the peer's to give"));
     else
-        refuse(ic->peer, f, gr_error(rc, rc == GR_EFULL ? "more than %u calls on one link"
-                                                        : "out of memory (at most %u calls)",
-                                     GRI_CALLS_MAX));
+        refuse(ic->peer, f,
+               gr_error(rc,
+                        rc == GR_EFULL ? "more than %u calls on one link"
+                                       : "out of memory (at most %u calls)",
+                        GRI_CALLS_MAX));
     gri_in_call_unref(ic);
 }
 

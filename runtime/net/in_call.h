@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * in_call.h - a peer's call to an actor here. It belongs to the peer's scope, so that it is cancelled when
- * the link is lost.
+ * in_call.h - a peer's call to an actor here. It belongs to the peer's scope, so that it is
+ * cancelled when the link is lost.
  */
 #ifndef GR_RUNTIME_NET_IN_CALL_H
 #define GR_RUNTIME_NET_IN_CALL_H
@@ -10,8 +10,8 @@
 #include "runtime/net/flow.h"
 
 struct gri_in_call {
-    struct gri_peer *peer;    /* counted */
-    _Atomic uint32_t refs;    /* its life's, until it is over; queued flows' */
+    struct gri_peer *peer; /* counted */
+    _Atomic uint32_t refs; /* its life's, until it is over; queued flows' */
     _Atomic bool over;
     uint64_t id;
     gr_future *future;        /* owned; the plain call's answer, NULL: it streams */

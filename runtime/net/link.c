@@ -2,10 +2,11 @@
 /*
  * link.c - frames over an nng_stream. See link_nng.h for who may do what.
  *
- * Reading: a read is posted only when the task has handled all that came before, so `got` needs no lock,
- * and a peer that sends faster than we handle is held up by its socket. Writing: the task starts a write
- * when none is under way, the callback of a write starts the next. Ending: the task closes the stream,
- * waits until the callbacks are over (nng_aio_stop; never from a callback), reports down and lets go.
+ * Reading: a read is posted only when the task has handled all that came before, so `got` needs no
+ * lock, and a peer that sends faster than we handle is held up by its socket. Writing: the task
+ * starts a write when none is under way, the callback of a write starts the next. Ending: the task
+ * closes the stream, waits until the callbacks are over (nng_aio_stop; never from a callback),
+ * reports down and lets go.
  */
 #include "runtime/net/link_nng.h"
 
@@ -15,8 +16,8 @@
 #include "runtime/base/assert.h"
 #include "runtime/net/frame.h"
 
-#define READ_LEAST 4096u              /* room for a read, at least */
-#define READ_MOST (256u * 1024)       /* and at most, so that others get their turn */
+#define READ_LEAST 4096u        /* room for a read, at least */
+#define READ_MOST (256u * 1024) /* and at most, so that others get their turn */
 
 gr_code gri_from_nng(int rv)
 {
@@ -35,7 +36,7 @@ static struct gri_nng_link *link_of(struct gri_link *base)
     return gri_container_of(base, struct gri_nng_link, base);
 }
 
-/* ---- from any thread ----------------------------------------------------------------------------- */
+/* ---- from any thread ------------------------------------------------------------------------- */
 
 void gri_nng_link_ask(struct gri_nng_link *l, unsigned what)
 {
@@ -101,7 +102,7 @@ static void link_limit(struct gri_link *base, size_t frame_max)
     link_of(base)->frame_max = frame_max;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void post_write(struct gri_nng_link *l)
 {
@@ -111,10 +112,11 @@ static void post_write(struct gri_nng_link *l)
     nng_stream_send(l->stream, l->write_aio);
 }
 
-/* next_write takes what has gathered and writes it. By whoever has ended the last write, or the task. */
+/* next_write takes what has gathered and writes it. By whoever has ended the last write, or the
+ * task. */
 static void next_write(struct gri_nng_link *l, bool task)
 {
-    struct gri_strbuf done = l->sending;
+    struct gri_strbuf done;
     bool go, room;
 
     if (task) {
@@ -124,8 +126,8 @@ static void next_write(struct gri_nng_link *l, bool task)
         gri_unlock(&l->lock);
         if (!go)
             return;
-        done = l->sending;
     }
+    done = l->sending;       /* ours: a write is marked as under way, and none is */
     gri_strbuf_clear(&done); /* keeps its memory, which gathers next */
     gri_lock(&l->lock);
     go = l->pending.len > 0 && !l->closing;
@@ -164,7 +166,7 @@ static void on_written(void *arg)
         next_write(l, false);
 }
 
-/* ---- reading --------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void post_read(struct gri_nng_link *l)
 {
@@ -217,8 +219,10 @@ static void frames_in(struct gri_nng_link *l)
 
         size = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
         if (size == 0 || size > l->frame_max) {
-            link_close(&l->base, gr_error(GR_EPROTO, "a frame of %zu bytes, at most %zu are "
-                                              "taken", size, l->frame_max));
+            link_close(&l->base, gr_error(GR_EPROTO,
+                                          "a frame of %zu bytes, at most %zu are "
+                                          "taken",
+                                          size, l->frame_max));
             return;
         }
         if (l->got.len - at - GRI_FRAME_HEAD < size)
@@ -234,7 +238,7 @@ static void frames_in(struct gri_nng_link *l)
     post_read(l);
 }
 
-/* ---- the task ---------------------------------------------------------------------------------------- */
+/* ---- the task -------------------------------------------------------------------------------- */
 
 /* stop ends what nng does for us and waits for its callbacks. */
 static void stop(struct gri_nng_link *l)
@@ -299,7 +303,7 @@ static void run(struct gri_task *t)
     }
 }
 
-/* ---- beginning and end ------------------------------------------------------------------------------- */
+/* ---- beginning and end ----------------------------------------------------------------------- */
 
 static void link_free(struct gri_nng_link *l)
 {
@@ -383,7 +387,8 @@ static gr_code link_dial(gr_runtime *rt, const char *url, const struct gri_link_
     }
     l->events = events;
     l->arg = arg;
-    nng_aio_set_timeout(l->dial_aio, NNG_DURATION_INFINITE); /* the user of the link has its own limit */
+    nng_aio_set_timeout(l->dial_aio,
+                        NNG_DURATION_INFINITE); /* the user of the link has its own limit */
     *ret_link = &l->base;
     nng_stream_dialer_dial(l->dialer, l->dial_aio);
     return GR_OK;

@@ -2,12 +2,13 @@
 /*
  * link.h - a full-duplex connection that carries frames. The seam that a simulated net replaces.
  *
- * A link's events come on a worker, one at a time: up once, if it gets that far; then frames; and down
- * exactly once, last, also for a link that was never up. Handlers must not wait. While a handler
- * runs, nothing more is read from the peer: who is slow to handle frames slows the peer down.
+ * A link's events come on a worker, one at a time: up once, if it gets that far; then frames; and
+ * down exactly once, last, also for a link that was never up. Handlers must not wait. While a
+ * handler runs, nothing more is read from the peer: who is slow to handle frames slows the peer
+ * down.
  *
- * What is sent while a write is under way gathers, and goes out in one write when that is done: no timer, no
- * added delay. Frames keep their order.
+ * What is sent while a write is under way gathers, and goes out in one write when that is done: no
+ * timer, no added delay. Frames keep their order.
  */
 #ifndef GR_RUNTIME_NET_LINK_H
 #define GR_RUNTIME_NET_LINK_H
@@ -39,25 +40,27 @@ struct gri_link_events {
     void (*down)(void *arg, gr_value *why GR_TAKES);
 };
 
-/* gri_accept_fn gets a link with a reference of its own, or refuses it by returning NULL. What it returns
- * is the arg of the link's events. On a worker. */
-typedef void *gri_accept_fn(void *arg, struct gri_link *link, const struct gri_link_events **ret_ev);
+/* gri_accept_fn gets a link with a reference of its own, or refuses it by returning NULL. What
+ * it returns is the arg of the link's events. On a worker. */
+typedef void *gri_accept_fn(void *arg, struct gri_link *link,
+                            const struct gri_link_events **ret_ev);
 
 struct gri_net_driver {
     /* dial returns at once: up or down follow. GR_EINVAL the URL; GR_ENOMEM. [any] */
-    gr_code (*dial)(gr_runtime *rt, const char *url, const struct gri_link_events *events, void *arg,
-                    struct gri_link **ret_link, gr_value **reterr);
+    gr_code (*dial)(gr_runtime *rt, const char *url, const struct gri_link_events *events,
+                    void *arg, struct gri_link **ret_link, gr_value **reterr);
     /* listen: GR_EINVAL the URL; GR_EUNREACH the address is taken or not ours; GR_ENOMEM. [any] */
     gr_code (*listen)(gr_runtime *rt, const char *url, gri_accept_fn *accept, void *arg,
                       struct gri_listener **ret_listener, gr_value **reterr);
     /* unlisten: accept is not running and won't be called again. Frees it. [waits] */
     void (*unlisten)(struct gri_listener *listener);
     /*
-     * send copies frames into the queue. GR_EFULL: too much waits already (never for a `must`); GR_ENOMEM;
-     * GR_EUNREACH: the link is going down. [any]
+     * send copies frames into the queue. GR_EFULL: too much waits already (never for a `must`);
+     * GR_ENOMEM; GR_EUNREACH: the link is going down. [any]
      */
     gr_code (*send)(struct gri_link *link, const void *frames, size_t size, bool must);
-    /* limit sets the longest frame that is taken. It begins with GRI_FRAME_HELLO_MAX. In an event only. */
+    /* limit sets the longest frame that is taken. It begins with GRI_FRAME_HELLO_MAX. In an
+     * event only. */
     void (*limit)(struct gri_link *link, size_t frame_max);
     /* close has down follow, with `why` unless another reason was first. [any] */
     void (*close)(struct gri_link *link, gr_value *why GR_TAKES);

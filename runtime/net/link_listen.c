@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * link_listen.c - accepting links. One accept is outstanding; its callback leaves the stream for the task,
- * which makes the link and asks for the next. After a failure (no file descriptors left, say) it
- * pauses instead of spinning.
+ * link_listen.c - accepting links. One accept is outstanding; its callback leaves the stream for
+ * the task, which makes the link and asks for the next. After a failure (no file descriptors left,
+ * say) it pauses instead of spinning.
  */
 #include "runtime/net/link_nng.h"
 

@@ -12,7 +12,7 @@
 
 #define STOP_NS (UINT64_C(5) * 1000000000) /* how long stopping waits for links to close */
 
-/* ---- the service --------------------------------------------------------------------------------- */
+/* ---- the service ----------------------------------------------------------------------------- */
 
 static void node_free(struct gri_node *node)
 {
@@ -101,7 +101,7 @@ struct gri_node *gri_node_get(gr_runtime *rt)
     return gri_service_get(rt, GRI_SERVICE_NET, make_node);
 }
 
-/* ---- whom we call -------------------------------------------------------------------------------- */
+/* ---- whom we call ---------------------------------------------------------------------------- */
 
 static struct gri_target *target_locked(struct gri_node *node, const char *url)
 {
@@ -183,7 +183,7 @@ void gri_node_lost(struct gri_node *node, struct gri_target *target, struct gri_
         gri_peer_unref(peer);
 }
 
-/* ---- what we publish ----------------------------------------------------------------------------- */
+/* ---- what we publish ------------------------------------------------------------------------- */
 
 gr_ref gri_node_find(struct gri_node *node, const char *name)
 {
@@ -242,7 +242,7 @@ gr_code gr_publish(gr_runtime *rt, const char *name, gr_ref ref)
     return put ? GR_OK : GR_ENOMEM;
 }
 
-/* ---- where we listen ----------------------------------------------------------------------------- */
+/* ---- where we listen ------------------------------------------------------------------------- */
 
 /* is_loopback looks at the host of tcp://host:port. */
 static bool is_loopback(const char *host)
@@ -267,8 +267,10 @@ static gr_value *bad_url(const char *url)
     if (strncmp(url, "tcp://", 6) != 0 || strchr(url + 6, ':') == NULL)
         return gr_error(GR_EINVAL, "listening at %s: a URL is ipc:///path or tcp://host:port", url);
     if (!is_loopback(url + 6) && (insecure == NULL || strcmp(insecure, "1") != 0))
-        return gr_error(GR_EINVAL, "listening at %s: links are not encrypted, so only loopback "
-                        "addresses are served, unless GR_INSECURE=1 is set in the environment", url);
+        return gr_error(GR_EINVAL,
+                        "listening at %s: links are not encrypted, so only loopback "
+                        "addresses are served, unless GR_INSECURE=1 is set in the environment",
+                        url);
     return NULL;
 }
 

@@ -2,8 +2,8 @@
 /*
  * node.h - a runtime as peers see it: where it listens, what it publishes, whom it knows.
  *
- * One for each runtime, made on first use, stopped after the actors and before the workers. Lock order:
- * a peer's lock may be held when the node's is taken, never the other way round.
+ * One for each runtime, made on first use, stopped after the actors and before the workers. Lock
+ * order: a peer's lock may be held when the node's is taken, never the other way round.
  */
 #ifndef GR_RUNTIME_NET_NODE_H
 #define GR_RUNTIME_NET_NODE_H
@@ -17,34 +17,35 @@
 
 struct gri_peer;
 
-#define GRI_CALLS_MAX 65536u                     /* of one direction of a link */
-#define GRI_REDIAL_NS (UINT64_C(100) * 1000000)  /* after a failure, calls fail without dialling */
+#define GRI_CALLS_MAX 65536u                      /* of one direction of a link */
+#define GRI_REDIAL_NS (UINT64_C(100) * 1000000)   /* after a failure, calls fail without dialling */
 #define GRI_CONNECT_NS (UINT64_C(5) * 1000000000) /* for connecting and the hello together */
 
 /* A url that was dialled. Stays until the node goes. */
 struct gri_target {
-    char *url;              /* owned */
-    struct gri_peer *peer;  /* counted; NULL: no link, nor one on the way */
-    gr_value *failure;      /* counted; of the last attempt */
+    char *url;             /* owned */
+    struct gri_peer *peer; /* counted; NULL: no link, nor one on the way */
+    gr_value *failure;     /* counted; of the last attempt */
     uint64_t failed_ns;
 };
 
 struct gri_node {
-    gr_runtime *rt;         /* borrowed */
+    gr_runtime *rt; /* borrowed */
     const struct gri_net_driver *driver;
     uint64_t id, incarnation;
-    _Atomic uint64_t calls; /* numbers handed out */
-    _Atomic uint32_t peers; /* that exist; also the futex on which stopping waits */
-    struct gri_lock lock;   /* guards all below, and the targets' fields */
-    struct gri_map names;   /* published name -> gr_ref, owned */
-    struct gri_map targets; /* url -> gri_target, owned */
-    struct gri_list at_node; /* the peers */
+    _Atomic uint64_t calls;          /* numbers handed out */
+    _Atomic uint32_t peers;          /* that exist; also the futex on which stopping waits */
+    struct gri_lock lock;            /* guards all below, and the targets' fields */
+    struct gri_map names;            /* published name -> gr_ref, owned */
+    struct gri_map targets;          /* url -> gri_target, owned */
+    struct gri_list at_node;         /* the peers */
     struct gri_listener **listeners; /* owned array */
     size_t listener_count;
     bool stopping;
 };
 
-/* gri_node_get returns the runtime's node; NULL when out of memory or the runtime is going. [any] */
+/* gri_node_get returns the runtime's node; NULL when out of memory or the runtime is going.
+ * [any] */
 struct gri_node *gri_node_get(gr_runtime *rt);
 /* gri_node_peer returns the peer at url, counted, dialling if need be. NULL with *reterr. [any] */
 struct gri_peer *gri_node_peer(struct gri_node *node, const char *url, gr_value **reterr);

@@ -2,9 +2,9 @@
 /*
  * out_call.c - a proxied call from its invoke to its answer.
  *
- * `over` decides who ends it: the answer, the lost link, or a cancellation while there was no link yet.
- * The hook for cancellation is set before the call can be answered, since the local call may be gone as
- * soon as it is; gri_call_end waits for a hook that runs, so no lock is held around it.
+ * `over` decides who ends it: the answer, the lost link, or a cancellation while there was no link
+ * yet. The hook for cancellation is set before the call can be answered, since the local call may
+ * be gone as soon as it is; gri_call_end waits for a hook that runs, so no lock is held around it.
  */
 #include "runtime/net/out_call.h"
 
@@ -52,7 +52,7 @@ static void finish(struct gri_out_call *oc, gr_value *v)
     gri_out_call_unref(oc); /* the life's */
 }
 
-/* ---- what the peer sends ------------------------------------------------------------------------- */
+/* ---- what the peer sends --------------------------------------------------------------------- */
 
 /* answer_over is the inflow's: all chunks have been passed on. */
 static void answer_over(void *arg, gr_value *end)
@@ -78,8 +78,9 @@ static const struct gri_flow_ops input_ops = { gri_out_call_ref, gri_out_call_un
 static gr_value *decoded(struct gri_out_call *oc, const struct gri_frame *f)
 {
     gr_value *v = gr_msgpack_decode(f->value, f->value_size, NULL);
-    bool sent_error = f->value_size > 0 && gr_value_type(v) == GR_ERROR && f->value[0] >= 0xc7 &&
-                      f->value[0] <= 0xd8; /* an extension: it is the value, not the decoder's word */
+    bool sent_error =
+        f->value_size > 0 && gr_value_type(v) == GR_ERROR && f->value[0] >= 0xc7 &&
+        f->value[0] <= 0xd8; /* an extension: it is the value, not the decoder's word */
 
     if (gr_value_type(v) != GR_ERROR)
         return v;
@@ -101,7 +102,7 @@ static void on_chunk(struct gri_out_call *oc, gr_value *chunk, size_t size)
         gr_value_unref(chunk);
     if (rc != GR_OK && rc != GR_ENOMEM)
         gri_peer_wrong(oc->peer, gr_error(GR_EPROTO, "a chunk that is an error, is beyond its "
-                                          "credit, or comes after the end"));
+                                                     "credit, or comes after the end"));
     else if (rc == GR_ENOMEM)
         gri_peer_wrong(oc->peer, gr_error(rc, "out of memory while receiving"));
 }
@@ -132,8 +133,10 @@ void gri_out_call_frame(struct gri_out_call *oc, const struct gri_frame *f)
                 (oc->input && f->type == GRI_FRAME_CREDIT);
 
     if (!fits)
-        gri_peer_wrong(oc->peer, gr_error(GR_EPROTO, "a frame of type %u for a call that has no use "
-                                          "for it", (unsigned)f->type));
+        gri_peer_wrong(oc->peer, gr_error(GR_EPROTO,
+                                          "a frame of type %u for a call that has no use "
+                                          "for it",
+                                          (unsigned)f->type));
     else if (f->type == GRI_FRAME_CREDIT)
         gri_outflow_credit(&oc->in, f->number);
     else
@@ -148,7 +151,7 @@ void gri_out_call_lost(struct gri_out_call *oc, gr_value *why)
         finish(oc, why);
 }
 
-/* ---- cancelling ---------------------------------------------------------------------------------- */
+/* ---- cancelling ------------------------------------------------------------------------------ */
 
 /* on_cancel may come from any thread, also while the call is being started. */
 static void on_cancel(void *arg)
@@ -169,7 +172,7 @@ static void on_cancel(void *arg)
     gri_out_call_unref(oc);
 }
 
-/* ---- starting ------------------------------------------------------------------------------------ */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static uint64_t remaining_ms(struct gri_call *call)
 {
@@ -199,7 +202,8 @@ static gr_value *fit_config(const gr_value *config)
     return fit;
 }
 
-static gr_code write_invoke(struct gri_out_call *oc, const struct gri_frame *f, struct gri_strbuf *out)
+static gr_code write_invoke(struct gri_out_call *oc, const struct gri_frame *f,
+                            struct gri_strbuf *out)
 {
     const struct gri_call *call = oc->call;
     gr_code rc = gri_frame_invoke(out, f, call->args, call->config);
@@ -215,7 +219,8 @@ static gr_code write_invoke(struct gri_out_call *oc, const struct gri_frame *f, 
 
 static uint32_t window_of(const struct gr_stream *s)
 {
-    return s->window_bytes > GRI_FRAME_WINDOW_MAX ? GRI_FRAME_WINDOW_MAX : (uint32_t)s->window_bytes;
+    return s->window_bytes > GRI_FRAME_WINDOW_MAX ? GRI_FRAME_WINDOW_MAX
+                                                  : (uint32_t)s->window_bytes;
 }
 
 /* open_flows prepares both directions; they run from the first kick on. */
@@ -242,7 +247,8 @@ static void open_flows(struct gri_out_call *oc, gr_stream *in, struct gri_frame 
     }
 }
 
-static gr_code fill_names(struct gri_frame *f, const char *name, const char *verb, gr_value **reterr)
+static gr_code fill_names(struct gri_frame *f, const char *name, const char *verb,
+                          gr_value **reterr)
 {
     if (strlen(verb) > GRI_FRAME_VERB_MAX) {
         *reterr = gr_error(GR_EINVAL, "the verb '%.20s…' is longer than %u bytes", verb,
@@ -254,7 +260,8 @@ static gr_code fill_names(struct gri_frame *f, const char *name, const char *ver
     return GR_OK;
 }
 
-/* send writes and sends the invoke. From GR_OK on, the call may be over and its memory gone at any time. */
+/* send writes and sends the invoke. From GR_OK on, the call may be over and its memory gone at
+ * any time. */
 static gr_code send(struct gri_out_call *oc, struct gri_frame *f, gr_value **reterr)
 {
     struct gri_strbuf frame = GRI_STRBUF_INIT;

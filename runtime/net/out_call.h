@@ -2,9 +2,9 @@
 /*
  * out_call.h - a call of ours to an actor at a peer: the proxy's side.
  *
- * It holds the duty of the local call and ends it by what the peer answers, or by the link's end. A
- * cancelled call is over for who made it at once; the duty is kept until the peer has answered, so that
- * to join a scope means that its calls are over on the other side as well.
+ * It holds the duty of the local call and ends it by what the peer answers, or by the link's end.
+ * A cancelled call is over for who made it at once; the duty is kept until the peer has answered,
+ * so that to join a scope means that its calls are over on the other side as well.
  */
 #ifndef GR_RUNTIME_NET_OUT_CALL_H
 #define GR_RUNTIME_NET_OUT_CALL_H
@@ -13,16 +13,16 @@
 #include "runtime/net/flow.h"
 
 struct gri_out_call {
-    struct gri_peer *peer;    /* counted */
-    _Atomic uint32_t refs;    /* its life's, until it is over; the starter's; queued flows' */
+    struct gri_peer *peer; /* counted */
+    _Atomic uint32_t refs; /* its life's, until it is over; the starter's; queued flows' */
     _Atomic bool over;
-    struct gri_call *call;    /* the duty */
-    gr_value *name;           /* counted; for errors */
+    struct gri_call *call; /* the duty */
+    gr_value *name;        /* counted; for errors */
     uint64_t id;
     bool stream, input;
     _Atomic bool cancelled;
-    struct gri_inflow out;    /* the answer's chunks, if stream */
-    struct gri_outflow in;    /* the input's, if input */
+    struct gri_inflow out; /* the answer's chunks, if stream */
+    struct gri_outflow in; /* the input's, if input */
 };
 
 /* gri_out_call_run sends a call to what the node at url publishes as name. Consumes the duty. */

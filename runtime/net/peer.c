@@ -2,9 +2,10 @@
 /*
  * peer.c - one link's life, and which frame goes to which call.
  *
- * The link's events come one at a time, so what only they touch (scope, hello) needs no lock. Calls come
- * and go from any thread: one that is over leaves its map before it drops its last reference, so who finds
- * it in there, under the lock, may take one. Lock order: peer, then link, then nothing.
+ * The link's events come one at a time, so what only they touch (scope, hello) needs no lock.
+ * Calls come and go from any thread: one that is over leaves its map before it drops its last
+ * reference, so who finds it in there, under the lock, may take one. Lock order: peer, then link,
+ * then nothing.
  */
 #include "runtime/net/peer.h"
 
@@ -17,7 +18,7 @@
 #include "runtime/net/in_call.h"
 #include "runtime/net/out_call.h"
 
-/* ---- references ---------------------------------------------------------------------------------- */
+/* ---- references ------------------------------------------------------------------------------ */
 
 struct gri_peer *gri_peer_ref(struct gri_peer *p)
 {
@@ -52,7 +53,7 @@ void gri_peer_unref(struct gri_peer *p)
         peer_free(p);
 }
 
-/* ---- sending ------------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 /* send_locked sends, or keeps for after the hello. */
 static gr_code send_locked(struct gri_peer *p, const struct gri_strbuf *frames, bool must)
@@ -163,7 +164,7 @@ static void fire_waiting_locked(struct gri_peer *p)
     }
 }
 
-/* ---- calls --------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 uint64_t gri_peer_fresh_id(struct gri_peer *p)
 {
@@ -264,7 +265,7 @@ enum gri_peer_state gri_peer_state_now(struct gri_peer *p)
     return state;
 }
 
-/* ---- events -------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void on_up(void *arg)
 {
@@ -293,9 +294,10 @@ static void on_hello(struct gri_peer *p, const struct gri_frame *f)
         return;
     }
     if (f->hello.version_min > GRI_WIRE_VERSION || f->hello.version_max < GRI_WIRE_VERSION) {
-        gri_peer_wrong(p, gr_error(GR_EPROTO, "the peer speaks versions %u to %u of the protocol, "
-                                   "this library %u", f->hello.version_min, f->hello.version_max,
-                                   GRI_WIRE_VERSION));
+        gri_peer_wrong(p, gr_error(GR_EPROTO,
+                                   "the peer speaks versions %u to %u of the protocol, "
+                                   "this library %u",
+                                   f->hello.version_min, f->hello.version_max, GRI_WIRE_VERSION));
         return;
     }
     p->hello = f->hello;
@@ -421,7 +423,8 @@ static gr_value *lost_error(struct gri_peer *p, bool was_up, gr_value *why)
     return err;
 }
 
-/* pop takes some call out of a map and refers to it; NULL when there is none. *at is where to go on. */
+/* pop takes some call out of a map and refers to it; NULL when there is none. *at is where to
+ * go on. */
 static void *pop(struct gri_peer *p, struct gri_map *calls, size_t *at, void (*ref)(void *call))
 {
     const struct gri_map_slot *slot;
@@ -487,7 +490,7 @@ static const struct gri_link_events events = {
     .up = on_up, .frame = on_frame, .room = on_room, .down = on_down
 };
 
-/* ---- beginning ----------------------------------------------------------------------------------- */
+/* ---- beginning ------------------------------------------------------------------------------- */
 
 static void late_run(struct gri_task *t)
 {
@@ -499,7 +502,8 @@ static void late_run(struct gri_task *t)
     gri_peer_unref(p);
 }
 
-/* late_fire runs with the wheel's lock held; the peer is there, since it disarms its timer first. */
+/* late_fire runs with the wheel's lock held; the peer is there, since it disarms its timer
+ * first. */
 static void late_fire(struct gri_timer *t)
 {
     struct gri_peer *p = gri_container_of(t, struct gri_peer, timer);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * peer.h - the node at the other end of one link: the hello, and the calls under way in both directions.
+ * peer.h - the node at the other end of one link: the hello, and the calls under way in both
+ * directions.
  *
- * Who dialled numbers its calls odd, who accepted even: so an id says whose call it is. What is sent
- * before the peer's hello is here gathers, and goes out right after it. When the link is lost, all calls to
- * the peer fail at once and all of its calls here are cancelled.
+ * Who dialled numbers its calls odd, who accepted even: so an id says whose call it is. What is
+ * sent before the peer's hello is here gathers, and goes out right after it. When the link is
+ * lost, all calls to the peer fail at once and all of its calls here are cancelled.
  */
 #ifndef GR_RUNTIME_NET_PEER_H
 #define GR_RUNTIME_NET_PEER_H
@@ -26,24 +27,24 @@ struct gri_waiting {
 };
 
 struct gri_peer {
-    _Atomic uint32_t refs;      /* the link's until down, the target's, each call's */
-    struct gri_node *node;      /* borrowed; waits for its peers */
-    struct gri_list at_node;    /* guarded by node->lock */
-    struct gri_target *target;  /* borrowed; NULL: accepted */
-    const char *url;            /* borrowed from the target; accepted: a general name */
-    struct gri_link *link;      /* counted */
-    struct gr_scope *scope;     /* counted; the peer's calls; NULL: none yet. The link's events only */
-    struct gri_timer timer;     /* for connecting and the hello */
-    struct gri_task late;       /* the timer has fired */
-    struct gri_hello hello;     /* the peer's, once up */
+    _Atomic uint32_t refs;     /* the link's until down, the target's, each call's */
+    struct gri_node *node;     /* borrowed; waits for its peers */
+    struct gri_list at_node;   /* guarded by node->lock */
+    struct gri_target *target; /* borrowed; NULL: accepted */
+    const char *url;           /* borrowed from the target; accepted: a general name */
+    struct gri_link *link;     /* counted */
+    struct gr_scope *scope; /* counted; the peer's calls; NULL: none yet. The link's events only */
+    struct gri_timer timer; /* for connecting and the hello */
+    struct gri_task late;   /* the timer has fired */
+    struct gri_hello hello; /* the peer's, once up */
 
-    struct gri_lock lock;       /* guards all below */
+    struct gri_lock lock; /* guards all below */
     enum gri_peer_state state;
-    struct gri_map ours;        /* id -> gri_out_call; not counted: a call leaves before it goes */
-    struct gri_map theirs;      /* id -> gri_in_call, likewise */
-    struct gri_strbuf early;    /* frames for after the hello */
-    struct gri_list waiting;    /* for room */
-    gr_value *why;              /* counted; once down: what calls fail with */
+    struct gri_map ours;     /* id -> gri_out_call; not counted: a call leaves before it goes */
+    struct gri_map theirs;   /* id -> gri_in_call, likewise */
+    struct gri_strbuf early; /* frames for after the hello */
+    struct gri_list waiting; /* for room */
+    gr_value *why;           /* counted; once down: what calls fail with */
 };
 
 struct gri_peer *gri_peer_ref(struct gri_peer *p);
@@ -59,8 +60,8 @@ void *gri_peer_accept(void *arg, struct gri_link *link, const struct gri_link_ev
 /* gri_peer_fresh_id returns a number for a call to this peer. */
 uint64_t gri_peer_fresh_id(struct gri_peer *p);
 
-/* gri_peer_send sends frames that can't be refused: when memory runs out, the link is given up. GR_OK,
- * GR_EUNREACH, GR_ENOMEM. gri_peer_value and gri_peer_number write and send one. */
+/* gri_peer_send sends frames that can't be refused: when memory runs out, the link is given up.
+ * GR_OK, GR_EUNREACH, GR_ENOMEM. gri_peer_value and gri_peer_number write and send one. */
 gr_code gri_peer_send(struct gri_peer *p, const struct gri_strbuf *frames);
 void gri_peer_value(struct gri_peer *p, enum gri_frame_type type, uint64_t id, const gr_value *v);
 void gri_peer_number(struct gri_peer *p, enum gri_frame_type type, uint64_t id, uint64_t number);
@@ -78,7 +79,8 @@ gr_code gri_peer_begin(struct gri_peer *p, uint64_t id, struct gri_out_call *cal
 bool gri_peer_forget_ours(struct gri_peer *p, uint64_t id);
 bool gri_peer_forget_theirs(struct gri_peer *p, uint64_t id);
 bool gri_peer_has_ours(struct gri_peer *p, uint64_t id);
-/* gri_peer_enter_theirs: GR_OK; GR_EFULL at the limit; GR_EPROTO the id is taken or not theirs; GR_ENOMEM. */
+/* gri_peer_enter_theirs: GR_OK; GR_EFULL at the limit; GR_EPROTO the id is taken or not theirs;
+ * GR_ENOMEM. */
 gr_code gri_peer_enter_theirs(struct gri_peer *p, uint64_t id, struct gri_in_call *call);
 /* gri_peer_state_now: a hint by the time it is used. */
 enum gri_peer_state gri_peer_state_now(struct gri_peer *p);

@@ -16,7 +16,8 @@ static void remote_call(struct gri_call *call)
     struct gri_node *node = NULL;
 
     if (strncmp(url, "ipc:///", 7) != 0 && strncmp(url, "tcp://", 6) != 0) {
-        gri_call_end(call, gr_error(GR_EINVAL, "'%s': a URL is ipc:///path or tcp://host:port", url));
+        gri_call_end(call,
+                     gr_error(GR_EINVAL, "'%s': a URL is ipc:///path or tcp://host:port", url));
         return;
     }
     if (gr_len(name) == 0 || gr_len(name) > GRI_FRAME_NAME_MAX ||
@@ -28,7 +29,7 @@ static void remote_call(struct gri_call *call)
     node = gri_node_get(call->rt);
     if (node == NULL)
         gri_call_end(call, gr_error(GR_ENOMEM, "out of memory for links, or the runtime is "
-                                    "shutting down"));
+                                               "shutting down"));
     else
         gri_out_call_run(node, call, url, name);
 }
@@ -59,8 +60,8 @@ static const gr_method methods[] = {
     { .verb = "*", .kind = GRI_NATIVE, .fn = GRI_NATIVE_FN(remote_call) },
 };
 
-static const gr_class remote_class = GR_CLASS(.name = "remote", .receive = remote_tell,
-                                              GR_METHODS(methods));
+static const gr_class remote_class =
+    GR_CLASS(.name = "remote", .receive = remote_tell, GR_METHODS(methods));
 
 gr_ref gr_remote(gr_scope *in, const char *url, const char *name)
 {

@@ -5,7 +5,9 @@
 
 #define CAUSES_MAX 16 /* beyond, a chain of causes is cut */
 
-static const char *const fields[] = { "kind", "text", "where", "status", "retry_after_ms", "detail" };
+static const char *const fields[] = {
+    "kind", "text", "where", "status", "retry_after_ms", "detail"
+};
 
 /* wire_code: what is local says nothing to another process. */
 static gr_code wire_code(gr_code code)
@@ -52,8 +54,8 @@ gr_value *gri_wire_error_out(const gr_value *err)
 gr_value *gri_wire_error_in(gr_value *err, const char *url, const char *name)
 {
     const char *where = gr_cstr(gr_get(err, "where"), NULL);
-    gr_value *there = where != NULL ? gr_strf("%s/%s: %s", url, name, where)
-                                    : gr_strf("%s/%s", url, name);
+    gr_value *there =
+        where != NULL ? gr_strf("%s/%s: %s", url, name, where) : gr_strf("%s/%s", url, name);
 
     return gr_error_with(err, "where", there);
 }
@@ -62,6 +64,8 @@ gr_value *gri_wire_unfit(gr_code rc, const char *what)
 {
     if (rc == GR_ETYPE)
         return gr_error(GR_ETYPE, "%s holds an opaque value, which can't leave its process", what);
-    return gr_error(rc, "%s could not be sent: out of memory, or it is longer than a frame of %u "
-                    "bytes", what, GRI_FRAME_MAX);
+    return gr_error(rc,
+                    "%s could not be sent: out of memory, or it is longer than a frame of %u "
+                    "bytes",
+                    what, GRI_FRAME_MAX);
 }

@@ -26,7 +26,7 @@ static gr_promise *held[HELD_MAX];
 static gr_value *held_inputs[HELD_MAX];
 static int64_t held_count;
 
-/* ---- the actor ------------------------------------------------------------------------------------- */
+/* ---- the actor ------------------------------------------------------------------------------- */
 
 static gr_value *invoke(gr_ctx *c, void *self, const gr_value *args)
 {
@@ -201,7 +201,7 @@ gr_ref test_peer_publish(gr_runtime *rt)
     return r;
 }
 
-/* ---- the process ----------------------------------------------------------------------------------- */
+/* ---- the process ----------------------------------------------------------------------------- */
 
 /* serve is the other process's main: it serves until its standard input ends. */
 static int serve(const char *url)
@@ -291,7 +291,7 @@ void test_peer_kill(struct test_peer *p)
     close(p->hold_fd);
 }
 
-/* ---- for the test ---------------------------------------------------------------------------------- */
+/* ---- for the test ---------------------------------------------------------------------------- */
 
 static unsigned free_port(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * peer.h - a node to talk to: in this process as a second runtime, or as a process of its own, which is
- * this test's own executable started again.
+ * peer.h - a node to talk to: in this process as a second runtime, or as a process of its own,
+ * which is this test's own executable started again.
  *
  * It publishes the actor "all":
  *   invoke     gives its input back
@@ -34,8 +34,8 @@ void test_peer_url(char url[128], const char *scheme);
 gr_ref test_peer_publish(gr_runtime *rt);
 /* test_peer_start starts the process and waits until it serves url. */
 struct test_peer test_peer_start(const char *url);
-void test_peer_stop(struct test_peer *p);  /* asks it to end and waits */
-void test_peer_kill(struct test_peer *p);  /* kill -9, and waits */
+void test_peer_stop(struct test_peer *p); /* asks it to end and waits */
+void test_peer_kill(struct test_peer *p); /* kill -9, and waits */
 /* test_peer_count reads one of the counts through r. */
 int64_t test_peer_count(gr_runtime *rt, gr_ref r, const char *what);
 /* test_peer_reaches waits until a count is at least n. */

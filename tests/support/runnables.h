@@ -3,8 +3,8 @@
  * runnables.h - small runnables to compose, and what they are expected to give, written as JSON.
  *
  * All here is in a header, since the runner of the plain mode is one too. A test file says
- * TestSuite(noun, .init = set_up, .fini = tear_down) and gets the runtime `rt`, made by gr_runtime_new,
- * and its root scope.
+ * TestSuite(noun, .init = set_up, .fini = tear_down) and gets the runtime `rt`, made by
+ * gr_runtime_new, and its root scope.
  */
 #ifndef GR_TESTS_SUPPORT_RUNNABLES_H
 #define GR_TESTS_SUPPORT_RUNNABLES_H
@@ -33,7 +33,7 @@ static inline void tear_down(void)
     rt = NULL;
 }
 
-/* ---- expecting ---------------------------------------------------------------------------------- */
+/* ---- expecting ------------------------------------------------------------------------------- */
 
 static inline gr_value *json(const char *text)
 {
@@ -96,7 +96,8 @@ static inline void batch_is(gr_ref r, const char *inputs, const char *expected)
     is(answer(gr_abatch(rt, r, json(inputs), NULL)), expected);
 }
 
-/* chunks reads s to the end: the list of its chunks; *ret_err is why it ended, NULL: well. Frees s. */
+/* chunks reads s to the end: the list of its chunks; *ret_err is why it ended, NULL: well. Frees
+ * s. */
 static inline gr_value *chunks(gr_stream *s, gr_value **ret_err)
 {
     gr_value *list = gr_list_n(NULL, 0);
@@ -140,7 +141,7 @@ static inline void sum_equals(gr_stream *s, const char *expected)
     gr_value_unref(wanted);
 }
 
-/* ---- lambdas -------------------------------------------------------------------------------------- */
+/* ---- lambdas --------------------------------------------------------------------------------- */
 
 static inline gr_value *inc_fn(gr_ctx *c, void *arg, const gr_value *input)
 {
@@ -216,7 +217,7 @@ static inline gr_ref flaky(gr_kind kind, struct flaky *f)
     return gr_lambda(root, kind, flaky_fn, NULL, f);
 }
 
-/* ---- streams -------------------------------------------------------------------------------------- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 /* letters streams the characters of its spawn argument, whatever the input; '!' fails it there. */
 static inline gr_code letters_stream(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
@@ -294,7 +295,7 @@ static inline gr_ref endless(struct endless *e)
     return gr_spawn(root, &cls, GR_SPAWN(.args = gr_opaque(e, NULL)));
 }
 
-/* ---- a gate: a lambda that answers when the test says so ------------------------------------------ */
+/* ---- a gate: a lambda that answers when the test says so ------------------------------------- */
 
 struct gate {
     pthread_mutex_t lock;

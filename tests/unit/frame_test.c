@@ -11,8 +11,13 @@
 
 /* The bytes of docs/wire.md's example: a call of "echo", "invoke", with 5 s left. */
 static const char example[] = "\x00\x00\x00\x19"
-                              "\x9a\x02\x07\x00\xa4" "echo" "\xa6" "invoke"
-                              "\xcd\x13\x88\x00\x00\xa2" "hi" "\xc0";
+                              "\x9a\x02\x07\x00\xa4"
+                              "echo"
+                              "\xa6"
+                              "invoke"
+                              "\xcd\x13\x88\x00\x00\xa2"
+                              "hi"
+                              "\xc0";
 
 static gr_code parse(const struct gri_strbuf *b, struct gri_frame *f, gr_value **reterr)
 {
@@ -95,8 +100,8 @@ Test(frame, a_hello_comes_back_whole)
 
 Test(frame, numbers_of_every_width_come_back)
 {
-    static const uint64_t ids[] = { 1, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000, 0xffffffff,
-                                    0x100000000, UINT64_MAX };
+    static const uint64_t ids[] = { 1,      0x7f,    0x80,       0xff,        0x100,
+                                    0xffff, 0x10000, 0xffffffff, 0x100000000, UINT64_MAX };
 
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         struct gri_strbuf b = GRI_STRBUF_INIT;
@@ -129,7 +134,8 @@ Test(frame, values_of_every_shape_are_found_whole)
                                   gr_real(0.1), gr_strn(longer, 40), gr_strn(longer, 300),
                                   gr_strn(longer, 70000), gr_bin(longer, 70000), gr_floats(x, 3),
                                   gr_ref_value((gr_ref){ 1, 2 }), err,
-                                  gr_map(GR_KV("k", gr_list(gr_int(1)))) }, 13);
+                                  gr_map(GR_KV("k", gr_list(gr_int(1)))) },
+                  13);
     cr_assert_eq(gri_frame_value(&b, GRI_FRAME_REPLY, 3, v, &size), GR_OK);
     cr_assert_eq(parse(&b, &f, &why), GR_OK);
     cr_assert_eq(f.value_size, size);
@@ -185,8 +191,10 @@ Test(frame, mistakes_say_where_and_what)
     BAD("\x9a\x02\x01\x00\xa0\xa1v\x00\x00\x00\xc0\xc0", "a bad name");
     BAD("\x9a\x02\x01\x00\xa1\xff\xa1v\x00\x00\x00\xc0\xc0", "a bad name");
     BAD("\x9a\x02\x01\x00\xa1\x00\xa1v\x00\x00\x00\xc0\xc0", "a bad name");
-    BAD("\x9a\x02\x01\x00\xa1n\xd9\x40" "0123456789012345678901234567890123456789012345678901234567890123"
-        "\x00\x00\x00\xc0\xc0", "a bad verb");
+    BAD("\x9a\x02\x01\x00\xa1n\xd9\x40"
+        "0123456789012345678901234567890123456789012345678901234567890123"
+        "\x00\x00\x00\xc0\xc0",
+        "a bad verb");
 }
 
 Test(frame, fields_and_types_of_later_versions_are_ignored)

@@ -21,11 +21,11 @@ struct end {
     pthread_cond_t changed;
     struct gri_link *link;
     int ups, downs, rooms;
-    uint32_t frames;       /* each holds its number; out of order is counted as wrong */
+    uint32_t frames; /* each holds its number; out of order is counted as wrong */
     uint32_t wrong;
     size_t bytes;
-    bool echo, stall;      /* send frames back; keep handling until let go */
-    bool alone;            /* nobody else looks at it: it goes with its link */
+    bool echo, stall; /* send frames back; keep handling until let go */
+    bool alone;       /* nobody else looks at it: it goes with its link */
     gr_code why;
 };
 
@@ -202,7 +202,8 @@ Test(link, large_frames_arrive_whole)
     close_both(b);
 }
 
-/* A peer that doesn't read fills the queue up to its bound, and there is a word when it is better. */
+/* A peer that doesn't read fills the queue up to its bound, and there is a word when it is
+ * better. */
 Test(link, the_queue_is_bounded_and_room_is_told)
 {
     struct both *b = open_both();

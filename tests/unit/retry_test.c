@@ -45,7 +45,8 @@ Test(retry, final_errors_are_not_tried_again)
 
 Test(retry, all_errors_are_when_asked_for)
 {
-    struct flaky f = { .failures = 9, .code = GR_EINVAL }, g = { .failures = 9, .code = GR_ECANCELED };
+    struct flaky f = { .failures = 9, .code = GR_EINVAL };
+    struct flaky g = { .failures = 9, .code = GR_ECANCELED };
     const gr_retry_opts *all = GR_RETRY(.attempts = 3, .all_errors = true, AT_ONCE);
 
     invoke_fails(gr_with_retry(root, flaky(GR_ASYNC, &f), all), "\"x\"", GR_EINVAL, "failure 3");

@@ -146,7 +146,8 @@ Test(sequence, many_calls_at_once)
     gr_value_unref(list);
 }
 
-/* allocations_of counts those of ten calls, which are made inside a handler, one after the other. */
+/* allocations_of counts those of ten calls, which are made inside a handler, one after the
+ * other. */
 struct allocations {
     gr_ref r;
     long count;
@@ -182,5 +183,6 @@ Test(sequence, cheap_steps_allocate_nothing)
 
     for (size_t i = 0; i < 10; i++)
         steps[i] = inc(GR_CHEAP);
-    cr_assert_eq(allocations_of(gr_seq_n(root, steps, 10)), allocations_of(gr_seq_n(root, steps, 1)));
+    cr_assert_eq(allocations_of(gr_seq_n(root, steps, 10)),
+                 allocations_of(gr_seq_n(root, steps, 1)));
 }
