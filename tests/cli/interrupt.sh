@@ -9,15 +9,25 @@ if [ ! -r /proc/self/status ] || ! env --default-signal=INT true 2>/dev/null; th
     exit 77
 fi
 
-# A chain that waits for an hour: its server is not there, and it tries again.
+# A server that takes connections and says nothing.
+perl -MIO::Socket::INET -e '
+    $s = IO::Socket::INET->new(Listen => 9, LocalAddr => "127.0.0.1") or die "listen: $!";
+    $| = 1; print $s->sockport, "\n"; sleep 600' >"$work/port" &
+started="$started $!"
+until_true grep -q . "$work/port"
+PORT=$(cat "$work/port")
+export PORT
+
+# One chain waits for an hour, since its server is not there and it tries again; one for a silent server.
 cat >"$work/slow.yaml" <<'END'
 actors:
   model: {chat_model: {model: m, url: "http://127.0.0.1:1", max_retries: 0}}
   slow: {with_retry: {runnable: model, attempts: 9, backoff_ms: 3600000, backoff_max_ms: 3600000}}
+  mute: {chat_model: {model: m, url: "http://127.0.0.1:${PORT}", max_retries: 0}}
   same: {passthrough: {}}
 main: slow
 listen: "ipc://${SOCKET:-/nowhere}"
-publish: [slow, same]
+publish: [slow, mute, same]
 END
 
 # hears PID: it holds signals back, so it is in its waiting loop or about to be.
@@ -41,6 +51,7 @@ interrupted() {
 }
 interrupted INT 130 "$greenroom" run "$work/slow.yaml" --text x
 interrupted TERM 143 "$greenroom" run "$work/slow.yaml" --text x
+interrupted INT 130 "$greenroom" stream "$work/slow.yaml" mute --text x
 interrupted INT 130 "$greenroom" batch "$work/slow.yaml" --input '["x", "y"]'
 
 # Over a link, the call at the other end is cancelled too: the server then ends at once.
@@ -48,7 +59,7 @@ SOCKET=$work/s.ipc
 export SOCKET
 start_server "$work/slow.yaml" || finish
 interrupted INT 130 "$greenroom" call "ipc://$SOCKET" slow --text x
-interrupted INT 130 "$greenroom" call "ipc://$SOCKET" slow --text x --stream
+interrupted INT 130 "$greenroom" call "ipc://$SOCKET" mute --text x --stream
 run 0 "$greenroom" call "ipc://$SOCKET" same --text still
 is "the server goes on" '"still"' "$out"
 stop_server TERM
