@@ -16,8 +16,8 @@ static gr_value *ponger_start(gr_ctx *c, void *self, const gr_value *args)
 
     p->other = gr_as_ref(gr_get(args, "other"));
     p->done = gr_defer(c);
-    gr_tell(gr_runtime_of(c), p->other, gr_list(gr_ref_value(gr_self(c)),
-                                                gr_value_ref(gr_get(args, "n"))));
+    gr_tell(gr_runtime_of(c), p->other,
+            gr_list(gr_ref_value(gr_self(c)), gr_value_ref(gr_get(args, "n"))));
     return NULL;
 }
 
@@ -40,10 +40,9 @@ static void ponger_receive(gr_ctx *c, void *self, const gr_value *msg)
 }
 
 static const gr_method ponger_methods[] = { { "start", GR_ASYNC, ponger_start, NULL } };
-static const gr_class ponger_class = GR_CLASS(.name = "ponger",
-                                              .state_size = sizeof(struct ponger),
-                                              GR_METHODS(ponger_methods),
-                                              .receive = ponger_receive);
+static const gr_class ponger_class =
+    GR_CLASS(.name = "ponger", .state_size = sizeof(struct ponger), GR_METHODS(ponger_methods),
+             .receive = ponger_receive);
 
 static void pingpong(struct bench_run *b)
 {
@@ -88,10 +87,9 @@ static gr_value *counter_add(gr_ctx *c, void *self, const gr_value *args)
 
 static const gr_method counter_methods[] = { { "total", GR_ASYNC, counter_total, NULL },
                                              { "add", GR_ASYNC, counter_add, NULL } };
-static const gr_class counter_class = GR_CLASS(.name = "counter",
-                                               .state_size = sizeof(struct counter),
-                                               GR_METHODS(counter_methods),
-                                               .receive = counter_receive);
+static const gr_class counter_class =
+    GR_CLASS(.name = "counter", .state_size = sizeof(struct counter), GR_METHODS(counter_methods),
+             .receive = counter_receive);
 
 static void send_all(struct bench_run *b, gr_ctx *c, void *arg)
 {

@@ -16,18 +16,18 @@
 #include "runtime/base/thread.h"
 
 struct bench_run {
-    gr_runtime *rt;      /* made for this benchmark, with the workers asked for */
-    long n;              /* operations to do */
+    gr_runtime *rt; /* made for this benchmark, with the workers asked for */
+    long n;         /* operations to do */
     bool failed;
     uint64_t begin_ns, end_ns, lap_ns;
-    double *samples;     /* ns an operation */
+    double *samples; /* ns an operation */
     size_t sample_count, sample_cap;
 };
 
 struct bench {
     const char *name;
-    const char *what;    /* one operation, in a few words */
-    long n;              /* the default */
+    const char *what; /* one operation, in a few words */
+    long n;           /* the default */
     void (*run)(struct bench_run *b);
 };
 

@@ -8,13 +8,14 @@
 #define DOCUMENTS 10000
 #define ADD_AT_ONCE 500
 
-static const char *const topics[] = { "refunds",  "deliveries", "passwords", "invoices", "holidays",
-                                      "printers", "contracts",  "visitors",  "parking",
-                                      "backups" };
-static const char *const facts[] = { "take five days", "need a form",
-                                     "are handled by the front desk",
-                                     "start in the morning", "cost nothing", "end on Friday",
-                                     "are recorded in the ledger" };
+static const char *const topics[] = {
+    "refunds",  "deliveries", "passwords", "invoices", "holidays",
+    "printers", "contracts",  "visitors",  "parking",  "backups"
+};
+static const char *const facts[] = {
+    "take five days", "need a form",   "are handled by the front desk", "start in the morning",
+    "cost nothing",   "end on Friday", "are recorded in the ledger"
+};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static gr_value *text_of(long i)
@@ -40,10 +41,10 @@ static gr_ref chain(gr_scope *s, gr_ref store)
 {
     gr_ref context = gr_seq(s, gr_retriever(s, store, NULL), gr_format_docs(s));
 
-    return gr_seq(s, gr_parallel(s, GR_STEP("context", context),
-                                 GR_STEP("question", gr_passthrough(s))),
-                  gr_prompt(s, "Context:\n{context}\n\nQuestion: {question}\nAnswer:"),
-                  gr_extractive_model(s, NULL), gr_str_parser(s));
+    return gr_seq(
+        s, gr_parallel(s, GR_STEP("context", context), GR_STEP("question", gr_passthrough(s))),
+        gr_prompt(s, "Context:\n{context}\n\nQuestion: {question}\nAnswer:"),
+        gr_extractive_model(s, NULL), gr_str_parser(s));
 }
 
 static void rag_10k(struct bench_run *b)
@@ -54,9 +55,9 @@ static void rag_10k(struct bench_run *b)
     fill(b, store);
     bench_begin(b);
     for (long i = 0; i < b->n && !b->failed; i++) {
-        gr_value *question = gr_strf("Which %s %s in office %ld?",
-                                     topics[(size_t)i % COUNT(topics)],
-                                     facts[(size_t)i % COUNT(facts)], i * 37 % DOCUMENTS);
+        gr_value *question =
+            gr_strf("Which %s %s in office %ld?", topics[(size_t)i % COUNT(topics)],
+                    facts[(size_t)i % COUNT(facts)], i * 37 % DOCUMENTS);
 
         bench_take(b, gr_ainvoke(b->rt, rag, question, NULL));
         bench_lap(b, 1);

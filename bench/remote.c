@@ -179,10 +179,22 @@ static void tcp(struct bench_run *b, void (*calls)(struct bench_run *, gr_ref))
     remote(b, url, calls);
 }
 
-static void remote_ainvoke_ipc(struct bench_run *b) { ipc(b, one_at_a_time); }
-static void remote_ainvoke_tcp(struct bench_run *b) { tcp(b, one_at_a_time); }
-static void remote_1000_ipc(struct bench_run *b) { ipc(b, outstanding); }
-static void remote_1000_tcp(struct bench_run *b) { tcp(b, outstanding); }
+static void remote_ainvoke_ipc(struct bench_run *b)
+{
+    ipc(b, one_at_a_time);
+}
+static void remote_ainvoke_tcp(struct bench_run *b)
+{
+    tcp(b, one_at_a_time);
+}
+static void remote_1000_ipc(struct bench_run *b)
+{
+    ipc(b, outstanding);
+}
+static void remote_1000_tcp(struct bench_run *b)
+{
+    tcp(b, outstanding);
+}
 
 const struct bench bench_remote[] = {
     { "remote_ainvoke_ipc", "a call to another process, ipc, one at a time", 5000,

@@ -126,8 +126,8 @@ static bool is_variable_name(const char *name, size_t len)
     return true;
 }
 
-/* expand_one adds what the ${…} at `from` stands for, and returns where the text goes on; NULL, told,
- * for a mistake. */
+/* expand_one adds what the ${…} at `from` stands for, and returns where the text goes on; NULL,
+ * told, for a mistake. */
 static const char *expand_one(const struct gri_chain_node *n, const char *from,
                               gri_chain_look_up_fn *look_up, struct gri_strbuf *out,
                               struct gri_chain_report *r)

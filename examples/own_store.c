@@ -30,8 +30,7 @@ static gr_value *add_documents(gr_ctx *c, void *self, const gr_value *args)
         gr_value *id = gr_strf("doc-%zu", gr_len(s->documents) + 1);
 
         ids = gr_append(ids, gr_value_ref(id));
-        s->documents = gr_append(s->documents,
-                                 gr_set(gr_value_ref(gr_at(documents, i)), "id", id));
+        s->documents = gr_append(s->documents, gr_set(gr_value_ref(gr_at(documents, i)), "id", id));
     }
     return ids;
 }
@@ -77,10 +76,9 @@ static const gr_method methods[] = {
     { "add_documents", GR_BLOCKING, add_documents, NULL },
     { "similarity_search", GR_BLOCKING, similarity_search, NULL },
 };
-static const gr_class own_store_class = GR_CLASS(.name = "OwnStore",
-                                                 .state_size = sizeof(struct own_store),
-                                                 .init = init, .stopped = stopped,
-                                                 GR_METHODS(methods));
+static const gr_class own_store_class =
+    GR_CLASS(.name = "OwnStore", .state_size = sizeof(struct own_store), .init = init,
+             .stopped = stopped, GR_METHODS(methods));
 
 int main(void)
 {
@@ -94,8 +92,10 @@ int main(void)
         return 1;
     store = gr_spawn(gr_root(rt), &own_store_class, NULL);
 
-    adding = gr_aadd_documents(rt, store, gr_list(gr_document("Tea is hot.", NULL, NULL),
-                                                  gr_document("Ice is cold.", NULL, NULL)), NULL);
+    adding = gr_aadd_documents(
+        rt, store,
+        gr_list(gr_document("Tea is hot.", NULL, NULL), gr_document("Ice is cold.", NULL, NULL)),
+        NULL);
     /* … whatever else there is to do meanwhile … */
     ids = gr_take(adding, &err);
     if (ids == NULL)

@@ -11,8 +11,7 @@
 
 static gr_value *not_a_map(const gr_value *v)
 {
-    return gr_error(GR_ETYPE,
-                    "The input to RunnablePassthrough.assign() must be a dict, not %s",
+    return gr_error(GR_ETYPE, "The input to RunnablePassthrough.assign() must be a dict, not %s",
                     gr_type_name(gr_value_type(v)));
 }
 
@@ -75,8 +74,7 @@ static const gr_method assign_methods[] = {
     { "stream", GRI_NATIVE, GRI_NATIVE_FN(assign_stream), NULL },
     { "transform", GRI_NATIVE, GRI_NATIVE_FN(assign_transform), NULL },
 };
-static const gr_class assign_class = GR_CLASS(.name = "RunnableAssign",
-                                              GR_METHODS(assign_methods));
+static const gr_class assign_class = GR_CLASS(.name = "RunnableAssign", GR_METHODS(assign_methods));
 
 gr_ref gr_assign_n(gr_scope *in, const gr_step *steps, size_t count)
 {

@@ -46,7 +46,7 @@ struct wait {
     struct gri_task task;
     struct gri_call *call; /* the duty */
     struct tries tries;
-    gr_future *future;     /* owned; the one that runs */
+    gr_future *future; /* owned; the one that runs */
 };
 
 static void try_on(struct gri_call *call, struct tries t, struct wait *w);
@@ -119,7 +119,8 @@ static void try_on(struct gri_call *call, struct tries t, struct wait *w)
             continue;
         if (w == NULL && (w = gri_new0(struct wait)) != NULL)
             *w = (struct wait){ .waiter.fire = wait_fire,
-                                .task = { .run = wait_run, .name = "fallbacks" }, .call = call };
+                                .task = { .run = wait_run, .name = "fallbacks" },
+                                .call = call };
         if (w == NULL) {
             gr_value_unref(input);
             v = gri_no_memory();
@@ -187,8 +188,8 @@ static const gr_method fallbacks_methods[] = {
     { "invoke", GRI_NATIVE, GRI_NATIVE_FN(fallbacks_invoke), NULL },
     { "stream", GRI_NATIVE, GRI_NATIVE_FN(fallbacks_stream), NULL },
 };
-static const gr_class fallbacks_class = GR_CLASS(.name = "RunnableWithFallbacks",
-                                                 GR_METHODS(fallbacks_methods));
+static const gr_class fallbacks_class =
+    GR_CLASS(.name = "RunnableWithFallbacks", GR_METHODS(fallbacks_methods));
 
 gr_ref gr_with_fallbacks_n(gr_scope *in, const gr_ref *runnables, size_t count)
 {

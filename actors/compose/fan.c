@@ -20,7 +20,7 @@
 #define ASSIGN_WINDOW_BYTES ((size_t)64 << 20)
 
 struct source {
-    gr_stream *stream;     /* owned; NULL: it has ended, or has not begun */
+    gr_stream *stream; /* owned; NULL: it has ended, or has not begun */
     struct gri_wake chunk;
 };
 
@@ -32,8 +32,8 @@ struct fan {
     bool input_first;              /* the steps' chunks wait for the tee's end */
     gr_value *held;                /* counted; the chunk there was no room for */
     struct gri_wake room;
-    size_t turn;                   /* the source that is asked next */
-    struct source sources[];       /* as many as steps */
+    size_t turn;             /* the source that is asked next */
+    struct source sources[]; /* as many as steps */
 };
 
 static enum gri_next fan_end(struct fan *f, gr_value *v)
@@ -171,8 +171,8 @@ static void fan_start(struct fan *f)
             continue;
         }
         if (f->tee != NULL)
-            f->sources[i].stream = gri_call_sub_stream(f->call, step, GRI_TRANSFORM, gr_nil(), in,
-                                                       NULL);
+            f->sources[i].stream =
+                gri_call_sub_stream(f->call, step, GRI_TRANSFORM, gr_nil(), in, NULL);
         else
             f->sources[i].stream = gri_call_sub_stream(f->call, step, GRI_STREAM,
                                                        gr_value_ref(f->call->args), NULL, NULL);

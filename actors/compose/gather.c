@@ -21,15 +21,15 @@ struct part {
 
 struct gather {
     struct gri_machine machine;
-    struct gri_call *call;          /* the duty */
-    const struct gri_steps *steps;  /* borrowed from the actor */
+    struct gri_call *call;         /* the duty */
+    const struct gri_steps *steps; /* borrowed from the actor */
     gr_value *(*finish)(struct gri_call *call, gr_value *map);
-    struct part *parts;             /* owned array, as long as steps; NULL: all were cheap */
-    _Atomic(struct part *) failed;  /* the first to fail */
-    uint32_t started;               /* parts that will be counted */
-    bool stopping;                  /* the others were cancelled */
-    gr_value *error;                /* counted; a failure of no part */
-    gr_kv answers[];                /* keys borrowed from steps; values owned, or a part's */
+    struct part *parts;            /* owned array, as long as steps; NULL: all were cheap */
+    _Atomic(struct part *) failed; /* the first to fail */
+    uint32_t started;              /* parts that will be counted */
+    bool stopping;                 /* the others were cancelled */
+    gr_value *error;               /* counted; a failure of no part */
+    gr_kv answers[];               /* keys borrowed from steps; values owned, or a part's */
 };
 
 static void part_fire(struct gri_waiter *w)
@@ -97,8 +97,8 @@ static void gather_end(struct gather *g)
 static enum gri_next gather_step(struct gri_machine *m)
 {
     struct gather *g = gri_container_of(m, struct gather, machine);
-    bool failed = g->error != NULL ||
-                  atomic_load_explicit(&g->failed, memory_order_acquire) != NULL;
+    bool failed =
+        g->error != NULL || atomic_load_explicit(&g->failed, memory_order_acquire) != NULL;
 
     if (failed && !g->stopping) {
         g->stopping = true;

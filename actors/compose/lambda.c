@@ -36,12 +36,10 @@ static const gr_method cheap_methods[] = { { "invoke", GR_CHEAP, lambda_invoke, 
 static const gr_method async_methods[] = { { "invoke", GR_ASYNC, lambda_invoke, NULL } };
 static const gr_method blocking_methods[] = { { "invoke", GR_BLOCKING, lambda_invoke, NULL } };
 
-static const gr_class cheap_class = GR_CLASS(.name = "RunnableLambda",
-                                             GR_METHODS(cheap_methods));
-static const gr_class async_class = GR_CLASS(.name = "RunnableLambda",
-                                             GR_METHODS(async_methods));
-static const gr_class blocking_class = GR_CLASS(.name = "RunnableLambda",
-                                                GR_METHODS(blocking_methods));
+static const gr_class cheap_class = GR_CLASS(.name = "RunnableLambda", GR_METHODS(cheap_methods));
+static const gr_class async_class = GR_CLASS(.name = "RunnableLambda", GR_METHODS(async_methods));
+static const gr_class blocking_class =
+    GR_CLASS(.name = "RunnableLambda", GR_METHODS(blocking_methods));
 
 static const gr_class *class_of(gr_kind kind)
 {

@@ -38,10 +38,10 @@ void gri_machine_init(struct gri_machine *m, struct gri_sched *sched, const char
                       enum gri_next (*step)(struct gri_machine *m));
 /* gri_machine_start runs it for the first time, on this stack; m may be gone after. */
 void gri_machine_start(struct gri_machine *m);
-void gri_machine_wake(struct gri_machine *m);      /* [any] */
-void gri_machine_count(struct gri_machine *m);     /* [any] counts an ending, and wakes */
+void gri_machine_wake(struct gri_machine *m);  /* [any] */
+void gri_machine_count(struct gri_machine *m); /* [any] counts an ending, and wakes */
 uint32_t gri_machine_counted(struct gri_machine *m);
-void gri_machine_cancelled(void *m);               /* a gri_call_on_cancel hook */
+void gri_machine_cancelled(void *m); /* a gri_call_on_cancel hook */
 
 /* A waiter that wakes a machine: for streams, whose waiters can be taken back. */
 struct gri_wake {

@@ -29,8 +29,8 @@ static const gr_method parallel_methods[] = {
     { "stream", GRI_NATIVE, GRI_NATIVE_FN(parallel_stream), NULL },
     { "transform", GRI_NATIVE, GRI_NATIVE_FN(parallel_transform), NULL },
 };
-static const gr_class parallel_class = GR_CLASS(.name = "RunnableParallel",
-                                                GR_METHODS(parallel_methods));
+static const gr_class parallel_class =
+    GR_CLASS(.name = "RunnableParallel", GR_METHODS(parallel_methods));
 
 gr_ref gr_parallel_n(gr_scope *in, const gr_step *steps, size_t count)
 {

@@ -22,8 +22,8 @@ static const gr_method passthrough_methods[] = {
     { "invoke", GR_CHEAP, passthrough_invoke, NULL },
     { "transform", GRI_NATIVE, GRI_NATIVE_FN(passthrough_transform), NULL },
 };
-static const gr_class passthrough_class = GR_CLASS(.name = "RunnablePassthrough",
-                                                   GR_METHODS(passthrough_methods));
+static const gr_class passthrough_class =
+    GR_CLASS(.name = "RunnablePassthrough", GR_METHODS(passthrough_methods));
 
 gr_ref gr_passthrough(gr_scope *in)
 {

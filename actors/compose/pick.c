@@ -43,8 +43,7 @@ static const gr_method pick_methods[] = {
     { "invoke", GR_CHEAP, pick_invoke, NULL },
     { "transform", GRI_NATIVE, GRI_NATIVE_FN(pick_transform), NULL },
 };
-static const gr_class pick_class = GR_CLASS(.name = "RunnablePick",
-                                            GR_METHODS(pick_methods));
+static const gr_class pick_class = GR_CLASS(.name = "RunnablePick", GR_METHODS(pick_methods));
 
 gr_ref gr_pick(gr_scope *in, const char *key)
 {

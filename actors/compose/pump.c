@@ -6,12 +6,12 @@
 
 struct pump {
     struct gri_machine machine;
-    struct gri_call *call;     /* the duty */
-    gr_stream *in;             /* owned */
-    gr_value *held;            /* counted; the chunk in hand */
+    struct gri_call *call; /* the duty */
+    gr_stream *in;         /* owned */
+    gr_value *held;        /* counted; the chunk in hand */
     struct gri_wake chunk, room;
     struct gri_pump_opts opts;
-    bool begun;                /* a chunk has come */
+    bool begun; /* a chunk has come */
 };
 
 static enum gri_next pump_end(struct pump *p, gr_value *v)

@@ -33,15 +33,15 @@ struct retry {
 
 struct attempts {
     struct gri_machine machine;
-    struct gri_call *call;      /* the duty */
-    const struct retry *retry;  /* borrowed from the actor */
-    unsigned made;              /* attempts so far, with the one under way */
-    uint32_t counted;           /* those of them that the machine counts */
-    gr_future *future;          /* owned; the attempt under way, NULL while waiting */
+    struct gri_call *call;     /* the duty */
+    const struct retry *retry; /* borrowed from the actor */
+    unsigned made;             /* attempts so far, with the one under way */
+    uint32_t counted;          /* those of them that the machine counts */
+    gr_future *future;         /* owned; the attempt under way, NULL while waiting */
     struct gri_wake ended;
-    gr_value *error;            /* counted; of the last attempt */
+    gr_value *error; /* counted; of the last attempt */
     struct gri_timer timer;
-    uint64_t until_ns;          /* when the wait is over; 0: there is none */
+    uint64_t until_ns; /* when the wait is over; 0: there is none */
 };
 
 /* final tells whether another attempt is pointless. */
@@ -97,8 +97,7 @@ static bool failed(struct attempts *a, gr_value *err)
     a->error = err;
     if (a->made >= a->retry->attempts || final(a->retry, err) || gri_call_cancelled(a->call))
         return false;
-    until = gri_sched_now(s) +
-            (uint64_t)wait_ms(a->call->rt, a->retry, a->made, err) * NS_PER_MS;
+    until = gri_sched_now(s) + (uint64_t)wait_ms(a->call->rt, a->retry, a->made, err) * NS_PER_MS;
     if (deadline != 0 && until >= deadline)
         return false;
     a->until_ns = until;
@@ -218,8 +217,7 @@ static const gr_method retry_methods[] = {
     { "stream", GRI_NATIVE, GRI_NATIVE_FN(retry_stream), NULL },
     { "transform", GRI_NATIVE, GRI_NATIVE_FN(retry_transform), NULL },
 };
-static const gr_class retry_class = GR_CLASS(.name = "RunnableRetry",
-                                             GR_METHODS(retry_methods));
+static const gr_class retry_class = GR_CLASS(.name = "RunnableRetry", GR_METHODS(retry_methods));
 
 /* or_default: 0 is the default, negative none. */
 static int64_t or_default(int64_t given, int64_t otherwise)

@@ -59,7 +59,8 @@ static struct walk *walk_new(struct gri_call *call, const struct gri_steps *step
     if (w != NULL)
         *w = (struct walk){ .waiter.fire = walk_fire,
                             .task = { .run = walk_run, .name = "sequence" },
-                            .call = call, .steps = steps };
+                            .call = call,
+                            .steps = steps };
     return w;
 }
 
@@ -154,8 +155,8 @@ static const gr_method sequence_methods[] = {
     { "stream", GRI_NATIVE, GRI_NATIVE_FN(sequence_stream), NULL },
     { "transform", GRI_NATIVE, GRI_NATIVE_FN(sequence_transform), NULL },
 };
-static const gr_class sequence_class = GR_CLASS(.name = "RunnableSequence",
-                                                GR_METHODS(sequence_methods));
+static const gr_class sequence_class =
+    GR_CLASS(.name = "RunnableSequence", GR_METHODS(sequence_methods));
 
 gr_ref gr_seq_n(gr_scope *in, const gr_ref *steps, size_t count)
 {

@@ -54,8 +54,9 @@ bool gri_compose_streams(struct gri_call *call, bool transform)
 {
     if (call->out != NULL && (!transform || call->in != NULL))
         return true;
-    gri_call_end(call, gr_error(GR_EINVAL, call->out == NULL ? "'%s' streams: call it as a stream"
-                                                             : "'%s' needs an input stream",
+    gri_call_end(call, gr_error(GR_EINVAL,
+                                call->out == NULL ? "'%s' streams: call it as a stream"
+                                                  : "'%s' needs an input stream",
                                 gri_call_verb(call)));
     return false;
 }

@@ -41,7 +41,8 @@ gr_ref gri_steps_spawn(gr_scope *in, const gr_class *cls, const char *what, cons
 gr_ref gri_steps_spawn_keyed(gr_scope *in, const gr_class *cls, const char *what,
                              const gr_step *steps, size_t count);
 
-/* gri_compose_spawn makes an actor of cls; an error as args makes one that says so. The classes have no init, so that their actors may be called directly from the start. */
+/* gri_compose_spawn makes an actor of cls; an error as args makes one that says so. The classes
+ * have no init, so that their actors may be called directly from the start. */
 gr_ref gri_compose_spawn(gr_scope *in, const gr_class *cls, const char *name,
                          gr_value *args GR_TAKES);
 

@@ -12,23 +12,23 @@
 #include "actors/compose/machine.h"
 
 struct gri_tee_out {
-    gr_stream *stream;    /* the writer's reference; NULL: its reader has left */
+    gr_stream *stream; /* the writer's reference; NULL: its reader has left */
     struct gri_wake room;
-    gr_value *due;        /* counted; what of the chunk in hand it still has to get */
+    gr_value *due; /* counted; what of the chunk in hand it still has to get */
 };
 
 struct gri_tee {
-    gr_stream *in;        /* owned; NULL: over */
+    gr_stream *in; /* owned; NULL: over */
     struct gri_wake chunk;
     /* The call's own answer as one more reader, which gets what map makes of a chunk (see
      * gri_pump_opts); never ended here. NULL: only the outs */
     gr_value *(*map)(struct gri_call *call, gr_value *chunk GR_TAKES);
-    struct gri_call *call;  /* borrowed */
+    struct gri_call *call; /* borrowed */
     struct gri_wake answer_room;
-    gr_value *answer_due;   /* counted */
-    gr_value *error;        /* counted; why it is over, NULL: well */
-    bool strict;            /* a full out is an error: nobody will read it before the tee is over */
-    size_t count, left;     /* outs; those whose reader is there */
+    gr_value *answer_due; /* counted */
+    gr_value *error;      /* counted; why it is over, NULL: well */
+    bool strict;          /* a full out is an error: nobody will read it before the tee is over */
+    size_t count, left;   /* outs; those whose reader is there */
     struct gri_tee_out outs[];
 };
 

@@ -96,8 +96,7 @@ static const gr_method hash_methods[] = {
     { "embed_query_blocking", GR_BLOCKING, query_now, NULL },
     { "embed_documents_blocking", GR_BLOCKING, documents_now, NULL },
 };
-static const gr_class hash_class = GR_CLASS(.name = "HashEmbeddings",
-                                            GR_METHODS(hash_methods));
+static const gr_class hash_class = GR_CLASS(.name = "HashEmbeddings", GR_METHODS(hash_methods));
 
 gr_ref gr_hash_embeddings(gr_scope *in, unsigned dim)
 {

@@ -34,8 +34,7 @@ static void drop_embedder(void *p)
     gri_free(e);
 }
 
-/* ---- one request
- * -------------------------------------------------------------------------------- */
+/* ---- one request ----------------------------------------------------------------------------- */
 
 static gr_value *request(gr_ctx *c, void *self, const gr_value *texts)
 {
@@ -43,8 +42,10 @@ static gr_value *request(gr_ctx *c, void *self, const gr_value *texts)
     gr_value *body = gr_set(gr_value_ref(e->body), "input", gr_value_ref(texts)), *err;
 
     (void)self;
-    err = gri_transfer_start(c, &(struct gri_transfer_spec){
-        .client = &e->client, .body = body, .answer = gri_openai_vectors, .count = gr_len(texts) });
+    err = gri_transfer_start(c, &(struct gri_transfer_spec){ .client = &e->client,
+                                                             .body = body,
+                                                             .answer = gri_openai_vectors,
+                                                             .count = gr_len(texts) });
     gr_value_unref(body);
     return err;
 }
@@ -53,8 +54,7 @@ static const gr_method request_methods[] = { { "invoke", GR_ASYNC, request, NULL
 static const gr_class request_class =
     GR_CLASS(.name = "EmbeddingsRequest", GR_METHODS(request_methods));
 
-/* ---- the embedder
- * ------------------------------------------------------------------------------- */
+/* ---- the embedder ---------------------------------------------------------------------------- */
 
 static gr_value *check_texts(const gr_value *texts)
 {
@@ -128,12 +128,17 @@ static gr_value *read_opts(struct embedder *e, const gr_embeddings_opts *o)
         return gr_error(GR_EINVAL, "%u texts in a request: at most %d", o->batch, BATCH_MAX);
     if (o->header_count > HEADERS_MAX)
         return gr_error(GR_EINVAL, "%zu headers: at most %d", o->header_count, HEADERS_MAX);
-    return gri_openai_init(&e->client, &(struct gri_openai_opts){
-        .url = o->url, .path = "/embeddings", .key_env = o->key_env, .headers = o->headers,
-        .header_count = o->header_count, .timeout_ms = o->timeout_ms,
-        .timeout_default_ms = TIMEOUT_DEFAULT_MS,
-        .answer_bytes_max = o->answer_bytes_max == 0 ? ANSWER_BYTES_DEFAULT
-                                                     : o->answer_bytes_max });
+    return gri_openai_init(
+        &e->client, &(struct gri_openai_opts){ .url = o->url,
+                                               .path = "/embeddings",
+                                               .key_env = o->key_env,
+                                               .headers = o->headers,
+                                               .header_count = o->header_count,
+                                               .timeout_ms = o->timeout_ms,
+                                               .timeout_default_ms = TIMEOUT_DEFAULT_MS,
+                                               .answer_bytes_max = o->answer_bytes_max == 0
+                                                                       ? ANSWER_BYTES_DEFAULT
+                                                                       : o->answer_bytes_max });
 }
 
 gr_ref gr_openai_embeddings(gr_scope *in, const gr_embeddings_opts *opts)
@@ -142,20 +147,20 @@ gr_ref gr_openai_embeddings(gr_scope *in, const gr_embeddings_opts *opts)
     const gr_embeddings_opts *o = opts == NULL ? &defaults : opts;
     int retries = o->max_retries == 0 ? RETRIES_DEFAULT : o->max_retries;
     struct embedder *e = gri_new0(struct embedder);
-    gr_value *args = e == NULL ? gr_error(GR_ENOMEM, "out of memory for an embedder")
-                               : read_opts(e, o);
+    gr_value *args =
+        e == NULL ? gr_error(GR_ENOMEM, "out of memory for an embedder") : read_opts(e, o);
     gr_ref inner;
 
     if (args != NULL) {
         drop_embedder(e);
         return gr_spawn(in, &embedder_class, GR_SPAWN(.args = args));
     }
-    inner = gr_spawn(in, &request_class, GR_SPAWN(.name = o->model,
-                                                  .args = gr_opaque(e, drop_embedder)));
+    inner = gr_spawn(in, &request_class,
+                     GR_SPAWN(.name = o->model, .args = gr_opaque(e, drop_embedder)));
     if (retries >= 0)
-        inner = gr_with_retry(in, inner, GR_RETRY(.attempts = (unsigned)retries + 1,
-                                                  .backoff_ms = 500, .backoff_max_ms = 8000,
-                                                  .jitter_ms = 250));
+        inner = gr_with_retry(in, inner,
+                              GR_RETRY(.attempts = (unsigned)retries + 1, .backoff_ms = 500,
+                                       .backoff_max_ms = 8000, .jitter_ms = 250));
     args = gr_map(GR_KV("request", gr_ref_value(inner)),
                   GR_KV("batch", gr_int(o->batch == 0 ? BATCH_MAX : (int64_t)o->batch)));
     return gr_spawn(in, &embedder_class, GR_SPAWN(.name = o->model, .args = args));

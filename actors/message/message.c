@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* message.c - making messages, making them of what people write for them, and reading their text.
- * */
+/* message.c - making messages, making them of what people write for them, and reading their
+ * text. */
 #include <greenroom/message.h>
 
 #include <string.h>
@@ -98,7 +98,8 @@ static gr_value *unknown_role(const gr_value *role, gr_value *rest)
 {
     gr_value *err = gr_error(GR_EINVAL,
                              "unknown role '%s': expected human, user, ai, assistant, system, "
-                             "developer or tool", gr_cstr(role, ""));
+                             "developer or tool",
+                             gr_cstr(role, ""));
 
     gr_value_unref(rest);
     return gr_error_with(err, "kind", gr_str("MESSAGE_COERCION_FAILURE"));
@@ -113,8 +114,7 @@ static gr_value *of_role(const gr_value *role, gr_value *content)
         return unknown_role(role, content);
     m = typed(roles[i].type, content);
     if (strcmp(roles[i].name, "developer") == 0 && gr_error_code(m) == GR_OK)
-        m = gr_set(m, "additional_kwargs",
-                   gr_map(GR_KV("__openai_role__", gr_str("developer"))));
+        m = gr_set(m, "additional_kwargs", gr_map(GR_KV("__openai_role__", gr_str("developer"))));
     return m;
 }
 
@@ -167,8 +167,7 @@ gr_value *gr_message_coerce(gr_value *v)
     if (gr_error_code(v) != GR_OK)
         return v != NULL ? v : gr_error(GR_EINVAL, "no value");
     switch (gr_value_type(v)) {
-    case GR_STR:
-        return typed("human", v);
+    case GR_STR: return typed("human", v);
     case GR_LIST:
         if (gr_len(v) == 2 && gr_value_type(gr_at(v, 0)) == GR_STR) {
             m = of_role(gr_at(v, 0), gr_value_ref(gr_at(v, 1)));
@@ -176,14 +175,14 @@ gr_value *gr_message_coerce(gr_value *v)
             return m;
         }
         break;
-    case GR_MAP:
-        return of_map(v);
-    default:
-        break;
+    case GR_MAP: return of_map(v);
+    default: break;
     }
-    m = gr_error(GR_EINVAL,
-                 "a message is a string, a map with \"type\" or \"role\" and \"content\", or a pair "
-                 "[role, text]; not this %s", gr_type_name(gr_value_type(v)));
+    m = gr_error(
+        GR_EINVAL,
+        "a message is a string, a map with \"type\" or \"role\" and \"content\", or a pair "
+        "[role, text]; not this %s",
+        gr_type_name(gr_value_type(v)));
     gr_value_unref(v);
     return gr_error_with(m, "kind", gr_str("MESSAGE_COERCION_FAILURE"));
 }

@@ -39,9 +39,9 @@ gr_value *gri_tool_calls_add(gr_value *message, const gr_value *calls)
         gr_value *args = read_args(text);
 
         if (gr_error_code(args) == GR_OK) {
-            valid = gr_append(valid, gr_map(GR_KV("name", gr_str(gr_cstr(name, ""))),
-                                            GR_KV("args", args), GR_KV("id", id),
-                                            GR_KV("type", gr_str("tool_call"))));
+            valid = gr_append(valid,
+                              gr_map(GR_KV("name", gr_str(gr_cstr(name, ""))), GR_KV("args", args),
+                                     GR_KV("id", id), GR_KV("type", gr_str("tool_call"))));
             continue;
         }
         invalid = gr_append(invalid, gr_map(GR_KV("name", text_or_nil(name)),

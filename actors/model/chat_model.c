@@ -68,8 +68,9 @@ static gr_value *request(gr_ctx *c, const gr_value *input, bool stream)
 
     if (gr_error_code(body) != GR_OK)
         return body;
-    err = gri_transfer_start(c, &(struct gri_transfer_spec){
-        .client = &chat->client, .body = body, .stream = stream, .answer = make_answer });
+    err = gri_transfer_start(
+        c, &(struct gri_transfer_spec){
+               .client = &chat->client, .body = body, .stream = stream, .answer = make_answer });
     gr_value_unref(body);
     return err;
 }
@@ -93,8 +94,7 @@ static const gr_method chat_methods[] = {
     { "invoke", GR_ASYNC, chat_invoke, NULL },
     { "stream", GR_ASYNC, NULL, chat_stream },
 };
-static const gr_class chat_class = GR_CLASS(.name = "ChatModel",
-                                            GR_METHODS(chat_methods));
+static const gr_class chat_class = GR_CLASS(.name = "ChatModel", GR_METHODS(chat_methods));
 
 /* base_body takes opts' extra. */
 static gr_value *base_body(const gr_chat_opts *o)
@@ -117,12 +117,18 @@ static gr_value *read_opts(struct chat *chat, const gr_chat_opts *o)
         return gr_error(GR_EINVAL, "a chat model needs the name of its model");
     if (o->header_count > HEADERS_MAX)
         return gr_error(GR_EINVAL, "%zu headers: at most %d", o->header_count, HEADERS_MAX);
-    return gri_openai_init(&chat->client, &(struct gri_openai_opts){
-        .url = o->url, .path = "/chat/completions", .key_env = o->key_env, .headers = o->headers,
-        .header_count = o->header_count, .timeout_ms = o->timeout_ms,
-        .timeout_default_ms = TIMEOUT_DEFAULT_MS, .idle_ms = o->idle_ms,
-        .answer_bytes_max = o->answer_bytes_max == 0 ? ANSWER_BYTES_DEFAULT
-                                                     : o->answer_bytes_max });
+    return gri_openai_init(
+        &chat->client, &(struct gri_openai_opts){ .url = o->url,
+                                                  .path = "/chat/completions",
+                                                  .key_env = o->key_env,
+                                                  .headers = o->headers,
+                                                  .header_count = o->header_count,
+                                                  .timeout_ms = o->timeout_ms,
+                                                  .timeout_default_ms = TIMEOUT_DEFAULT_MS,
+                                                  .idle_ms = o->idle_ms,
+                                                  .answer_bytes_max = o->answer_bytes_max == 0
+                                                                          ? ANSWER_BYTES_DEFAULT
+                                                                          : o->answer_bytes_max });
 }
 
 gr_ref gr_chat_model(gr_scope *in, const gr_chat_opts *opts)
@@ -136,16 +142,17 @@ gr_ref gr_chat_model(gr_scope *in, const gr_chat_opts *opts)
 
     if (chat == NULL)
         gr_value_unref(o->extra);
-    args = chat == NULL ? gr_error(GR_ENOMEM, "out of memory for a chat model")
-                        : read_opts(chat, o);
+    args =
+        chat == NULL ? gr_error(GR_ENOMEM, "out of memory for a chat model") : read_opts(chat, o);
     if (args == NULL)
         args = gr_opaque(chat, drop_chat);
     else
         drop_chat(chat);
-    ref = gr_spawn(in, &chat_class, GR_SPAWN(.name = o->model, .args = args,
-                                             .max_concurrency = o->max_concurrency));
+    ref = gr_spawn(in, &chat_class,
+                   GR_SPAWN(.name = o->model, .args = args, .max_concurrency = o->max_concurrency));
     if (retries < 0)
         return ref;
-    return gr_with_retry(in, ref, GR_RETRY(.attempts = (unsigned)retries + 1, .backoff_ms = 500,
-                                           .backoff_max_ms = 8000, .jitter_ms = 250));
+    return gr_with_retry(in, ref,
+                         GR_RETRY(.attempts = (unsigned)retries + 1, .backoff_ms = 500,
+                                  .backoff_max_ms = 8000, .jitter_ms = 250));
 }

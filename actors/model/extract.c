@@ -17,8 +17,8 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/strbuf.h"
 
-#define TERMS_MAX 64       /* words of the question that count */
-#define SENTENCE_MAX 600   /* bytes quoted of one sentence at most */
+#define TERMS_MAX 64     /* words of the question that count */
+#define SENTENCE_MAX 600 /* bytes quoted of one sentence at most */
 #define SENTENCES_MAX 200000
 
 struct sentence {
@@ -111,8 +111,7 @@ void gri_extract_find(const char *prompt, size_t len, struct gri_span *question,
     *context = (struct gri_span){ prompt + context_at, question_at - context_at };
 }
 
-/* ---- sentences
- * --------------------------------------------------------------------------------- */
+/* ---- sentences ------------------------------------------------------------------------------- */
 
 static struct gri_span trim(const char *s, size_t len)
 {
@@ -207,8 +206,7 @@ static bool cut_context(struct sentences *list, struct gri_span context)
     return cut_paragraph(list, context.text + start, context.len - start, source);
 }
 
-/* ---- scores
- * ------------------------------------------------------------------------------------ */
+/* ---- scores ---------------------------------------------------------------------------------- */
 
 static uint64_t start_hash(const struct gri_word *w)
 {
@@ -296,8 +294,7 @@ static void score(struct sentences *list, const struct terms *t)
     }
 }
 
-/* ---- the answer
- * --------------------------------------------------------------------------------- */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 static bool same_text(struct gri_span a, struct gri_span b)
 {

@@ -99,8 +99,8 @@ static const gr_method extractive_methods[] = {
     { "invoke", GR_BLOCKING, invoke, NULL },
     { "stream", GR_BLOCKING, NULL, stream },
 };
-static const gr_class extractive_class = GR_CLASS(.name = "ExtractiveModel",
-                                                  GR_METHODS(extractive_methods));
+static const gr_class extractive_class =
+    GR_CLASS(.name = "ExtractiveModel", GR_METHODS(extractive_methods));
 
 gr_ref gr_extractive_model(gr_scope *in, const gr_extractive_opts *opts)
 {

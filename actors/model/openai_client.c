@@ -84,8 +84,8 @@ gr_value *gri_openai_init(struct gri_openai *o, const struct gri_openai_opts *op
 
     *o = (struct gri_openai){ .answer_bytes_max = opts->answer_bytes_max };
     if (opts->timeout_ms >= 0)
-        o->timeout_ms = (uint64_t)(opts->timeout_ms == 0 ? opts->timeout_default_ms
-                                                         : opts->timeout_ms);
+        o->timeout_ms =
+            (uint64_t)(opts->timeout_ms == 0 ? opts->timeout_default_ms : opts->timeout_ms);
     o->idle_ms = opts->idle_ms > 0 ? (uint64_t)opts->idle_ms : 0;
     err = read_url(o, opts->url, opts->path);
     if (err == NULL)

@@ -62,8 +62,8 @@ static gr_value *kind_of(int status, const gr_value *error)
 
 gr_value *gri_openai_error_of(int status, const gr_value *error, int64_t retry_after_ms)
 {
-    const char *text = gr_value_type(error) == GR_STR ? gr_cstr(error, "")
-                                                      : gr_cstr(gr_get(error, "message"), "");
+    const char *text =
+        gr_value_type(error) == GR_STR ? gr_cstr(error, "") : gr_cstr(gr_get(error, "message"), "");
     /* In a stream the status was 200; the error itself may carry the one that counts. */
     int64_t code = gr_as_int(gr_get(error, "code"), 0);
     gr_value *err;

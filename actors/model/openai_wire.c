@@ -9,8 +9,7 @@
 
 #include "actors/message/tool_calls.h"
 
-/* ---- requests
- * ----------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static const char *role_of(const gr_value *m)
 {
@@ -99,8 +98,7 @@ gr_value *gri_openai_messages(const gr_value *messages)
     return list;
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------ */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static gr_value *count_of(const gr_value *usage, const char *key)
 {
@@ -192,11 +190,10 @@ gr_value *gri_openai_answer(const gr_value *json)
     return gr_value_type(id) == GR_STR ? gr_set(m, "id", gr_value_ref(id)) : m;
 }
 
-/* ---- streams
- * ------------------------------------------------------------------------------------ */
+/* ---- streams --------------------------------------------------------------------------------- */
 
-/* An empty text where a later fragment repeats its field means nothing (LM Studio sends name "").
- * */
+/* An empty text where a later fragment repeats its field means nothing (LM Studio sends name
+ * ""). */
 static gr_value *text_or_nil(const gr_value *v)
 {
     return gr_value_type(v) == GR_STR && gr_len(v) > 0 ? gr_value_ref(v) : gr_nil();

@@ -57,17 +57,16 @@ static const gr_method script_methods[] = {
     { "invoke", GR_ASYNC, invoke, NULL },
     { "stream", GR_ASYNC, NULL, stream },
 };
-static const gr_class script_class = GR_CLASS(.name = "ScriptModel",
-                                              .state_size = sizeof(struct script),
-                                              .reentrant = true, .init = init,
-                                              GR_METHODS(script_methods));
+static const gr_class script_class =
+    GR_CLASS(.name = "ScriptModel", .state_size = sizeof(struct script), .reentrant = true,
+             .init = init, GR_METHODS(script_methods));
 
 gr_ref gr_script_model(gr_scope *in, const gr_script_opts *opts)
 {
     gr_value *answers = opts == NULL || opts->answers == NULL ? gr_nil() : opts->answers;
     int64_t delay_ms = opts == NULL ? 0 : opts->delay_ms;
 
-    return gr_spawn(in, &script_class,
-                    GR_SPAWN(.args = gr_map(GR_KV("answers", answers),
-                                            GR_KV("delay_ms", gr_int(delay_ms)))));
+    return gr_spawn(
+        in, &script_class,
+        GR_SPAWN(.args = gr_map(GR_KV("answers", answers), GR_KV("delay_ms", gr_int(delay_ms)))));
 }

@@ -8,7 +8,6 @@
 #include <greenroom/message.h>
 #include <greenroom/runtime.h>
 
-
 /* word_end gives the end of the word that begins at or behind `at`. */
 static size_t word_end(const char *s, size_t len, size_t at)
 {
@@ -38,13 +37,12 @@ static gr_value *last_chunk(const gr_value *message, gr_value *text)
         size_t len = 0;
         char *args = gr_json_print(gr_get(call, "args"), 0, &len);
 
-        pieces = gr_append(pieces,
-                           gr_map(GR_KV("name", gr_value_ref(gr_get(call, "name"))),
-                                  GR_KV("args", args == NULL ? gr_str(NULL) /* broken */
-                                                     : gr_strn(args, len)),
-                                  GR_KV("id", id == NULL ? gr_nil() : gr_value_ref(id)),
-                                  GR_KV("index", gr_int((int64_t)i)),
-                                  GR_KV("type", gr_str("tool_call_chunk"))));
+        pieces = gr_append(pieces, gr_map(GR_KV("name", gr_value_ref(gr_get(call, "name"))),
+                                          GR_KV("args", args == NULL ? gr_str(NULL) /* broken */
+                                                                     : gr_strn(args, len)),
+                                          GR_KV("id", id == NULL ? gr_nil() : gr_value_ref(id)),
+                                          GR_KV("index", gr_int((int64_t)i)),
+                                          GR_KV("type", gr_str("tool_call_chunk"))));
         gr_free(args);
     }
     return gr_set(gr_without(chunk, "tool_calls"), "tool_call_chunks", pieces);

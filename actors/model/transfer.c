@@ -40,9 +40,9 @@ struct transfer {
     bool flushing, again;        /* by lock */
     gr_value **pending;          /* by lock: owned, items owned */
     size_t pending_at, pending_count, pending_cap;
-    gr_value *answer;            /* owned: what to resolve with, once ended */
+    gr_value *answer; /* owned: what to resolve with, once ended */
 
-    gr_promise *promise;         /* owned until resolved */
+    gr_promise *promise; /* owned until resolved */
     gr_value *(*make)(const gr_value *json, size_t count);
     size_t count, bytes_max;
     bool stream;
@@ -50,7 +50,7 @@ struct transfer {
     /* of the HTTP thread alone */
     struct gri_strbuf body;
     struct gri_sse sse;
-    gr_value *failure;           /* owned: why we cancelled the exchange ourselves */
+    gr_value *failure; /* owned: why we cancelled the exchange ourselves */
     int status;
     int64_t retry_after_ms;
     bool is_sse, finished, done_seen;
@@ -81,8 +81,7 @@ static void transfer_unref(struct transfer *t)
         transfer_free(t);
 }
 
-/* ---- giving chunks to the reader
- * ---------------------------------------------------------------- */
+/* ---- giving chunks to the reader ------------------------------------------------------------- */
 
 /* take_pending gives the next chunk, or NULL; the lock is held. */
 static gr_value *take_pending_locked(struct transfer *t)
@@ -97,9 +96,8 @@ static gr_value *take_pending_locked(struct transfer *t)
 /* give hands one chunk over. False: there is no room, and the chunk is back in its place. */
 static bool give(struct transfer *t, gr_value *chunk)
 {
-    gr_code rc = gr_promise_room(t->promise)
-                     ? gr_promise_emit(t->promise, gr_value_ref(chunk))
-                     : GR_EFULL;
+    gr_code rc =
+        gr_promise_room(t->promise) ? gr_promise_emit(t->promise, gr_value_ref(chunk)) : GR_EFULL;
 
     if (rc != GR_EFULL) { /* taken, or nobody reads any more: then the rest goes the same way */
         gr_value_unref(chunk);
@@ -206,8 +204,7 @@ static bool must_pause(struct transfer *t)
     return some;
 }
 
-/* ---- what the caller does
- * ----------------------------------------------------------------------- */
+/* ---- what the caller does -------------------------------------------------------------------- */
 
 static void on_cancel(void *arg)
 {
@@ -226,8 +223,7 @@ static void on_room(void *arg)
     flush(arg);
 }
 
-/* ---- what the server does
- * ----------------------------------------------------------------------- */
+/* ---- what the server does -------------------------------------------------------------------- */
 
 /* end_with: the exchange is over; answer goes out behind the chunks that still wait. */
 static void end_with(struct transfer *t, gr_value *answer)
@@ -292,9 +288,9 @@ static bool on_event(void *arg, const struct gri_sse_event *event)
     t->event_count++;
     json = gr_json_parse(event->data, event->data_len, NULL);
     if (gr_error_code(json) != GR_OK)
-        chunk = gr_error(gr_error_code(json) == GR_ENOMEM ? GR_ENOMEM : GR_EPROTO,
-                         "event %zu of the stream is no JSON: %s", t->event_count,
-                         gr_error_text(json));
+        chunk =
+            gr_error(gr_error_code(json) == GR_ENOMEM ? GR_ENOMEM : GR_EPROTO,
+                     "event %zu of the stream is no JSON: %s", t->event_count, gr_error_text(json));
     else if (strcmp(event->name, "error") == 0 && gr_is_nil(gr_get(json, "error")))
         chunk = gri_openai_error_of(200, json, -1);
     else
@@ -362,8 +358,10 @@ static void on_end(void *arg)
         if (t->failure == NULL && gri_sse_end(&t->sse, &err) != GR_OK)
             give_up(t, err);
         if (t->failure == NULL && !t->done_seen && !t->finished)
-            t->failure = gr_error(GR_EPROTO, "stream ended early: after %zu events, without "
-                                             "finish_reason or [DONE]", t->event_count);
+            t->failure = gr_error(GR_EPROTO,
+                                  "stream ended early: after %zu events, without "
+                                  "finish_reason or [DONE]",
+                                  t->event_count);
         answer = gr_nil();
     } else if (t->failure == NULL) {
         answer = whole_answer(t);
@@ -396,8 +394,7 @@ static const struct gri_http_events transfer_events = {
     .status = on_status, .bytes = on_bytes, .end = on_end, .error = on_error
 };
 
-/* ---- starting
- * ----------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static uint64_t deadline_of(gr_ctx *c, const struct gri_openai *client)
 {
@@ -418,9 +415,15 @@ static void send_request(gr_ctx *c, struct transfer *t, const struct gri_transfe
                                            { "Accept", t->stream ? "text/event-stream"
                                                                  : "application/json" } };
     struct gri_http_request req = {
-        .method = "POST", .url = client->url, .headers = headers, .header_count = 2,
-        .secret_header = client->secret, .body = body, .body_size = size,
-        .deadline_ns = deadline_of(c, client), .idle_timeout_ms = client->idle_ms,
+        .method = "POST",
+        .url = client->url,
+        .headers = headers,
+        .header_count = 2,
+        .secret_header = client->secret,
+        .body = body,
+        .body_size = size,
+        .deadline_ns = deadline_of(c, client),
+        .idle_timeout_ms = client->idle_ms,
     };
     struct gri_http_exchange *x = NULL;
     gr_value *err = NULL;

@@ -38,8 +38,8 @@ static const gr_method str_parser_methods[] = {
     { "invoke", GR_CHEAP, parse, NULL },
     { "transform", GR_ASYNC, NULL, transform },
 };
-static const gr_class str_parser_class = GR_CLASS(.name = "StrOutputParser",
-                                                  GR_METHODS(str_parser_methods));
+static const gr_class str_parser_class =
+    GR_CLASS(.name = "StrOutputParser", GR_METHODS(str_parser_methods));
 
 gr_ref gr_str_parser(gr_scope *in)
 {

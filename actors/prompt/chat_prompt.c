@@ -90,8 +90,8 @@ static gr_value *read_roles(const gr_role *from, size_t count, struct chat_promp
         gr_value *err = read_role(&from[i], &cp->roles[i]);
 
         if (err != NULL) {
-            gr_value *named = gr_error(gr_error_code(err), "message %zu: %s", i + 1,
-                                       gr_error_text(err));
+            gr_value *named =
+                gr_error(gr_error_code(err), "message %zu: %s", i + 1, gr_error_text(err));
             gr_value_unref(err);
             return named;
         }
@@ -136,8 +136,8 @@ static gr_value *add_placed(gr_value *messages, const struct role *role, const g
         return messages;
     placed = gr_messages_coerce(gr_value_ref(v));
     if (gr_error_code(placed) != GR_OK) {
-        gr_value *err = gr_error(gr_error_code(placed), "variable '%s': %s", name,
-                                 gr_error_text(placed));
+        gr_value *err =
+            gr_error(gr_error_code(placed), "variable '%s': %s", name, gr_error_text(placed));
         gr_value_unref(placed);
         gr_value_unref(messages);
         return err;
@@ -183,8 +183,8 @@ static gr_value *chat_prompt_invoke(gr_ctx *c, void *self, const gr_value *input
 }
 
 static const gr_method chat_prompt_methods[] = { { "invoke", GR_CHEAP, chat_prompt_invoke, NULL } };
-static const gr_class chat_prompt_class = GR_CLASS(.name = "ChatPromptTemplate",
-                                                   GR_METHODS(chat_prompt_methods));
+static const gr_class chat_prompt_class =
+    GR_CLASS(.name = "ChatPromptTemplate", GR_METHODS(chat_prompt_methods));
 
 gr_ref gr_chat_prompt_n(gr_scope *in, const gr_role *roles, size_t count)
 {

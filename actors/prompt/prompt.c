@@ -68,8 +68,7 @@ static gr_value *prompt_invoke(gr_ctx *c, void *self, const gr_value *input)
 }
 
 static const gr_method prompt_methods[] = { { "invoke", GR_CHEAP, prompt_invoke, NULL } };
-static const gr_class prompt_class = GR_CLASS(.name = "PromptTemplate",
-                                              GR_METHODS(prompt_methods));
+static const gr_class prompt_class = GR_CLASS(.name = "PromptTemplate", GR_METHODS(prompt_methods));
 
 gr_ref gr_prompt(gr_scope *in, const char *tmpl)
 {

@@ -115,8 +115,9 @@ static gr_value *read_var(struct gri_template *t, size_t len, size_t *at, bool *
     if (end == start && s[end] == '}')
         return error_at(s, end, "expected a variable's name between '{' and '}'");
     if (s[end] != '}')
-        return error_at(s, end, "expected '}' or a name of letters, digits and '_'; "
-                                "write '{{' for a brace");
+        return error_at(s, end,
+                        "expected '}' or a name of letters, digits and '_'; "
+                        "write '{{' for a brace");
     if (!add_part(t, start, end - start, true) || !add_name(t, s + start, end - start))
         *oom = true;
     *at = end + 1;
@@ -182,11 +183,8 @@ void gri_print_value(struct gri_strbuf *b, const gr_value *v)
     char *json;
 
     switch (gr_value_type(v)) {
-    case GR_NIL:
-        return;
-    case GR_STR:
-        gri_strbuf_add(b, gr_cstr(v, ""), gr_len(v));
-        return;
+    case GR_NIL: return;
+    case GR_STR: gri_strbuf_add(b, gr_cstr(v, ""), gr_len(v)); return;
     case GR_MAP:
         if (gr_get(v, "content") != NULL && gr_get(v, "type") != NULL) {
             gr_value *text = gr_message_text(v);
@@ -199,8 +197,7 @@ void gri_print_value(struct gri_strbuf *b, const gr_value *v)
             gr_value_unref(text);
         }
         break;
-    default:
-        break;
+    default: break;
     }
     json = gr_json_print(v, 0, &len);
     if (json == NULL) {
@@ -278,11 +275,11 @@ gr_value *gri_vars_check(const char *who, const gr_value *names, const gr_value 
     if (missing.failed || wanted.failed || got.failed)
         err = gr_error(GR_ENOMEM, "out of memory");
     else
-        err = gr_error(GR_EINVAL,
-                       "Input to %s is missing variables {%s}. Expected: [%s] Received: [%s]. "
-                       "If {%s} is meant as text, write {{%s}}.",
-                       who, missing.data, wanted.data, got_count == 0 ? "" : got.data, first,
-                       first);
+        err =
+            gr_error(GR_EINVAL,
+                     "Input to %s is missing variables {%s}. Expected: [%s] Received: [%s]. "
+                     "If {%s} is meant as text, write {{%s}}.",
+                     who, missing.data, wanted.data, got_count == 0 ? "" : got.data, first, first);
     err = gr_error_with(err, "kind", gr_str("KeyError"));
 out:
     gri_strbuf_fini(&missing);

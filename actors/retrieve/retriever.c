@@ -22,8 +22,9 @@ static gr_value *search_args(const gr_value *own, const gr_value *input)
 
         if (gr_error_code(text) != GR_OK) {
             gr_value_unref(text);
-            return gr_error(GR_ETYPE, "a retriever takes a string, a message or {\"query\": …}, not "
-                                      "a value of type %s",
+            return gr_error(GR_ETYPE,
+                            "a retriever takes a string, a message or {\"query\": …}, not "
+                            "a value of type %s",
                             gr_type_name(gr_value_type(input)));
         }
         args = gr_map(GR_KV("query", text));
@@ -60,8 +61,8 @@ static gr_value *retrieve(gr_ctx *c, void *self, const gr_value *input)
 }
 
 static const gr_method retriever_methods[] = { { "invoke", GR_ASYNC, retrieve, NULL } };
-static const gr_class retriever_class = GR_CLASS(.name = "VectorStoreRetriever",
-                                                 GR_METHODS(retriever_methods));
+static const gr_class retriever_class =
+    GR_CLASS(.name = "VectorStoreRetriever", GR_METHODS(retriever_methods));
 
 gr_ref gr_retriever(gr_scope *in, gr_ref store, const gr_retriever_opts *opts)
 {

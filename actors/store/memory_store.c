@@ -26,8 +26,7 @@ struct store {
     struct gri_rows rows;
 };
 
-/* ---- vectors
- * ------------------------------------------------------------------------------------ */
+/* ---- vectors --------------------------------------------------------------------------------- */
 
 /* A vector as floats: gr_floats, or a list of numbers as JSON has it. */
 struct vector {
@@ -66,8 +65,7 @@ static gr_value *read_vector(const gr_value *v, struct vector *ret)
     return NULL;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* new_id draws a random UUID, version 4. */
 static gr_value *new_id(gr_runtime *rt)
@@ -204,9 +202,9 @@ static gr_value *add_texts(gr_ctx *c, void *self, const gr_value *args)
     documents = gr_list_n(NULL, 0);
     for (size_t i = 0; i < gr_len(texts); i++) {
         const gr_value *text = gr_at(texts, i), *metadata = gr_at(metadatas, i);
-        gr_value *bare = gr_map(GR_KV("page_content", gr_value_ref(text)),
-                                GR_KV("metadata", gr_is_nil(metadata) ? gr_map_n(NULL, 0)
-                                                                      : gr_value_ref(metadata)));
+        gr_value *bare = gr_map(
+            GR_KV("page_content", gr_value_ref(text)),
+            GR_KV("metadata", gr_is_nil(metadata) ? gr_map_n(NULL, 0) : gr_value_ref(metadata)));
         gr_value *doc = whole(gr_runtime_of(c), bare, gr_at(ids, i), i);
 
         gr_value_unref(bare);
@@ -251,11 +249,10 @@ static gr_value *get_by_ids(gr_ctx *c, void *self, const gr_value *args)
     return found;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
-/* scan looks at every row; NULL, or what stopped it. It waits, so rows may come and go meanwhile.
- * */
+/* scan looks at every row; NULL, or what stopped it. It waits, so rows may come and go
+ * meanwhile. */
 static gr_value *scan(gr_ctx *c, struct store *s, const float *unit, size_t stride,
                       const gr_value *filter, struct gri_top *top)
 {
@@ -363,8 +360,7 @@ static gr_value *search_by_vector(gr_ctx *c, void *self, const gr_value *args)
     return search_vector(c, self, gr_get(args, "embedding"), args, false);
 }
 
-/* ---- the class
- * ---------------------------------------------------------------------------------- */
+/* ---- the class ------------------------------------------------------------------------------- */
 
 static gr_code init(gr_ctx *c, void *self, const gr_value *args)
 {
@@ -392,10 +388,9 @@ static const gr_method store_methods[] = {
     { "similarity_search_with_score", GR_ASYNC, search_with_score, NULL },
     { "similarity_search_by_vector", GR_ASYNC, search_by_vector, NULL },
 };
-static const gr_class store_class = GR_CLASS(.name = "InMemoryVectorStore",
-                                             .state_size = sizeof(struct store), .reentrant = true,
-                                             .init = init, .stopped = stopped,
-                                             GR_METHODS(store_methods));
+static const gr_class store_class =
+    GR_CLASS(.name = "InMemoryVectorStore", .state_size = sizeof(struct store), .reentrant = true,
+             .init = init, .stopped = stopped, GR_METHODS(store_methods));
 
 gr_ref gr_memory_store(gr_scope *in, gr_ref embeddings)
 {

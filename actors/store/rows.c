@@ -86,14 +86,14 @@ gr_code gri_rows_put(struct gri_rows *r, const gr_value *document, const float *
         return GR_OK;
     }
     if (r->vectors.count >= GRI_ROWS_MAX)
-        return fail(reterr, gr_error(GR_EFULL, "a store of %zu documents is full",
-                                     (size_t)GRI_ROWS_MAX));
+        return fail(reterr,
+                    gr_error(GR_EFULL, "a store of %zu documents is full", (size_t)GRI_ROWS_MAX));
     copy = gri_strdup(id);
     if (copy == NULL || reserve_row(r, dim) != GR_OK ||
         !gri_map_puts(&r->by_id, id, row_to_pointer(r->vectors.count))) {
         gri_free(copy);
-        return fail(reterr, gr_error(GR_ENOMEM, "out of memory for document %zu",
-                                     r->vectors.count + 1));
+        return fail(reterr,
+                    gr_error(GR_ENOMEM, "out of memory for document %zu", r->vectors.count + 1));
     }
     r->rows[r->vectors.count] = (struct gri_row){ copy, gr_value_ref(document) };
     gri_vectors_add(&r->vectors, x);

@@ -59,8 +59,8 @@ gr_future *gr_aadd_texts(gr_runtime *rt, gr_ref store, gr_value *texts, gr_value
     return gr_acall(rt, store, "add_texts", texts_args(texts, metadatas, ids), opts);
 }
 
-gr_value *gr_delete_documents(gr_runtime *rt, gr_ref store, gr_value *ids,
-                              const gr_call_opts *opts, gr_value **reterr)
+gr_value *gr_delete_documents(gr_runtime *rt, gr_ref store, gr_value *ids, const gr_call_opts *opts,
+                              gr_value **reterr)
 {
     return gr_do(rt, store, "delete", delete_args(ids), opts, reterr);
 }

@@ -31,8 +31,8 @@ struct gri_top {
 };
 
 void gri_vectors_fini(struct gri_vectors *v);
-/* gri_vectors_fits: GR_EINVAL for another dimension than the rows', none at all, NaN or infinity.
- * */
+/* gri_vectors_fits: GR_EINVAL for another dimension than the rows', none at all, NaN or
+ * infinity. */
 gr_code gri_vectors_fits(const struct gri_vectors *v, const float *x, size_t dim);
 /* gri_vectors_reserve makes room for more rows of dim floats. Only then may _add and _put be
  * called. */

@@ -170,8 +170,8 @@ static const gr_method loader_methods[] = {
     { "invoke", GR_BLOCKING, load, NULL },
     { "stream", GR_BLOCKING, NULL, lazy_load },
 };
-static const gr_class loader_class = GR_CLASS(.name = "DirectoryLoader",
-                                              GR_METHODS(loader_methods));
+static const gr_class loader_class =
+    GR_CLASS(.name = "DirectoryLoader", GR_METHODS(loader_methods));
 
 static gr_value *check_opts(const char *path, const struct loader *l)
 {

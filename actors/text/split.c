@@ -30,7 +30,7 @@ struct splitter {
     const char *text;
     gri_chunk_fn *fn;
     void *arg;
-    struct gri_strbuf joined; /* a chunk that is no span of the text */
+    struct gri_strbuf joined;      /* a chunk that is no span of the text */
     size_t seen_bytes, seen_chars; /* how far characters were counted for start_chars */
 };
 
@@ -56,8 +56,8 @@ static bool add_piece(struct pieces *p, const char *text, size_t start, size_t l
         p->items = items;
         p->cap = cap;
     }
-    p->items[p->count++] = (struct piece){ (uint32_t)start, (uint32_t)len,
-                                           (uint32_t)count_chars(text + start, len) };
+    p->items[p->count++] =
+        (struct piece){ (uint32_t)start, (uint32_t)len, (uint32_t)count_chars(text + start, len) };
     return true;
 }
 
@@ -199,9 +199,8 @@ static size_t pick(const struct splitter *s, struct piece span, size_t first)
     const struct gri_split_opts *o = s->opts;
 
     for (size_t i = first; i < o->separator_count; i++)
-        if (o->separators[i][0] == '\0' ||
-            memmem(s->text + span.start, span.len, o->separators[i],
-                   strlen(o->separators[i])) != NULL)
+        if (o->separators[i][0] == '\0' || memmem(s->text + span.start, span.len, o->separators[i],
+                                                  strlen(o->separators[i])) != NULL)
             return i;
     return o->separator_count - 1;
 }

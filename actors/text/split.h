@@ -11,8 +11,8 @@
 #define GRI_SPLIT_TEXT_MAX ((size_t)1 << 30) /* bytes of one text */
 
 struct gri_split_opts {
-    size_t chunk_size, chunk_overlap;  /* characters; overlap <= size, size > 0 */
-    const char *const *separators;     /* borrowed, count of them; "" cuts everywhere */
+    size_t chunk_size, chunk_overlap; /* characters; overlap <= size, size > 0 */
+    const char *const *separators;    /* borrowed, count of them; "" cuts everywhere */
     size_t separator_count;
     bool drop_separator, keep_whitespace;
 };

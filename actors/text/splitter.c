@@ -150,8 +150,7 @@ static const gr_method splitter_methods[] = {
     { "invoke", GR_BLOCKING, invoke, NULL },
 };
 static const gr_class splitter_class =
-    GR_CLASS(.name = "RecursiveCharacterTextSplitter",
-             GR_METHODS(splitter_methods));
+    GR_CLASS(.name = "RecursiveCharacterTextSplitter", GR_METHODS(splitter_methods));
 
 /* read_separators gives NULL, or what is wrong with the list in s. */
 static gr_value *read_separators(struct splitter *s)

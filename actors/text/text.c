@@ -6,16 +6,15 @@
 
 gr_value *gr_document(const char *text, gr_value *metadata, const char *id)
 {
-    gr_value *doc = gr_map(GR_KV("page_content", gr_str(text)),
-                           GR_KV("metadata", gr_merge(gr_nil(), metadata == NULL ? gr_nil()
-                                                                                 : metadata)),
-                           GR_KV("type", gr_str("Document")));
+    gr_value *doc =
+        gr_map(GR_KV("page_content", gr_str(text)),
+               GR_KV("metadata", gr_merge(gr_nil(), metadata == NULL ? gr_nil() : metadata)),
+               GR_KV("type", gr_str("Document")));
 
     return id == NULL ? doc : gr_set(doc, "id", gr_str(id));
 }
 
-/* ---- the verbs
- * ---------------------------------------------------------------------------------- */
+/* ---- the verbs ------------------------------------------------------------------------------- */
 
 static gr_value *one(const char *key, gr_value *v)
 {
@@ -82,8 +81,7 @@ gr_code gr_lazy_load(gr_runtime *rt, gr_ref loader, const gr_call_opts *opts, gr
     return rc;
 }
 
-/* ---- gr_format_docs
- * ----------------------------------------------------------------------------- */
+/* ---- gr_format_docs -------------------------------------------------------------------------- */
 
 static gr_value *format_docs(gr_ctx *c, void *self, const gr_value *input)
 {
@@ -116,8 +114,8 @@ static gr_value *format_docs(gr_ctx *c, void *self, const gr_value *input)
 }
 
 static const gr_method format_docs_methods[] = { { "invoke", GR_CHEAP, format_docs, NULL } };
-static const gr_class format_docs_class = GR_CLASS(.name = "format_docs",
-                                                   GR_METHODS(format_docs_methods));
+static const gr_class format_docs_class =
+    GR_CLASS(.name = "format_docs", GR_METHODS(format_docs_methods));
 
 gr_ref gr_format_docs(gr_scope *in)
 {

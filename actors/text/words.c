@@ -8,14 +8,13 @@
 
 /* Sorted, for the binary search below. */
 static const char *const common_words[] = {
-    "a",     "about", "all",   "also",  "am",   "an",    "and",   "any",  "are",   "as",
-    "at",    "be",    "been",  "but",   "by",   "can",   "could", "did",  "do",    "does",
-    "for",   "from",  "had",   "has",   "have", "he",    "her",   "his",  "how",   "i",
-    "if",    "in",    "into",  "is",    "it",   "its",   "may",   "me",   "my",    "no",
-    "not",   "of",    "on",    "or",    "our",  "she",   "so",    "than", "that",  "the",
-    "their", "them",  "then",  "there", "they", "this",  "to",    "was",  "we",    "were",
-    "what",  "when",  "where", "which", "who",  "why",   "will",  "with", "would", "you",
-    "your",
+    "a",    "about", "all",   "also", "am",   "an",    "and",   "any",   "are",   "as",    "at",
+    "be",   "been",  "but",   "by",   "can",  "could", "did",   "do",    "does",  "for",   "from",
+    "had",  "has",   "have",  "he",   "her",  "his",   "how",   "i",     "if",    "in",    "into",
+    "is",   "it",    "its",   "may",  "me",   "my",    "no",    "not",   "of",    "on",    "or",
+    "our",  "she",   "so",    "than", "that", "the",   "their", "them",  "then",  "there", "they",
+    "this", "to",    "was",   "we",   "were", "what",  "when",  "where", "which", "who",   "why",
+    "will", "with",  "would", "you",  "your",
 };
 #define COMMON_COUNT (sizeof(common_words) / sizeof(common_words[0]))
 
@@ -37,8 +36,8 @@ static bool is_common(const char *word)
     return false;
 }
 
-/* fold covers ASCII, Latin-1, Greek and Cyrillic: what has its small letters at a fixed distance.
- * */
+/* fold covers ASCII, Latin-1, Greek and Cyrillic: what has its small letters at a fixed
+ * distance. */
 static uint32_t fold(uint32_t c)
 {
     if (c >= 'A' && c <= 'Z')

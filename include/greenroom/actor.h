@@ -25,8 +25,8 @@ typedef enum gr_kind {
 
 /* A method returns the answer, yours to give; an error value fails the call. args is borrowed. */
 typedef gr_value *gr_method_fn(gr_ctx *c, void *self, const gr_value *args);
-/* A streaming method emits its chunks with gr_emit and returns GR_OK or what ended it. in is NULL for
- * verbs without an input stream. To fail with a text: gr_fail(c, error value). */
+/* A streaming method emits its chunks with gr_emit and returns GR_OK or what ended it. in is NULL
+ * for verbs without an input stream. To fail with a text: gr_fail(c, error value). */
 typedef gr_code gr_stream_fn(gr_ctx *c, void *self, gr_stream *in, const gr_value *args);
 
 typedef struct gr_method {
@@ -44,10 +44,12 @@ typedef struct gr_class {
     gr_code (*init)(gr_ctx *c, void *self, const gr_value *args);  /* [actor] before any message */
     const gr_method *methods;
     size_t method_count;
-    void (*receive)(gr_ctx *c, void *self, const gr_value *msg);   /* what gr_tell sends; may wait */
+    /* what gr_tell sends; may wait */
+    void (*receive)(gr_ctx *c, void *self, const gr_value *msg);
     void (*stopped)(void *self, const gr_value *args); /* the last call, also after a failed init */
 } gr_class;
-/* A gr_class and all it points to must stay valid, unchanged, as long as the runtime: make it static. */
+/* A gr_class and all it points to must stay valid, unchanged, as long as the runtime: make it
+ * static. */
 #define GR_CLASS(...) { .size = sizeof(gr_class), __VA_ARGS__ }
 #define GR_METHODS(array) .methods = (array), .method_count = sizeof(array) / sizeof((array)[0])
 
@@ -55,7 +57,8 @@ typedef struct gr_spawn_opts {
     size_t size;
     const char *name;         /* for people: errors, traces; copied; need not be unique */
     size_t mailbox_max;       /* default: the runtime's */
-    unsigned max_concurrency; /* calls under way at once, for reentrant and stateless classes; 0: no limit */
+    /* calls under way at once, for reentrant and stateless classes; 0: no limit */
+    unsigned max_concurrency;
     gr_value *args;           /* taken; what init sees, and stateless methods through gr_args */
     int worker;               /* 1-based pin to a worker; 0: anywhere */
 } gr_spawn_opts;
@@ -64,12 +67,14 @@ typedef struct gr_spawn_opts {
 /*
  * gr_spawn makes an actor in a scope and returns its ref at once; init runs before its first
  * message. A ref to an actor that could not be made (or whose init fails) is broken: calls to it
- * fail with the reason, and gr_check tells it.    [any]
+ * fail with the reason, and gr_check tells it. Arguments that are an error make such a ref at once:
+ * so constructors say what is wrong with their options.    [any]
  */
 GR_API gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts);
 /* gr_stop ends an actor after its current message; what is queued fails with GR_EDEAD. [any] */
 GR_API void gr_stop(gr_runtime *rt, gr_ref who);
-/* gr_check returns NULL for a live actor, else an error value, yours, that says what is wrong. [any] */
+/* gr_check returns NULL for a live actor, else an error value, yours, that says what is wrong.
+ * [any] */
 GR_API gr_value *gr_check(gr_runtime *rt, gr_ref who);
 
 /* ---- inside a handler [actor] ---------------------------------------------------------------- */
@@ -86,8 +91,8 @@ GR_API bool gr_cancelled(gr_ctx *c);        /* also true when the deadline has p
 /* gr_deadline_ns: on gr_now_ns's clock; 0 when there is none. */
 GR_API uint64_t gr_deadline_ns(gr_ctx *c);
 
-/* gr_emit sends a chunk, waiting for room. GR_ECANCELED once the reader has left; GR_EINVAL if the call
- * is not a stream. [waits] */
+/* gr_emit sends a chunk, waiting for room. GR_ECANCELED once the reader has left; GR_EINVAL if the
+ * call is not a stream. [waits] */
 GR_API gr_code gr_emit(gr_ctx *c, gr_value *chunk GR_TAKES);
 /* gr_fail keeps err as the reason for the code it returns: return gr_fail(c, gr_error(…)). */
 GR_API gr_code gr_fail(gr_ctx *c, gr_value *err GR_TAKES);
@@ -104,8 +109,8 @@ typedef void gr_then_fn(gr_ctx *c, void *self, const gr_outcome *o, void *arg);
 GR_API gr_code gr_then(gr_ctx *c, gr_future *f GR_TAKES, gr_then_fn *fn, void (*drop)(void *arg),
                        void *arg);
 
-/* gr_exit makes the actor fault once this handler returns: return gr_exit(c, reason). It stops, and the
- * caller gets reason. */
+/* gr_exit makes the actor fault once this handler returns: return gr_exit(c, reason). It stops, and
+ * the caller gets reason. */
 GR_API gr_value *gr_exit(gr_ctx *c, gr_value *reason GR_TAKES);
 
 /* ---- answering later ------------------------------------------------------------------------- */
@@ -115,17 +120,19 @@ GR_API gr_value *gr_exit(gr_ctx *c, gr_value *reason GR_TAKES);
 GR_API gr_promise *gr_defer(gr_ctx *c);
 /* gr_resolve answers; an error value rejects. For a stream it ends the stream. [any] */
 GR_API void gr_resolve(gr_promise *p GR_TAKES, gr_value *v GR_TAKES);
-/* gr_promise_emit sends a chunk without waiting. GR_EFULL: keep yours (it was NOT sent, though it is
- * consumed; gr_value_ref it before if you need it again) and wait for room(); GR_ECANCELED. [any] */
+/* gr_promise_emit sends a chunk without waiting. GR_EFULL: keep yours (it was NOT sent, though it
+ * is consumed; gr_value_ref it before if you need it again) and wait for room(); GR_ECANCELED.
+ * [any] */
 GR_API gr_code gr_promise_emit(gr_promise *p, gr_value *chunk GR_TAKES);
-/* gr_promise_room tells whether gr_promise_emit would take a chunk now. After false, room() is called
- * once when it would. [any] */
+/* gr_promise_room tells whether gr_promise_emit would take a chunk now. After false, room() is
+ * called once when it would. [any] */
 GR_API bool gr_promise_room(gr_promise *p);
 /*
  * gr_on_cancel sets what is called when the call is cancelled (cancel) and when there is room for a
- * chunk again (room); either may be NULL. They are called from any thread, at most one at a time, never
- * after gr_resolve or gr_promise_free has returned; they must not wait, and may resolve the promise.
- * When the call is cancelled already, cancel is called before this returns, with GR_ECANCELED. [any]
+ * chunk again (room); either may be NULL. They are called from any thread, at most one at a time,
+ * never after gr_resolve or gr_promise_free has returned; they must not wait, and may resolve the
+ * promise. When the call is cancelled already, cancel is called before this returns, with
+ * GR_ECANCELED. [any]
  */
 GR_API gr_code gr_on_cancel(gr_promise *p, void (*cancel)(void *arg), void (*room)(void *arg), void *arg);
 /* gr_promise_free without an answer: the caller gets GR_EBROKEN. [any] */

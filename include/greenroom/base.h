@@ -58,7 +58,8 @@ extern "C" {
 #define GR_OWNED(fn)
 #endif
 
-/* GR_OPT builds an options struct in place; each options type has a short macro of its own. C only. */
+/* GR_OPT builds an options struct in place; each options type has a short macro of its own. C
+ * only. */
 #define GR_OPT(type, ...) (&(const type){ .size = sizeof(type), __VA_ARGS__ })
 /* GR_ARR makes "array, count" out of a list of elements. C only; for shallow nesting. */
 #define GR_ARR(type, ...) (type[]){ __VA_ARGS__ }, sizeof((type[]){ __VA_ARGS__ }) / sizeof(type)
@@ -66,8 +67,8 @@ extern "C" {
 #define GR_AUTO(type) __attribute__((cleanup(type##_freep))) type *
 
 /*
- * gr_code says what went wrong in one of few ways that a program can act on. The numbers are pinned:
- * they cross the wire, where an unknown one arrives as GR_EREMOTE.
+ * gr_code says what went wrong in one of few ways that a program can act on. The numbers are
+ * pinned: they cross the wire, where an unknown one arrives as GR_EREMOTE.
  */
 typedef enum gr_code {
     GR_OK = 0,
@@ -94,7 +95,8 @@ GR_API const char *gr_code_name(gr_code code);
 
 typedef struct gr_runtime gr_runtime; /* worker pool, registry, timers, links */
 typedef struct gr_value gr_value;     /* immutable, reference-counted tree */
-typedef struct gr_future gr_future;   /* one pending answer, single owner; NULL reads as GR_ENOMEM */
+/* one pending answer, single owner; NULL reads as GR_ENOMEM */
+typedef struct gr_future gr_future;
 typedef struct gr_stream gr_stream;   /* many pending answers, single owner */
 typedef struct gr_scope gr_scope;     /* owns actors and calls; cancels and joins them together */
 typedef struct gr_promise gr_promise; /* the duty to answer one call; droppable */
@@ -111,7 +113,8 @@ typedef struct gr_call {
     uint64_t node, id;
 } gr_call;
 
-/* gr_outcome is an answer: on GR_OK a value, else an error value. Both borrowed from what gave it. */
+/* gr_outcome is an answer: on GR_OK a value, else an error value. Both borrowed from what gave
+ * it. */
 typedef struct gr_outcome {
     gr_code code;
     const gr_value *value;
@@ -124,7 +127,8 @@ typedef struct gr_outcome {
 #define GR_VERSION_NUM (GR_VERSION_MAJOR * 10000 + GR_VERSION_MINOR * 100 + GR_VERSION_PATCH)
 #define GR_VERSION "0.1.0"
 
-/* gr_version returns the version of the library that is linked, "0.1.0"; compare with GR_VERSION. [any] */
+/* gr_version returns the version of the library that is linked, "0.1.0"; compare with GR_VERSION.
+ * [any] */
 GR_API const char *gr_version(void);
 
 /*

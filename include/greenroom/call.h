@@ -22,8 +22,9 @@ typedef struct gr_call_opts {
     size_t size;
     int64_t timeout_ms;      /* becomes a deadline that sub-calls inherit */
     gr_scope *scope;         /* who cancels it; default: the calling handler's run, else the root */
-    gr_value *config;        /* taken. RunnableConfig: tags, metadata, configurable, max_concurrency,
-                                recursion_limit, run_name …; laid over the caller's, key by key */
+    /* taken. RunnableConfig: tags, metadata, configurable, max_concurrency, recursion_limit,
+     * run_name …; laid over the caller's, key by key */
+    gr_value *config;
     unsigned window_chunks;  /* streams: default 32 chunks */
     size_t window_bytes;     /* streams: default 256 KiB */
     bool return_exceptions;  /* batch: failures become error values in the list */
@@ -68,8 +69,8 @@ GR_API gr_stream *gr_atransform(gr_runtime *rt, gr_ref r, gr_stream *input GR_TA
                                 const gr_call_opts *opts);
 /*
  * gr_do_stream and gr_do_transform are the plain twins: they wait and call fn(arg, chunk) for each
- * chunk, on the caller's own stack; fn returns false to leave early. GR_OK at the end or on leaving;
- * on failure the code, with *reterr.    [waits]
+ * chunk, on the caller's own stack; fn returns false to leave early. GR_OK at the end or on
+ * leaving; on failure the code, with *reterr.    [waits]
  */
 typedef bool gr_chunk_fn(void *arg, const gr_value *chunk);
 GR_API gr_code gr_do_stream(gr_runtime *rt, gr_ref r, gr_value *input GR_TAKES,
@@ -85,8 +86,8 @@ GR_API gr_stream *gr_astream_call(gr_runtime *rt, gr_ref to, const char *verb,
 /* ---- telling: a message without an answer ---------------------------------------------------- */
 
 /* gr_tell sends msg to to's receive. Order holds between one sender and one receiver.
- * Errors: GR_EFULL at the mailbox's bound, GR_EDEAD, GR_ETYPE to receives nothing, the value's own if
- * broken. [any] */
+ * Errors: GR_EFULL at the mailbox's bound, GR_EDEAD, GR_ETYPE to receives nothing, the value's own
+ * if broken. [any] */
 GR_API gr_code gr_tell(gr_runtime *rt, gr_ref to, gr_value *msg GR_TAKES);
 /* gr_tell_wait waits for room instead. Also GR_EINTR, GR_EDEADLK. [waits] */
 GR_API gr_code gr_tell_wait(gr_runtime *rt, gr_ref to, gr_value *msg GR_TAKES);

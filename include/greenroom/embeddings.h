@@ -17,7 +17,8 @@
 extern "C" {
 #endif
 
-/* The plain twins wait [waits]; the a-twins return at once [any]. opts: as for every call, or NULL. */
+/* The plain twins wait [waits]; the a-twins return at once [any]. opts: as for every call, or
+ * NULL. */
 GR_API gr_value *gr_embed_query(gr_runtime *rt, gr_ref embeddings, const char *text,
                                 const gr_call_opts *opts, gr_value **reterr);
 GR_API gr_future *gr_aembed_query(gr_runtime *rt, gr_ref embeddings, const char *text,
@@ -28,10 +29,10 @@ GR_API gr_future *gr_aembed_documents(gr_runtime *rt, gr_ref embeddings, gr_valu
                                       const gr_call_opts *opts);
 
 /*
- * gr_hash_embeddings makes the embedder that needs no model: words and character n-grams, hashed with a
- * sign into dim places, weighted by 1 + ln(count), scaled to length 1 (an empty text gives zeros).
- * It finds texts that share words and word stems, not texts that share a meaning. The same text gives the
- * same vector on every machine.
+ * gr_hash_embeddings makes the embedder that needs no model: words and character n-grams, hashed
+ * with a sign into dim places, weighted by 1 + ln(count), scaled to length 1 (an empty text gives
+ * zeros). It finds texts that share words and word stems, not texts that share a meaning. The same
+ * text gives the same vector on every machine.
  *
  * Shapes:  floats[dim]; dim 0 is 384, at most 65536, else broken: GR_EINVAL.    [any]
  */
@@ -39,7 +40,8 @@ GR_API gr_ref gr_hash_embeddings(gr_scope *in, unsigned dim);
 
 typedef struct gr_embeddings_opts {
     size_t size;
-    const char *url;     /* base, before "/embeddings"; default: $OPENAI_BASE_URL, else OpenAI's own */
+    /* base, before "/embeddings"; default: $OPENAI_BASE_URL, else OpenAI's own */
+    const char *url;
     const char *model;   /* required */
     const char *key_env; /* the environment variable that holds the key; default "OPENAI_API_KEY" */
     unsigned dimensions; /* 0: not sent, the model's own */
@@ -53,8 +55,8 @@ typedef struct gr_embeddings_opts {
 #define GR_EMBEDDINGS(...) GR_OPT(gr_embeddings_opts, __VA_ARGS__)
 
 /*
- * gr_openai_embeddings makes a client of an OpenAI-compatible server: POST url/embeddings. Key and errors
- * as for gr_chat_model; an answer with a vector too few or twice is GR_EPROTO. [any]
+ * gr_openai_embeddings makes a client of an OpenAI-compatible server: POST url/embeddings. Key and
+ * errors as for gr_chat_model; an answer with a vector too few or twice is GR_EPROTO. [any]
  */
 GR_API gr_ref gr_openai_embeddings(gr_scope *in, const gr_embeddings_opts *opts);
 

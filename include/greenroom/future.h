@@ -20,13 +20,14 @@ extern "C" {
  * gr_await waits for the answer, for at most timeout_ms (-1 for ever, 0 polls). The outcome borrows
  * from f, which stays yours.
  * Codes:   GR_OK with the value; the call's own error; GR_EPENDING when the time is up (the call
- *          goes on); GR_EINTR when the handler that waits was cancelled; GR_EDEADLK from cheap code,
- *          and when the call is to an exclusive actor that waits for this very handler; GR_EFULL when fibers_max handlers wait already; GR_ENOMEM for NULL.    [waits]
+ *          goes on); GR_EINTR when the handler that waits was cancelled; GR_EDEADLK from cheap
+ *          code, and when the call is to an exclusive actor that waits for this very handler;
+ *          GR_EFULL when fibers_max handlers wait already; GR_ENOMEM for NULL.    [waits]
  */
 GR_API gr_outcome gr_await(gr_future *f, int64_t timeout_ms);
 
-/* gr_take awaits for ever, frees f, and returns the value, yours; NULL on failure with *reterr yours,
- * which may be NULL if you don't want it. [waits] */
+/* gr_take awaits for ever, frees f, and returns the value, yours; NULL on failure with *reterr
+ * yours, which may be NULL if you don't want it. [waits] */
 GR_API gr_value *gr_take(gr_future *f GR_TAKES, gr_value **reterr);
 
 /* gr_done tells whether f is complete. [any] */

@@ -9,7 +9,7 @@
  *   id, name           strings, when known
  *   tool_calls         ai: a list of {"name", "args": {…}, "id", "type": "tool_call"}
  *   invalid_tool_calls ai: the same with "args" as the text that is no JSON object, and "error"
- *   tool_call_chunks   AIMessageChunk: {"name", "args" (text), "id", "index", "type": "tool_call_chunk"}
+ *   tool_call_chunks   AIMessageChunk: {"name", "args" (text), "id", "index", "type"}
  *   usage_metadata     ai: {"input_tokens", "output_tokens", "total_tokens", …}
  *   response_metadata  ai: {"model_name", "finish_reason", …}
  *   tool_call_id, status   tool: which call it answers; "success" or "error"
@@ -43,9 +43,9 @@ GR_API gr_value *gr_tool_message(const char *tool_call_id, gr_value *content GR_
 GR_API gr_value *gr_message(const char *role, gr_value *content GR_TAKES);
 
 /*
- * gr_message_coerce makes a message of what people write for one: a message; a string (human); a list
- * of two, [role, text]; a map {"role" or "type", "content", …}, where "tool_calls" may be OpenAI's.
- * Errors: GR_EINVAL with what it was and what it may be. [any]
+ * gr_message_coerce makes a message of what people write for one: a message; a string (human); a
+ * list of two, [role, text]; a map {"role" or "type", "content", …}, where "tool_calls" may be
+ * OpenAI's. Errors: GR_EINVAL with what it was and what it may be. [any]
  */
 GR_API gr_value *gr_message_coerce(gr_value *v GR_TAKES);
 
@@ -70,7 +70,8 @@ GR_API gr_value *gr_message_text(const gr_value *message);
 GR_API gr_value *gr_message_of_chunk(gr_value *chunk GR_TAKES);
 
 /* gr_messages_text prints a list of messages for people and for models that take text: lines of
- * "Human: …", "AI: …", "System: …", "Tool: …". An error value for what is no list of messages. [any] */
+ * "Human: …", "AI: …", "System: …", "Tool: …". An error value for what is no list of messages.
+ * [any] */
 GR_API gr_value *gr_messages_text(const gr_value *messages);
 
 #ifdef __cplusplus

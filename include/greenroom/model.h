@@ -20,9 +20,11 @@ typedef struct gr_header {
 
 typedef struct gr_chat_opts {
     size_t size;
-    const char *url;      /* base, before "/chat/completions"; default: $OPENAI_BASE_URL, else OpenAI's own */
+    /* base, before "/chat/completions"; default: $OPENAI_BASE_URL, else OpenAI's own */
+    const char *url;
     const char *model;    /* required */
-    const char *key_env;  /* the environment variable that holds the key; default "OPENAI_API_KEY" */
+    /* the environment variable that holds the key; default "OPENAI_API_KEY" */
+    const char *key_env;
     const double *temperature; /* NULL: not sent. &(double){ 0.2 } */
     unsigned max_tokens;  /* 0: not sent */
     int64_t timeout_ms;   /* one request, from start to end; default 600000, negative: none */
@@ -31,15 +33,16 @@ typedef struct gr_chat_opts {
     unsigned max_concurrency; /* requests under way at once; 0: no limit */
     const gr_header *headers; /* sent with every request; copied. Not for secrets: use key_env */
     size_t header_count;
-    gr_value *extra;      /* taken: a map laid over the request's body ("top_p", "stop", "tools" …) */
+    /* taken: a map laid over the request's body ("top_p", "stop", "tools" …) */
+    gr_value *extra;
     size_t answer_bytes_max; /* longest answer, stream or not; default 16 MiB */
 } gr_chat_opts;
 #define GR_CHAT(...) GR_OPT(gr_chat_opts, __VA_ARGS__)
 
 /*
- * gr_chat_model makes a client of an OpenAI-compatible server: POST url/chat/completions. The key is
- * read once, now, and kept in memory only: no log line, error, value or trace ever holds it. Without a
- * key none is sent, which local servers accept.
+ * gr_chat_model makes a client of an OpenAI-compatible server: POST url/chat/completions. The key
+ * is read once, now, and kept in memory only: no log line, error, value or trace ever holds it.
+ * Without a key none is sent, which local servers accept.
  *
  * Errors:  GR_EREMOTE  the server said no: "status", "kind" (its error type or code) and its text;
  *                      401, 403, 404, 400, 422 are final, 408, 409, 5xx worth a retry
@@ -61,34 +64,35 @@ typedef struct gr_extractive_opts {
 #define GR_EXTRACTIVE(...) GR_OPT(gr_extractive_opts, __VA_ARGS__)
 
 /*
- * gr_extractive_model is the chat model that needs no language model, key or network: it quotes, from
- * the context in the prompt, the sentences that share most with the question, each with its source, and
- * says so:
+ * gr_extractive_model is the chat model that needs no language model, key or network: it quotes,
+ * from the context in the prompt, the sentences that share most with the question, each with its
+ * source, and says so:
  *
  *   Extractive answer (no language model):
  *   - "Refunds take five days." [docs/refunds.md]
  *
  * Context and question are found in the messages' text like this, for any ordinary prompt:
- *   question  what follows the last line that begins with "Question:" (or "Input:", "Query:"), up to a
- *             line "Answer:"; without one the last human message, less the context
- *   context   what follows the first line that begins with "Context:", up to the question; without one
- *             everything but the question. A line that is only "[name]" names the source of what
- *             follows it, as gr_format_docs (text.h) writes it.
+ *   question  what follows the last line that begins with "Question:" (or "Input:", "Query:"),
+ *             up to a line "Answer:"; without one the last human message, less the context
+ *   context   what follows the first line that begins with "Context:", up to the question;
+ *             without one everything but the question. A line that is only "[name]" names the
+ *             source of what follows it, as gr_format_docs (text.h) writes it.
  *
- * When nothing fits it says "nothing in the context answers this." It streams word by word. The same
- * prompt always gives the same answer. [any]
+ * When nothing fits it says "nothing in the context answers this." It streams word by word. The
+ * same prompt always gives the same answer. [any]
  */
 GR_API gr_ref gr_extractive_model(gr_scope *in, const gr_extractive_opts *opts);
 
 typedef struct gr_script_opts {
     size_t size;
-    gr_value *answers; /* taken: a list of strings, messages or error values, given in turn, cyclically */
+    /* taken: a list of strings, messages or error values, given in turn, cyclically */
+    gr_value *answers;
     int64_t delay_ms;  /* before an answer, and between its chunks */
 } gr_script_opts;
 #define GR_SCRIPT(...) GR_OPT(gr_script_opts, __VA_ARGS__)
 
-/* gr_script_model answers from a script, for tests and demonstrations: FakeListChatModel. An error value in
- * the script fails that call. Streams give a text word by word. [any] */
+/* gr_script_model answers from a script, for tests and demonstrations: FakeListChatModel. An error
+ * value in the script fails that call. Streams give a text word by word. [any] */
 GR_API gr_ref gr_script_model(gr_scope *in, const gr_script_opts *opts);
 
 #ifdef __cplusplus

@@ -12,8 +12,8 @@ extern "C" {
 #endif
 
 /*
- * gr_str_parser answers with the text of a message, a chunk or a string: StrOutputParser. It streams
- * chunk by chunk; chunks without text are passed on as "". Other input: GR_ETYPE. [any]
+ * gr_str_parser answers with the text of a message, a chunk or a string: StrOutputParser. It
+ * streams chunk by chunk; chunks without text are passed on as "". Other input: GR_ETYPE. [any]
  */
 GR_API gr_ref gr_str_parser(gr_scope *in);
 

@@ -2,15 +2,16 @@
 /*
  * prompt.h - prompt templates: a map of variables in, a prompt out.
  *
- * A template is text with {name} where a variable goes, and {{ and }} for the braces themselves: the
- * plain part of Python's f-strings. A name is letters, digits and _, and does not start with a digit;
- * there are no formats, indices or attributes. A variable that is not a string is printed: numbers and
- * booleans as in JSON, messages as their text, lists and maps as JSON, nil as nothing. Variables that
- * the template does not name are ignored.
+ * A template is text with {name} where a variable goes, and {{ and }} for the braces themselves:
+ * the plain part of Python's f-strings. A name is letters, digits and _, and does not start with a
+ * digit; there are no formats, indices or attributes. A variable that is not a string is printed:
+ * numbers and booleans as in JSON, messages as their text, lists and maps as JSON, nil as nothing.
+ * Variables that the template does not name are ignored.
  *
- * Templates are read once, when the prompt is made. A bad one gives a broken ref: GR_EINVAL "line 1,
- * column 7: …". A missing variable: GR_EINVAL of kind "KeyError", whose text names what is missing
- * and what was received. Input that is not a map is the value of the only variable, if there is one.
+ * Templates are read once, when the prompt is made. A bad one gives a broken ref: GR_EINVAL "line
+ * 1, column 7: …". A missing variable: GR_EINVAL of kind "KeyError", whose text names what is
+ * missing and what was received. Input that is not a map is the value of the only variable, if
+ * there is one.
  */
 #ifndef GREENROOM_PROMPT_H
 #define GREENROOM_PROMPT_H
@@ -25,9 +26,10 @@ extern "C" {
 GR_API gr_ref gr_prompt(gr_scope *in, const char *tmpl);
 
 /*
- * gr_chat_prompt answers with a list of messages (message.h): ChatPromptTemplate. Each role is one of
- * gr_message's with a template for the content, or "placeholder", whose text is the name of a variable, braced
- * or not, that holds messages; as in LangChain nothing is put there when it is missing.
+ * gr_chat_prompt answers with a list of messages (message.h): ChatPromptTemplate. Each role is one
+ * of gr_message's with a template for the content, or "placeholder", whose text is the name of a
+ * variable, braced or not, that holds messages; as in LangChain nothing is put there when it is
+ * missing.
  *
  *   gr_chat_prompt(in, GR_ROLE("system", "Answer in {language}."),
  *                      GR_ROLE("placeholder", "{history}"), GR_ROLE("human", "{question}"));
@@ -42,8 +44,8 @@ GR_API gr_ref gr_chat_prompt_n(gr_scope *in, const gr_role *roles, size_t count)
 #define gr_chat_prompt(in, ...) gr_chat_prompt_n((in), GR_ARR(gr_role, __VA_ARGS__))
 
 /*
- * gr_format puts the variables of a map into a template, without an actor. Returns the string, or an
- * error value as above. [any]
+ * gr_format puts the variables of a map into a template, without an actor. Returns the string, or
+ * an error value as above. [any]
  */
 GR_API gr_value *gr_format(const char *tmpl, const gr_value *vars);
 

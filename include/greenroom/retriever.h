@@ -15,14 +15,15 @@ typedef struct gr_retriever_opts {
     size_t size;
     unsigned k;            /* default 4 */
     gr_value *filter;      /* taken; as in gr_search_opts */
-    const double *score_min; /* only documents that score at least so much: "similarity_score_threshold" */
+    /* only documents that score at least so much: "similarity_score_threshold" */
+    const double *score_min;
 } gr_retriever_opts;
 #define GR_RETRIEVER(...) GR_OPT(gr_retriever_opts, __VA_ARGS__)
 
 /*
- * gr_retriever asks a store for the documents most like its input: VectorStore.as_retriever. The input is a
- * string, a message, or a map {"query", "k"?, "filter"?} whose k and filter win over the options. Answers
- * with the list of documents, best first. Other input: GR_ETYPE. [any]
+ * gr_retriever asks a store for the documents most like its input: VectorStore.as_retriever. The
+ * input is a string, a message, or a map {"query", "k"?, "filter"?} whose k and filter win over the
+ * options. Answers with the list of documents, best first. Other input: GR_ETYPE. [any]
  */
 GR_API gr_ref gr_retriever(gr_scope *in, gr_ref store, const gr_retriever_opts *opts);
 

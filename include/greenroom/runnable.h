@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runnable.h - LangChain's runnables: each constructor spawns an actor in a scope and returns its ref.
+ * runnable.h - LangChain's runnables: each constructor spawns an actor in a scope and returns its
+ * ref.
  *
  * Meaning as in langchain-core (docs/from-langchain.md lists the differences). A composition never
  * owns the refs it is given, so steps may be shared; a broken ref among them makes it broken too.
@@ -15,8 +16,8 @@ extern "C" {
 #endif
 
 /*
- * gr_lambda makes a runnable of a function. fn runs for several calls at once, on any thread; arg is
- * shared by them. drop(arg), which may be NULL, runs after the last one, also when this fails.
+ * gr_lambda makes a runnable of a function. fn runs for several calls at once, on any thread; arg
+ * is shared by them. drop(arg), which may be NULL, runs after the last one, also when this fails.
  */
 typedef gr_value *gr_lambda_fn(gr_ctx *c, void *arg, const gr_value *input);
 GR_API gr_ref gr_lambda(gr_scope *in, gr_kind kind, gr_lambda_fn *fn, void (*drop)(void *arg),
@@ -66,12 +67,13 @@ typedef struct gr_retry_opts {
                                errors of the chain's own code (GR_EINVAL, GR_ETYPE are final) */
 } gr_retry_opts;
 #define GR_RETRY(...) GR_OPT(gr_retry_opts, __VA_ARGS__)
-/* gr_with_retry invokes inner again when it fails; the last error is the one given. A retry_after_ms in
- * the error counts as the least wait. Streams are not retried, as in LangChain. */
+/* gr_with_retry invokes inner again when it fails; the last error is the one given. A
+ * retry_after_ms in the error counts as the least wait. Streams are not retried, as in
+ * LangChain. */
 GR_API gr_ref gr_with_retry(gr_scope *in, gr_ref inner, const gr_retry_opts *opts);
 
-/* gr_with_fallbacks tries each in turn until one does not fail; if all fail, the first error. A stream
- * falls back until its first chunk. Cancellation is not a failure. */
+/* gr_with_fallbacks tries each in turn until one does not fail; if all fail, the first error. A
+ * stream falls back until its first chunk. Cancellation is not a failure. */
 GR_API gr_ref gr_with_fallbacks_n(gr_scope *in, const gr_ref *runnables, size_t count);
 #define gr_with_fallbacks(in, ...) gr_with_fallbacks_n((in), GR_ARR(gr_ref, __VA_ARGS__))
 

@@ -22,7 +22,8 @@ typedef struct gr_runtime_opts {
     size_t fibers_max;      /* parked handlers; default 8192; beyond: GR_EFULL */
     size_t stack_size;      /* bytes of a handler's stack; default 256 KiB, least 64 KiB */
     size_t blocking_max;    /* threads of the blocking pool; default 512 */
-    size_t blocking_queue_max; /* calls that wait for such a thread; default 65536; beyond: GR_EFULL */
+    /* calls that wait for such a thread; default 65536; beyond: GR_EFULL */
+    size_t blocking_queue_max;
     size_t actors_max;      /* default 4 Mi, at most 16 Mi - 1; beyond: broken refs, GR_EFULL */
     int64_t shutdown_ms;    /* how long gr_runtime_free waits for handlers to end; default 5000 */
 } gr_runtime_opts;
@@ -48,7 +49,8 @@ GR_API gr_scope *gr_root(gr_runtime *rt);
 /* gr_now_ns returns the runtime's monotonic clock, in nanoseconds. [any] */
 GR_API uint64_t gr_now_ns(gr_runtime *rt);
 
-/* gr_sleep waits; in a handler it parks. GR_OK, GR_EINTR if cancelled, GR_EDEADLK in cheap code. [waits] */
+/* gr_sleep waits; in a handler it parks. GR_OK, GR_EINTR if cancelled, GR_EDEADLK in cheap code.
+ * [waits] */
 GR_API gr_code gr_sleep(gr_runtime *rt, int64_t ms);
 
 static inline void gr_runtime_freep(gr_runtime **p) { gr_runtime_free(*p); }

@@ -18,12 +18,13 @@ extern "C" {
 /*
  * gr_next waits for the next chunk, which is borrowed until the next call for s.
  * Codes:   GR_OK; GR_EOS after the last chunk; the producer's error (the chunks before it come
- *          first); GR_EPENDING when timeout_ms is up; GR_EINTR; GR_EDEADLK; GR_ENOMEM for NULL.  [waits]
+ *          first); GR_EPENDING when timeout_ms is up; GR_EINTR; GR_EDEADLK; GR_ENOMEM for NULL. 
+ *          [waits]
  */
 GR_API gr_outcome gr_next(gr_stream *s, int64_t timeout_ms);
 
-/* gr_stream_take reads to the end and returns the sum of the chunks by gr_add (nil for none); NULL on
- * failure with *reterr. Frees s. [waits] */
+/* gr_stream_take reads to the end and returns the sum of the chunks by gr_add (nil for none); NULL
+ * on failure with *reterr. Frees s. [waits] */
 GR_API gr_value *gr_stream_take(gr_stream *s GR_TAKES, gr_value **reterr);
 
 /*
@@ -34,14 +35,15 @@ GR_API gr_value *gr_stream_take(gr_stream *s GR_TAKES, gr_value **reterr);
 GR_API void gr_stream_free(gr_stream *s);
 
 /*
- * gr_stream_of makes a stream out of a list's items, and gr_pipe one that the caller fills: an input
- * for gr_atransform. window: chunks, 0 for the default.
+ * gr_stream_of makes a stream out of a list's items, and gr_pipe one that the caller fills: an
+ * input for gr_atransform. window: chunks, 0 for the default.
  */
 GR_API gr_stream *gr_stream_of(gr_runtime *rt, gr_value *list GR_TAKES);
 GR_API gr_stream *gr_pipe(gr_runtime *rt, unsigned window_chunks, gr_stream **ret_writer);
 /* gr_pipe_write waits for room. GR_ECANCELED once the reader has left. [waits] */
 GR_API gr_code gr_pipe_write(gr_stream *writer, gr_value *chunk GR_TAKES);
-/* gr_pipe_close ends the stream, with err if it is an error value (may be NULL), and frees the writer. [any] */
+/* gr_pipe_close ends the stream, with err if it is an error value (may be NULL), and frees the
+ * writer. [any] */
 GR_API void gr_pipe_close(gr_stream *writer GR_TAKES, gr_value *err GR_TAKES);
 
 static inline void gr_stream_freep(gr_stream **p) { gr_stream_free(*p); }

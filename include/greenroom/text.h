@@ -25,7 +25,8 @@ GR_API gr_value *gr_document(const char *text, gr_value *metadata GR_TAKES, cons
 
 /*
  * gr_format_docs makes the runnable that turns a list of documents into the text that prompts and
- * gr_extractive_model take, the source being metadata "source", else the document's id, else its number:
+ * gr_extractive_model take, the source being metadata "source", else the document's id, else its
+ * number:
  *
  *   [docs/refunds.md]
  *   Refunds take five days.
@@ -36,7 +37,7 @@ GR_API gr_value *gr_document(const char *text, gr_value *metadata GR_TAKES, cons
  */
 GR_API gr_ref gr_format_docs(gr_scope *in);
 
-/* ---- splitters. The plain twins wait [waits]; the a-twins return at once [any] -------------------- */
+/* ---- splitters. The plain twins wait [waits]; the a-twins return at once [any] --------------- */
 
 GR_API gr_value *gr_split_text(gr_runtime *rt, gr_ref splitter, const char *text,
                                const gr_call_opts *opts, gr_value **reterr);
@@ -50,8 +51,9 @@ GR_API gr_future *gr_asplit_documents(gr_runtime *rt, gr_ref splitter, gr_value 
 typedef struct gr_splitter_opts {
     size_t size;
     size_t chunk_size;     /* characters (not bytes) in a chunk at most; default 4000 */
-    int64_t chunk_overlap; /* characters repeated from the chunk before; default 200 or, if that is less, a
-                              twentieth of chunk_size; negative: none */
+    /* characters repeated from the chunk before; default 200 or, if that is less, a twentieth of
+     * chunk_size; negative: none */
+    int64_t chunk_overlap;
     gr_value *separators;  /* taken: a list of strings, the best place to cut first; default
                               ["\n\n", "\n", " ", ""]; "" cuts between any two characters */
     bool drop_separator;   /* default: a separator stays, at the start of what follows it */
@@ -61,20 +63,21 @@ typedef struct gr_splitter_opts {
 #define GR_SPLITTER(...) GR_OPT(gr_splitter_opts, __VA_ARGS__)
 
 /*
- * gr_recursive_splitter cuts texts as RecursiveCharacterTextSplitter does: at the first separator that
- * occurs, what is still too long at the next one, then joined up to chunk_size again. "invoke" takes a
- * string (split_text) or a list of documents (split_documents).
+ * gr_recursive_splitter cuts texts as RecursiveCharacterTextSplitter does: at the first separator
+ * that occurs, what is still too long at the next one, then joined up to chunk_size again. "invoke"
+ * takes a string (split_text) or a list of documents (split_documents).
  *
  * Errors:  broken, GR_EINVAL: an overlap larger than chunk_size; separators that are not strings.
  *          A piece that no separator cuts may be longer than chunk_size, as in LangChain. [any]
  */
 GR_API gr_ref gr_recursive_splitter(gr_scope *in, const gr_splitter_opts *opts);
 
-/* ---- loaders ----------------------------------------------------------------------------------- */
+/* ---- loaders --------------------------------------------------------------------------------- */
 
 GR_API gr_value *gr_load(gr_runtime *rt, gr_ref loader, const gr_call_opts *opts, gr_value **reterr);
 GR_API gr_future *gr_aload(gr_runtime *rt, gr_ref loader, const gr_call_opts *opts);
-/* gr_lazy_load calls fn with each document as it comes, as gr_do_stream does; gr_alazy_load streams them. */
+/* gr_lazy_load calls fn with each document as it comes, as gr_do_stream does; gr_alazy_load streams
+ * them. */
 GR_API gr_code gr_lazy_load(gr_runtime *rt, gr_ref loader, const gr_call_opts *opts, gr_chunk_fn *fn,
                             void *arg, gr_value **reterr);
 GR_API gr_stream *gr_alazy_load(gr_runtime *rt, gr_ref loader, const gr_call_opts *opts);
@@ -90,11 +93,12 @@ typedef struct gr_loader_opts {
 #define GR_LOADER(...) GR_OPT(gr_loader_opts, __VA_ARGS__)
 
 /*
- * gr_directory_loader loads the text files below a folder, in the order of their names, one document a
- * file; metadata "source" is the file's path, beginning with path as given. Names that begin with a dot
- * are left out. path may also name one file. "invoke" is load.
+ * gr_directory_loader loads the text files below a folder, in the order of their names, one
+ * document a file; metadata "source" is the file's path, beginning with path as given. Names that
+ * begin with a dot are left out. path may also name one file. "invoke" is load.
  *
- * Errors:  GR_EINVAL  what can't be read, with why; "not UTF-8 at byte 12"; a file above file_bytes_max
+ * Errors:  GR_EINVAL  what can't be read, with why; "not UTF-8 at byte 12"; a file above
+ * file_bytes_max
  *          GR_EFULL   above files_max or depth_max    [any]
  */
 GR_API gr_ref gr_directory_loader(gr_scope *in, const char *path, const gr_loader_opts *opts);

@@ -2,9 +2,9 @@
 /*
  * value.h - what actors send to each other: an immutable, reference-counted tree.
  *
- * Messages, documents, prompts and events are plain values with documented keys: they print as JSON,
- * travel as MessagePack, and go from actor to actor without a copy. Since nothing changes after it
- * is made, values may be shared between threads freely; only the count is atomic.
+ * Messages, documents, prompts and events are plain values with documented keys: they print as
+ * JSON, travel as MessagePack, and go from actor to actor without a copy. Since nothing changes
+ * after it is made, values may be shared between threads freely; only the count is atomic.
  *
  * nil, booleans and integers of up to 62 bits never allocate.
  */
@@ -45,7 +45,8 @@ GR_API gr_value *gr_nil(void);
 GR_API gr_value *gr_bool(bool b);
 GR_API gr_value *gr_int(int64_t i);
 GR_API gr_value *gr_real(double d);
-/* gr_str copies a NUL-terminated UTF-8 string; gr_strn one of len bytes. Bad UTF-8, NULL: broken. */
+/* gr_str copies a NUL-terminated UTF-8 string; gr_strn one of len bytes. Bad UTF-8, NULL:
+ * broken. */
 GR_API gr_value *gr_str(const char *utf8);
 GR_API gr_value *gr_strn(const char *utf8, size_t len);
 /* gr_strf formats like printf. */
@@ -53,12 +54,15 @@ GR_API gr_value *gr_strf(const char *fmt, ...) GR_PRINTF(1, 2);
 GR_API gr_value *gr_bin(const void *data, size_t size);
 GR_API gr_value *gr_floats(const float *x, size_t count);
 GR_API gr_value *gr_ref_value(gr_ref ref);
-/* gr_opaque wraps p; drop(p), which may be NULL, runs when the last reference goes, on any thread. */
+/* gr_opaque wraps p; drop(p), which may be NULL, runs when the last reference goes, on any
+ * thread. */
 GR_API gr_value *gr_opaque(void *p, void (*drop)(void *p));
 
-/* gr_list_n makes a list of count values, which it takes one by one; the array itself is borrowed. */
+/* gr_list_n makes a list of count values, which it takes one by one; the array itself is
+ * borrowed. */
 GR_API gr_value *gr_list_n(gr_value *const *items GR_TAKES, size_t count);
-/* gr_map_n makes a map; keys are copied; of a key given twice the last value wins, in first place. */
+/* gr_map_n makes a map; keys are copied; of a key given twice the last value wins, in first
+ * place. */
 GR_API gr_value *gr_map_n(const gr_kv *pairs GR_TAKES, size_t count);
 #define gr_list(...) gr_list_n(GR_ARR(gr_value *, __VA_ARGS__))
 #define gr_map(...) gr_map_n(GR_ARR(gr_kv, __VA_ARGS__))
@@ -93,10 +97,12 @@ GR_API gr_value *gr_error(gr_code code, const char *fmt, ...) GR_PRINTF(2, 3);
  * (an error value).
  */
 GR_API gr_value *gr_error_with(gr_value *err GR_TAKES, const char *field, gr_value *v GR_TAKES);
-/* gr_error_code returns GR_OK for a value that is not an error; NULL is GR_EINVAL. Broken counts. */
+/* gr_error_code returns GR_OK for a value that is not an error; NULL is GR_EINVAL. Broken
+ * counts. */
 GR_API gr_code gr_error_code(const gr_value *v);
 GR_API const char *gr_error_text(const gr_value *v);
-/* gr_error_retryable tells whether the same call may succeed later (GR_EFULL, GR_EUNREACH, GR_ERATE …). */
+/* gr_error_retryable tells whether the same call may succeed later (GR_EFULL, GR_EUNREACH, GR_ERATE
+ * …). */
 GR_API bool gr_error_retryable(const gr_value *v);
 
 /* ---- keeping -------------------------------------------------------------------------------- */
@@ -104,7 +110,7 @@ GR_API bool gr_error_retryable(const gr_value *v);
 GR_API gr_value *gr_value_ref(const gr_value *v); /* keep what you borrowed; NULL gives NULL */
 GR_API void gr_value_unref(gr_value *v);
 
-/* ---- reading: wrong kinds and NULL give the otherwise, so look-ups chain. [any] --------------- */
+/* ---- reading: wrong kinds and NULL give the otherwise, so look-ups chain. [any] -------------- */
 
 GR_API gr_type gr_value_type(const gr_value *v); /* NULL reads as GR_NIL */
 GR_API const char *gr_type_name(gr_type type);   /* "list" */

@@ -9,7 +9,8 @@
 #include <greenroom/base.h>
 #include <greenroom/codec.h>
 
-/* Set once, before the first allocation; `used` makes a late change fail instead of mixing heaps. */
+/* Set once, before the first allocation; `used` makes a late change fail instead of mixing
+ * heaps. */
 static gr_resize_fn *hook;
 static void *hook_ctx;
 static atomic_bool used;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * alloc.h - the one door to memory: every allocation of Greenroom's own goes through here, so that a
- * host can replace it (gr_set_allocator) and tests can make the n-th one fail.
+ * alloc.h - the one door to memory: every allocation of Greenroom's own goes through here, so that
+ * a host can replace it (gr_set_allocator) and tests can make the n-th one fail.
  */
 #ifndef GR_RUNTIME_BASE_ALLOC_H
 #define GR_RUNTIME_BASE_ALLOC_H
 
 #include <stddef.h>
 
-void *gri_alloc(size_t size);                  /* NULL when out of memory; size 0 counts as 1 */
-void *gri_alloc0(size_t size);                 /* zeroed */
-void *gri_resize(void *p, size_t size);        /* p NULL: allocates; NULL: p is untouched */
+void *gri_alloc(size_t size);                     /* NULL when out of memory; size 0 counts as 1 */
+void *gri_alloc0(size_t size);                    /* zeroed */
+void *gri_resize(void *p, size_t size);           /* p NULL: allocates; NULL: p is untouched */
 void *gri_alloc_array(size_t count, size_t size); /* zeroed; NULL when count * size overflows */
-void gri_free(void *p);                        /* NULL is fine */
+void gri_free(void *p);                           /* NULL is fine */
 char *gri_strdup(const char *s);
 char *gri_strndup(const char *s, size_t len);
 /* gri_alloc_aligned: align is a power of two; free with gri_free_aligned. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * assert.h - three levels of checks: gri_check is always on, gri_assert in debug and test builds,
- * gri_assert_slow (walks structures) in fuzz and simulation builds. A failed check ends the process.
+ * gri_assert_slow (walks structures) in fuzz and simulation builds. A failed check ends the
+ * process.
  */
 #ifndef GR_RUNTIME_BASE_ASSERT_H
 #define GR_RUNTIME_BASE_ASSERT_H

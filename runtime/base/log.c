@@ -8,7 +8,8 @@
 
 #include "runtime/base/assert.h"
 
-/* The level is checked first and alone when nobody listens; fn and arg are set before it is raised. */
+/* The level is checked first and alone when nobody listens; fn and arg are set before it is
+ * raised. */
 static gr_log_fn *_Atomic log_fn;
 static void *_Atomic log_arg;
 static atomic_int log_level = -1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * map.h - a hash map from 64-bit keys or strings to pointers. Open addressing, linear probing, deletion
- * by shifting back. Not thread-safe. Strings are hashed with a seed, so that a peer can't choose
- * keys that collide.
+ * map.h - a hash map from 64-bit keys or strings to pointers. Open addressing, linear probing,
+ * deletion by shifting back. Not thread-safe. Strings are hashed with a seed, so that a peer can't
+ * choose keys that collide.
  */
 #ifndef GR_RUNTIME_BASE_MAP_H
 #define GR_RUNTIME_BASE_MAP_H
@@ -26,7 +26,8 @@ struct gri_map {
 
 void gri_map_init(struct gri_map *m, uint64_t seed);
 void gri_map_fini(struct gri_map *m); /* the values are the caller's */
-/* _put adds or replaces; false when out of memory. _get: NULL when absent. _del returns what was there. */
+/* _put adds or replaces; false when out of memory. _get: NULL when absent. _del returns what was
+ * there. */
 bool gri_map_put(struct gri_map *m, uint64_t key, void *value);
 void *gri_map_get(const struct gri_map *m, uint64_t key);
 void *gri_map_del(struct gri_map *m, uint64_t key);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * strbuf.h - bytes that grow. Errors stick: after a failed append (no memory, or the limit) nothing
- * more is added, `failed` is set, and gri_strbuf_take returns NULL; so code that writes needs no checks.
+ * more is added, `failed` is set, and gri_strbuf_take returns NULL; so code that writes needs no
+ * checks.
  */
 #ifndef GR_RUNTIME_BASE_STRBUF_H
 #define GR_RUNTIME_BASE_STRBUF_H
@@ -19,10 +20,13 @@ struct gri_strbuf {
     bool failed;
 };
 
-#define GRI_STRBUF_INIT { .data = NULL }
+#define GRI_STRBUF_INIT                                                                            \
+    {                                                                                              \
+        .data = NULL                                                                               \
+    }
 
-void gri_strbuf_fini(struct gri_strbuf *b);               /* frees; b may be used again */
-void gri_strbuf_clear(struct gri_strbuf *b);              /* keeps the memory, forgets a failure */
+void gri_strbuf_fini(struct gri_strbuf *b);  /* frees; b may be used again */
+void gri_strbuf_clear(struct gri_strbuf *b); /* keeps the memory, forgets a failure */
 bool gri_strbuf_reserve(struct gri_strbuf *b, size_t more); /* room for `more` further bytes */
 void gri_strbuf_add(struct gri_strbuf *b, const void *data, size_t len);
 void gri_strbuf_addc(struct gri_strbuf *b, char c);
@@ -30,8 +34,8 @@ void gri_strbuf_adds(struct gri_strbuf *b, const char *s);
 void gri_strbuf_addf(struct gri_strbuf *b, const char *fmt, ...) GR_PRINTF(2, 3);
 void gri_strbuf_vaddf(struct gri_strbuf *b, const char *fmt, va_list ap) GR_PRINTF(2, 0);
 void gri_strbuf_consume(struct gri_strbuf *b, size_t len); /* drops len bytes from the front */
-/* gri_strbuf_take returns the text ("" if nothing was added), owned by the caller (gri_free); NULL after a
- * failure. b is empty afterwards. */
+/* gri_strbuf_take returns the text ("" if nothing was added), owned by the caller (gri_free); NULL
+ * after a failure. b is empty afterwards. */
 char *gri_strbuf_take(struct gri_strbuf *b);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * thread.h - threads that block all signals, futex waits, the clock and random seeds of the machine.
+ * thread.h - threads that block all signals, futex waits, the clock and random seeds of the
+ * machine.
  *
  * Only runtime/sched/world.c and the adapters of foreign libraries use the clock and the seed;
  * everything else asks the runtime (gri_now, gri_random), so that it can be simulated.
@@ -20,13 +21,14 @@
  * blocked. GR_ENOMEM when the system has no more. */
 gr_code gri_thread_start(pthread_t *ret_thread, const char *name, void *(*fn)(void *), void *arg);
 
-/* gri_futex_wait sleeps while *word == expected, until deadline_ns (GRI_NEVER); spurious returns happen. */
+/* gri_futex_wait sleeps while *word == expected, until deadline_ns (GRI_NEVER); spurious returns
+ * happen. */
 void gri_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
 void gri_futex_wake(_Atomic uint32_t *word, int count);
 
-uint64_t gri_clock_ns(void);       /* CLOCK_MONOTONIC */
-uint64_t gri_clock_wall_ms(void);  /* CLOCK_REALTIME, for people and trace records only */
-uint64_t gri_random_seed(void);    /* 64 bits from the kernel; never 0 */
+uint64_t gri_clock_ns(void);      /* CLOCK_MONOTONIC */
+uint64_t gri_clock_wall_ms(void); /* CLOCK_REALTIME, for people and trace records only */
+uint64_t gri_random_seed(void);   /* 64 bits from the kernel; never 0 */
 
 static inline void gri_cpu_relax(void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* utf8.h - checking and cutting UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF). */
+/* utf8.h - checking and cutting UTF-8 (RFC 3629: no surrogates, no overlong forms, up to
+ * U+10FFFF). */
 #ifndef GR_RUNTIME_BASE_UTF8_H
 #define GR_RUNTIME_BASE_UTF8_H
 

@@ -18,10 +18,10 @@
 
 #include <greenroom/value.h>
 
-#define GRI_HTTP_IDLE_MS 60000          /* the default of idle_timeout_ms */
-#define GRI_HTTP_CONNECT_MS 10000       /* the default of connect_timeout_ms */
-#define GRI_HTTP_IN_FLIGHT_MAX 10000    /* exchanges of one runtime; beyond: GR_EFULL */
-#define GRI_HTTP_HEAD_MAX (64 * 1024)   /* bytes of response headers; beyond: GR_EPROTO */
+#define GRI_HTTP_IDLE_MS 60000        /* the default of idle_timeout_ms */
+#define GRI_HTTP_CONNECT_MS 10000     /* the default of connect_timeout_ms */
+#define GRI_HTTP_IN_FLIGHT_MAX 10000  /* exchanges of one runtime; beyond: GR_EFULL */
+#define GRI_HTTP_HEAD_MAX (64 * 1024) /* bytes of response headers; beyond: GR_EPROTO */
 
 struct gri_http_header {
     const char *name, *value;
@@ -34,9 +34,9 @@ struct gri_http_request {
     size_t header_count;
     /* NULL, or "Authorization: Bearer …": sent, never logged or put in errors */
     const char *secret_header;
-    const void *body;            /* copied */
+    const void *body; /* copied */
     size_t body_size;
-    uint64_t deadline_ns;        /* on the runtime's clock; 0: none */
+    uint64_t deadline_ns; /* on the runtime's clock; 0: none */
     /* longest silence of the server once the request is on its way; our pauses don't count */
     uint64_t idle_timeout_ms;    /* 0: 60 s */
     uint64_t connect_timeout_ms; /* name look-up, connection and TLS together; 0: 10 s */

@@ -34,8 +34,8 @@ static gr_code fail(struct gri_ndjson *n, gr_value **reterr, gr_value *err)
 static gr_code keep(struct gri_ndjson *n, const char *bytes, size_t len, gr_value **reterr)
 {
     if (len > n->line_max - n->line.len)
-        return fail(n, reterr, gr_error(GR_ENOMEM, "JSON lines: a line of more than %zu bytes",
-                                        n->line_max));
+        return fail(n, reterr,
+                    gr_error(GR_ENOMEM, "JSON lines: a line of more than %zu bytes", n->line_max));
     gri_strbuf_add(&n->line, bytes, len);
     if (n->line.failed)
         return fail(n, reterr, gr_error(GR_ENOMEM, "JSON lines: no memory"));

@@ -383,8 +383,8 @@ static void end_all(struct reactor *r)
     }
     while (!gri_list_empty(&r->live)) {
         x = gri_container_of(r->live.next, struct exchange, live);
-        finish(r, x, gr_error(GR_ECANCELED, "the request to %s was cancelled: shutting down",
-                              x->peer));
+        finish(r, x,
+               gr_error(GR_ECANCELED, "the request to %s was cancelled: shutting down", x->peer));
     }
 }
 

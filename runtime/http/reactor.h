@@ -19,11 +19,7 @@
 #include "runtime/http/http.h"
 
 /* What other threads ask of the HTTP thread about one exchange. */
-enum ask {
-    ASK_START = 1,
-    ASK_RESUME = 2,
-    ASK_CANCEL = 4
-};
+enum ask { ASK_START = 1, ASK_RESUME = 2, ASK_CANCEL = 4 };
 
 #define GRI_DUE_NOWHERE SIZE_MAX
 
@@ -32,10 +28,10 @@ struct reactor {
     int epoll_fd, event_fd; /* owned */
 
     struct gri_lock lock;
-    struct gri_list asked;  /* guarded by lock: exchanges with asks, first come first served */
-    size_t in_flight;       /* guarded by lock: exchanges accepted and not ended */
-    bool asleep;            /* guarded by lock: an ask must write to event_fd */
-    bool stopping;          /* guarded by lock */
+    struct gri_list asked; /* guarded by lock: exchanges with asks, first come first served */
+    size_t in_flight;      /* guarded by lock: exchanges accepted and not ended */
+    bool asleep;           /* guarded by lock: an ask must write to event_fd */
+    bool stopping;         /* guarded by lock */
 
     /* of the HTTP thread: */
     CURLM *multi;           /* owned */
@@ -55,23 +51,23 @@ struct exchange {
     unsigned asks;         /* guarded by reactor->lock */
     atomic_bool canceled;  /* set with ASK_CANCEL, so that callbacks of curl see it too */
 
-    CURL *easy;                 /* owned */
-    struct curl_slist *headers; /* owned; wiped before they are freed, since one is secret */
-    char *body;                 /* owned */
-    char *peer;                 /* owned: "host:port", for errors */
+    CURL *easy;                   /* owned */
+    struct curl_slist *headers;   /* owned; wiped before they are freed, since one is secret */
+    char *body;                   /* owned */
+    char *peer;                   /* owned: "host:port", for errors */
     uint64_t connect_ms, idle_ms; /* at most INT32_MAX */
 
     /* of the HTTP thread: */
     struct gri_list live;
-    uint64_t deadline_ns; /* on the machine's clock; GRI_NEVER */
-    uint64_t heard_ns;    /* when the server was last heard, or the request went out */
-    uint64_t due_ns;      /* when to look at the timeouts; never later than they are */
-    size_t heap_index;    /* in reactor->heap, or GRI_DUE_NOWHERE */
-    curl_off_t sent;      /* bytes of the body that have left */
+    uint64_t deadline_ns;   /* on the machine's clock; GRI_NEVER */
+    uint64_t heard_ns;      /* when the server was last heard, or the request went out */
+    uint64_t due_ns;        /* when to look at the timeouts; never later than they are */
+    size_t heap_index;      /* in reactor->heap, or GRI_DUE_NOWHERE */
+    curl_off_t sent;        /* bytes of the body that have left */
     struct gri_strbuf head; /* "name\0value\0" for each header of the answer */
     int status;
     bool added, connected, paused, answered; /* answered: status was reported */
-    gr_code failed;       /* a callback stopped the transfer for this reason; GR_OK: it didn't */
+    gr_code failed; /* a callback stopped the transfer for this reason; GR_OK: it didn't */
     char curl_text[CURL_ERROR_SIZE];
 };
 

@@ -68,13 +68,11 @@ static gr_value *tls_error(struct exchange *x, gr_code code)
 static gr_value *stopped_error(struct exchange *x)
 {
     switch (x->failed) {
-    case GR_ENOMEM:
-        return gr_error(GR_ENOMEM, "%s: no memory for the answer's headers", x->peer);
+    case GR_ENOMEM: return gr_error(GR_ENOMEM, "%s: no memory for the answer's headers", x->peer);
     case GR_EPROTO:
         return gr_error(GR_EPROTO, "%s: the answer's headers are over %d bytes", x->peer,
                         GRI_HTTP_HEAD_MAX);
-    default:
-        return gr_error(GR_EUNREACH, "%s: the transfer was stopped", x->peer);
+    default: return gr_error(GR_EUNREACH, "%s: the transfer was stopped", x->peer);
     }
 }
 
@@ -85,14 +83,12 @@ gr_value *gri_exchange_error(struct exchange *x, CURLcode code)
     if (x->failed != GR_OK)
         return stopped_error(x);
     switch (code) {
-    case CURLE_OUT_OF_MEMORY:
-        return gr_error(GR_ENOMEM, "%s: no memory for the request", x->peer);
+    case CURLE_OUT_OF_MEMORY: return gr_error(GR_ENOMEM, "%s: no memory for the request", x->peer);
     case CURLE_COULDNT_RESOLVE_HOST:
         return gr_error(GR_EUNREACH, "looking up %s: no such host", x->peer);
     case CURLE_COULDNT_RESOLVE_PROXY:
         return gr_error(GR_EUNREACH, "looking up the proxy for %s: no such host", x->peer);
-    case CURLE_COULDNT_CONNECT:
-        return connect_error(x);
+    case CURLE_COULDNT_CONNECT: return connect_error(x);
     case CURLE_OPERATION_TIMEDOUT: /* of curl's timeouts we set this one only */
         return gr_error(GR_ETIMEDOUT, "connecting to %s: no connection within %llu ms", x->peer,
                         (unsigned long long)x->connect_ms);
@@ -101,29 +97,23 @@ gr_value *gri_exchange_error(struct exchange *x, CURLcode code)
                         x->peer);
     case CURLE_PARTIAL_FILE:
     case CURLE_HTTP2_STREAM:
-    case CURLE_HTTP3:
-        return gr_error(GR_EUNREACH, "%s: the answer was cut short", x->peer);
+    case CURLE_HTTP3: return gr_error(GR_EUNREACH, "%s: the answer was cut short", x->peer);
     case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-        return lost_error(x);
-    case CURLE_SSL_CONNECT_ERROR:
-        return tls_error(x, GR_EUNREACH);
+    case CURLE_RECV_ERROR: return lost_error(x);
+    case CURLE_SSL_CONNECT_ERROR: return tls_error(x, GR_EUNREACH);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-        return tls_error(x, GR_EPROTO);
+    case CURLE_SSL_INVALIDCERTSTATUS: return tls_error(x, GR_EPROTO);
     case CURLE_UNSUPPORTED_PROTOCOL: /* an answer without a status line counts as HTTP/0.9 */
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_HTTP2:
     case CURLE_BAD_CONTENT_ENCODING:
         return gr_error(GR_EPROTO, "%s: the answer is not HTTP", x->peer);
-    case CURLE_OK:
-        return gr_error(GR_EPROTO, "%s: an answer without a status", x->peer);
-    default:
-        return gr_error(GR_EUNREACH, "%s: %s", x->peer, curl_easy_strerror(code));
+    case CURLE_OK: return gr_error(GR_EPROTO, "%s: an answer without a status", x->peer);
+    default: return gr_error(GR_EUNREACH, "%s: %s", x->peer, curl_easy_strerror(code));
     }
 }
 

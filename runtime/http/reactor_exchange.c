@@ -62,7 +62,8 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
     return socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
 }
 
-/* report tells of the answer's status once its headers are complete, unless it is an interim one. */
+/* report tells of the answer's status once its headers are complete, unless it is an interim
+ * one. */
 static void report(struct exchange *x)
 {
     long status = 0;
@@ -158,8 +159,8 @@ static gr_code name_peer(struct exchange *x, const char *url, gr_value **reterr)
     struct gri_strbuf b = GRI_STRBUF_INIT;
     char *host = NULL, *port = NULL;
     CURLU *parts = curl_url();
-    CURLUcode uc = parts == NULL ? CURLUE_OUT_OF_MEMORY
-                                 : curl_url_set(parts, CURLUPART_URL, url, 0);
+    CURLUcode uc =
+        parts == NULL ? CURLUE_OUT_OF_MEMORY : curl_url_set(parts, CURLUPART_URL, url, 0);
     gr_code rc = GR_OK;
 
     if (uc == CURLUE_OK)
@@ -339,8 +340,7 @@ static bool make_ready(struct exchange *x, const struct gri_http_request *req)
         memcpy(x->body, req->body, req->body_size);
     }
     x->easy = curl_easy_init();
-    return x->easy != NULL && add_headers(x, req) &&
-           set_connection(x) == CURLE_OK &&
+    return x->easy != NULL && add_headers(x, req) && set_connection(x) == CURLE_OK &&
            set_callbacks(x, req->body_size > BIG_BODY) == CURLE_OK &&
            set_request(x, req) == CURLE_OK;
 }

@@ -10,8 +10,8 @@
 
 #include "runtime/base/assert.h"
 
-void gri_sse_init(struct gri_sse *s, size_t line_max, size_t event_max,
-                  gri_sse_event_fn *on_event, void *arg)
+void gri_sse_init(struct gri_sse *s, size_t line_max, size_t event_max, gri_sse_event_fn *on_event,
+                  void *arg)
 {
     gri_assert(on_event != NULL);
     memset(s, 0, sizeof(*s));

@@ -38,8 +38,8 @@ struct gri_sse {
     gri_sse_event_fn *on_event;
     void *arg;
     size_t line_max, event_max;
-    struct gri_strbuf line;            /* the start of a line whose end has not come */
-    struct gri_strbuf name, data, id;  /* of the event that is being gathered */
+    struct gri_strbuf line;           /* the start of a line whose end has not come */
+    struct gri_strbuf name, data, id; /* of the event that is being gathered */
     int64_t retry_ms;
     bool has_data, has_name, is_error; /* fields seen in this event */
     bool begun;                        /* the first line is over */
@@ -48,8 +48,8 @@ struct gri_sse {
 };
 
 /* gri_sse_init: limits of 0 mean GRI_SSE_LINE_MAX and GRI_SSE_EVENT_MAX. Allocates nothing. */
-void gri_sse_init(struct gri_sse *s, size_t line_max, size_t event_max,
-                  gri_sse_event_fn *on_event, void *arg);
+void gri_sse_init(struct gri_sse *s, size_t line_max, size_t event_max, gri_sse_event_fn *on_event,
+                  void *arg);
 void gri_sse_fini(struct gri_sse *s);
 
 /*

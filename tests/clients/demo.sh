@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# demo.sh - the main demo with a language model: two processes, and a server that is not ours.
+# shellcheck disable=SC1091,SC2034,SC2154,SC2317
+. tests/clients/_lib.sh
+GREENROOM=$greenroom
+TMPDIR=$work
+export GREENROOM TMPDIR
+
+start_peer "$key"
+run_as "$key" 0 sh examples/demo/run.sh --model openai:small
+has "the first process" "library: pid " "$out"
+has "the second" "asker:   pid " "$out"
+has "the server's answer" "Its fiber parks [docs/architecture.md]." "$out"
+is "nothing on standard error" "" "$err"
+is "it was asked once" 1 "$(requests '/v1/chat/completions key$')"
+
+run_as "$wrong_key" 1 sh examples/demo/run.sh --model openai:small
+has "a wrong key is told" "status 401" "$err"
+is "nothing left behind" "" "$(find "$work" -name 'greenroom-demo*')"
+finish_clients
