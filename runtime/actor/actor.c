@@ -130,8 +130,8 @@ struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value
     if (atomic_load(&a->id) != ref.id ||
         (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0) {
         *ret_err = ref_error(rt, ref);
-        /* only while it is still the same actor may its error be read: our pin keeps it so */
-        if (atomic_load(&a->id) == ref.id && a->error != NULL) {
+        /* only while it is still the same actor may its error be read: our pin keeps it so, see give_back */
+        if (atomic_load(&a->id) == ref.id && (atomic_load(&a->flags) & GRI_SAID) != 0) {
             gr_value_unref(*ret_err);
             *ret_err = gr_value_ref(a->error);
         }
@@ -321,7 +321,7 @@ void gri_actor_release_permit(struct gri_actor *a)
     atomic_fetch_sub(&a->running, 1);
     if ((atomic_load(&a->flags) & GRI_HELD) != 0 &&
         (atomic_fetch_and(&a->flags, ~(uint32_t)GRI_HELD) & GRI_HELD) != 0)
-        ready_turn(a);
+        kick(a); /* a turn that is on its way already looks for permits itself */
 }
 
 /* ---- blocking methods of actors with state: the actor is held until they are done ------------------- */
@@ -359,17 +359,6 @@ static bool hold(struct gri_actor *a, struct gri_call *call)
 
 /* What a turn does after a message. LOST: its pin is gone too. */
 enum next { GO_ON, LEAVE, LOST };
-
-/* permit takes one of max_concurrency; false: the turn must stop until one is given back. */
-static bool permit(struct gri_actor *a)
-{
-    if (a->max_concurrency == 0)
-        return true;
-    if (atomic_fetch_add(&a->running, 1) < a->max_concurrency)
-        return true;
-    atomic_fetch_sub(&a->running, 1);
-    return false;
-}
 
 static enum next turn_call(struct gri_actor *a, struct gri_call *call)
 {
@@ -437,7 +426,7 @@ static void do_init(struct gri_actor *a)
 {
     a->init_done = true;
     if (a->klass->cls->init != NULL && gri_handle_init(a) != GR_OK)
-        atomic_fetch_or(&a->flags, GRI_FAILED);
+        atomic_fetch_or(&a->flags, GRI_FAILED | GRI_SAID);
     /* release: who finds READY may call methods past the turn */
     atomic_fetch_or_explicit(&a->flags, GRI_READY, memory_order_release);
 }
@@ -450,28 +439,78 @@ static void drained(struct gri_actor *a)
         gri_actor_unpin(a);
 }
 
-/* held_back tells whether the next message is a call and there is no permit for it. */
-static bool held_back(struct gri_actor *a, struct gri_envelope *e)
+/* permit takes one of max_concurrency; false: none is left. An actor that stops asks for none, since it
+ * refuses all calls. */
+static bool permit(struct gri_actor *a)
 {
-    if (e->kind != GRI_CALL || (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0)
-        return false;
-    return !permit(a);
-}
-
-/* put_back makes e the next message again. */
-static void put_back(struct gri_actor *a, struct gri_envelope *e)
-{
-    e->task.next = a->ready != NULL ? &a->ready->task : NULL;
-    a->ready = e;
-}
-
-/* wait_for_permit leaves the turn until a permit comes; false: one is there already. */
-static bool wait_for_permit(struct gri_actor *a)
-{
-    atomic_fetch_or(&a->flags, GRI_HELD);
-    if (atomic_load(&a->running) >= a->max_concurrency)
+    if (a->max_concurrency == 0 || (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0)
         return true;
-    return (atomic_fetch_and(&a->flags, ~(uint32_t)GRI_HELD) & GRI_HELD) == 0;
+    if (atomic_fetch_add(&a->running, 1) < a->max_concurrency)
+        return true;
+    atomic_fetch_sub(&a->running, 1);
+    return false;
+}
+
+static void step_aside(struct gri_actor *a, struct gri_envelope *e)
+{
+    e->task.next = NULL;
+    if (a->waiting.first != NULL)
+        a->waiting.last->next = &e->task;
+    else
+        a->waiting.first = &e->task;
+    a->waiting.last = &e->task;
+}
+
+/*
+ * next_message takes what the turn does next: a call that waited for a permit if there is one now, else
+ * the mailbox's first. Calls without a permit step aside, in order: what lets the calls under way end, a
+ * handler that goes on, a continuation, a tell, must get past them.
+ */
+static struct gri_envelope *next_message(struct gri_actor *a)
+{
+    struct gri_envelope *e = envelope_of(a->waiting.first);
+
+    if (e != NULL && permit(a)) {
+        a->waiting.first = e->task.next;
+        return e;
+    }
+    while ((e = pop(a)) != NULL && e->kind == GRI_CALL &&
+           (a->waiting.first != NULL || !permit(a)))
+        step_aside(a, e);
+    return e;
+}
+
+/* rest ends a turn that has nothing to do: true, the next push or permit readies a new one. false: there is
+ * something by now. */
+static bool rest(struct gri_actor *a)
+{
+    bool waits = a->waiting.first != NULL;
+    uint32_t flags;
+
+    if (waits) {
+        atomic_fetch_or(&a->flags, GRI_HELD);
+        if (atomic_load(&a->running) < a->max_concurrency)
+            return false;
+    } else {
+        drained(a);
+    }
+    if (!go_idle(a))
+        return false;
+    /* told to stop, or given a permit, just now, by somebody who saw us running; a push may have readied
+     * another turn meanwhile, so nothing of the turn's own may be looked at here */
+    flags = atomic_load(&a->flags);
+    if ((flags & (GRI_STOPPING | GRI_DRAINED)) == GRI_STOPPING || (waits && (flags & GRI_HELD) == 0))
+        kick(a);
+    return true;
+}
+
+/* yield_turn lets others have the worker, and goes on later. */
+static void yield_turn(struct gri_actor *a)
+{
+    if (a->pin != 0)
+        ready_turn_task(a); /* its worker's inbox is served in order, after what lies there */
+    else
+        gri_ready_later(&a->rt->sched, &a->turn);
 }
 
 void gri_actor_give_turn_away(struct gri_actor *a)
@@ -492,19 +531,10 @@ static void turn_run(struct gri_task *t)
     if (!a->init_done)
         do_init(a);
     for (;;) {
-        struct gri_envelope *e = pop(a);
+        struct gri_envelope *e = next_message(a);
 
         if (e == NULL) {
-            drained(a);
-            if (!go_idle(a))
-                continue;
-            if ((atomic_load(&a->flags) & (GRI_STOPPING | GRI_DRAINED)) == GRI_STOPPING)
-                kick(a); /* told to stop just now, by somebody who saw us running */
-            break;
-        }
-        if (held_back(a, e)) {
-            put_back(a, e);
-            if (wait_for_permit(a))
+            if (rest(a))
                 break;
             continue;
         }
@@ -514,7 +544,7 @@ static void turn_run(struct gri_task *t)
         if (next == LEAVE)
             break;
         if (--budget == 0) {
-            gri_ready_later(&a->rt->sched, &a->turn); /* with our pin */
+            yield_turn(a); /* with our pin */
             return;
         }
     }
@@ -532,24 +562,42 @@ void gri_actor_stop(struct gri_actor *a)
     wake_senders(a);
 }
 
+/*
+ * give_back makes the slot free for another actor. Somebody who pinned it a moment ago, to find that the
+ * actor has stopped, may still read its error or, in a pass over the scope, tell it to stop. That takes
+ * a few instructions; who comes later finds another id.
+ */
+static void give_back(struct gri_task *t)
+{
+    struct gri_actor *a = actor_of(t);
+
+    if ((uint32_t)atomic_load(&a->load) != 0) {
+        gri_ready_later(&a->rt->sched, t);
+        return;
+    }
+    gr_value_unref(a->error);
+    a->error = NULL;
+    gri_registry_give(&a->rt->registry, a, a->last_id);
+}
+
 static void finish_run(struct gri_task *t)
 {
     struct gri_actor *a = actor_of(t);
-    uint64_t id = atomic_load(&a->id);
 
     if (a->klass->cls->stopped != NULL)
         a->klass->cls->stopped(a->self, a->args);
+    a->last_id = atomic_load(&a->id);
     /* From here on a sender finds no actor; the slot's memory stays. */
     atomic_store(&a->id, 0);
     gri_free(a->self);
     gr_value_unref(a->args);
-    gr_value_unref(a->error);
     gri_free(a->name);
     a->self = NULL;
-    a->args = a->error = NULL;
+    a->args = NULL;
     a->name = NULL;
     gri_scope_leave(&a->member); /* the runtime stays until its workers, so this task, are done */
-    gri_registry_give(&a->rt->registry, a, id);
+    a->turn.run = give_back;
+    give_back(t);
 }
 
 /* ---- the start ---------------------------------------------------------------------------------------- */
@@ -591,6 +639,7 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
 {
     a->turn = (struct gri_task){ .run = turn_run, .name = k->cls->name };
     a->ready = NULL;
+    a->waiting.first = NULL;
     a->klass = k;
     a->rt = rt;
     a->error = NULL;
@@ -619,6 +668,7 @@ static void give_up(gr_runtime *rt, struct gri_actor *a, uint64_t id)
 /* publish makes the actor to be found, and starts it if it has an init. args is taken on success. */
 static gr_code publish(gr_scope *in, struct gri_actor *a, uint64_t id, gr_value *args)
 {
+    bool starts = !a->init_done; /* without an init it may be gone again before we look at it */
     gr_code rc;
 
     a->args = args;
@@ -633,9 +683,33 @@ static gr_code publish(gr_scope *in, struct gri_actor *a, uint64_t id, gr_value 
         atomic_fetch_sub(&a->load, GRI_PIN);
         return rc;
     }
-    if (!a->init_done)
+    if (starts)
         ready_turn(a);
     return GR_OK;
+}
+
+/*
+ * refused spawns what can't be made: an actor that is there only to say why, until its scope ends. So
+ * constructors pass their error on as the spawn arguments, and gr_check tells its text.
+ */
+static gr_ref refused(gr_scope *in, const gr_class *cls, gr_value *err)
+{
+    static const gr_class nothing = GR_CLASS(.name = "refused");
+    gr_spawn_opts o = { .size = sizeof(o), .name = cls != NULL ? cls->name : NULL };
+    gr_code rc = gr_error_code(err);
+    gr_ref r = gr_spawn(in, &nothing, &o);
+    gr_value *gone = NULL;
+    struct gri_actor *a = r.node != 0 ? gri_actor_pin(in->rt, r, false, &gone) : NULL;
+
+    gr_value_unref(gone);
+    if (a == NULL) {
+        gr_value_unref(err);
+        return r.node != 0 ? broken(rc) : r;
+    }
+    a->error = err; /* nobody else knows the actor yet */
+    atomic_fetch_or(&a->flags, GRI_FAILED | GRI_SAID);
+    gri_actor_unpin(a);
+    return r;
 }
 
 gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
@@ -646,8 +720,10 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
     const struct gri_klass *k = NULL;
     struct gri_actor *a = NULL;
     uint64_t id = 0;
-    gr_code rc = o->args != NULL ? gr_error_code(o->args) : GR_OK;
+    gr_code rc = GR_OK;
 
+    if (rt != NULL && o->args != NULL && gr_error_code(o->args) != GR_OK)
+        return refused(in, cls, o->args);
     if (rc == GR_OK && (rt == NULL || cls == NULL))
         rc = GR_EINVAL;
     if (rc == GR_OK && (k = gri_klass_get(&rt->klasses, &rt->verbs, cls, &rc)) != NULL)

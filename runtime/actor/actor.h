@@ -24,7 +24,8 @@ enum gri_actor_flags {
     GRI_DRAINED = 4,    /* has dropped its own pin */
     GRI_FINISHING = 8,  /* the finish was readied */
     GRI_FAILED = 32,    /* its init failed: it stays, to say so, until its scope ends */
-    GRI_HELD = 16       /* the turn stopped for want of a permit; whoever gives one back readies it */
+    GRI_HELD = 16,      /* calls wait for a permit; whoever gives one back readies the turn */
+    GRI_SAID = 64       /* `error` is set, for good */
 };
 
 struct gri_actor {
@@ -38,11 +39,13 @@ struct gri_actor {
     /* the turn's */
     _Alignas(64) struct gri_task turn;
     struct gri_envelope *ready;   /* taken from inbox, in order */
+    struct gri_task_queue waiting; /* calls for which there was no permit, in order */
     const struct gri_klass *klass; /* borrowed */
     void *self;                   /* owned; state_size bytes, NULL if stateless */
     gr_runtime *rt;               /* borrowed */
     gr_value *args;               /* counted */
-    gr_value *error;              /* counted; why its init failed or it faulted */
+    gr_value *error;              /* counted; why its init failed or it faulted; others look at it after
+                                     they have seen GRI_SAID */
     char *name;                   /* owned; NULL: the class's */
     struct gri_member member;
     uint32_t mailbox_max, max_concurrency;
@@ -108,6 +111,9 @@ gr_ref gri_actor_ref(const struct gri_actor *a);
 void gri_handle_call(struct gri_actor *a, struct gri_call *call);   /* started; ends it, or a promise does */
 void gri_handle_tell(struct gri_actor *a, gr_value *msg GR_TAKES);
 gr_code gri_handle_init(struct gri_actor *a);
+/* gri_actor_with_where says which actor failed, unless the error does so already; other values, and NULL,
+ * come back as they are. */
+gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v GR_TAKES);
 /* tell.c, then.c: what lies in an envelope of their kind */
 void gri_tell_run(struct gri_actor *a, struct gri_envelope *e, bool live);
 void gri_then_run(struct gri_actor *a, struct gri_envelope *e, bool live);

@@ -73,11 +73,13 @@ struct gr_scope *gri_call_run_scope(struct gri_call *call)
 {
     struct run_scope *r = NULL;
     struct gr_scope *s;
+    bool ended;
 
     gri_lock(&call->cancel.lock);
     s = call->run;
+    ended = call->ended;
     gri_unlock(&call->cancel.lock);
-    if (s != NULL)
+    if (s != NULL || ended)
         return s;
     r = gri_new0(struct run_scope);
     if (r == NULL)
@@ -86,14 +88,13 @@ struct gr_scope *gri_call_run_scope(struct gri_call *call)
     r->call = gri_call_of(gri_future_ref(&call->future));
     gri_lock(&call->cancel.lock);
     s = call->run;
-    if (s == NULL) {
+    if (s == NULL && !call->ended) {
         s = call->run = &r->scope;
         s->cancelled = call->cancel.fired;
-        s->closed = call->ended;
         r = NULL;
     }
     gri_unlock(&call->cancel.lock);
-    if (r != NULL) /* somebody else made it meanwhile */
+    if (r != NULL) /* somebody else made it meanwhile, or the call has ended */
         gri_scope_unref(&r->scope);
     return s;
 }
@@ -152,27 +153,34 @@ static void call_leave(struct gri_call *call)
     gri_scope_leave(&call->member);
 }
 
+/* put_answer sends the answer as the stream's only chunk, so there is room; an error is why that failed. */
+static gr_value *put_answer(struct gri_call *call, struct gr_stream *out)
+{
+    gr_code rc = gri_stream_put(out, gr_value_ref(call->future.result));
+
+    if (rc == GR_EFULL)
+        gr_value_unref(call->future.result);
+    return rc == GR_OK || rc == GR_ECANCELED ? NULL : gr_error(rc, "the answer could not be streamed");
+}
+
 /* end_stream gives the reader the end that the future has. */
 static void end_stream(struct gri_call *call, bool chunk_first)
 {
     struct gr_stream *out;
+
+    /* A cancellation may have claimed the future before us and be about to store its error. */
+    while (!gri_future_done(&call->future))
+        gri_cpu_relax();
 
     gri_lock(&call->cancel.lock);
     out = call->out != NULL ? gri_stream_ref(call->out) : NULL;
     gri_unlock(&call->cancel.lock);
     if (out == NULL)
         return;
-    if (call->future.failed) {
+    if (call->future.failed)
         gri_stream_end(out, gr_value_ref(call->future.result));
-    } else {
-        if (chunk_first) { /* the only one, so there is room */
-            gr_code rc = gri_stream_put(out, gr_value_ref(call->future.result));
-
-            if (rc == GR_EFULL)
-                gr_value_unref(call->future.result);
-        }
-        gri_stream_end(out, NULL);
-    }
+    else
+        gri_stream_end(out, chunk_first ? put_answer(call, out) : NULL);
     gri_stream_unref(out);
 }
 
@@ -248,29 +256,37 @@ static gr_value *cancel_error(struct gri_call *call, gr_code why)
     return err;
 }
 
-/* run_hook calls the hook, if any, while hook_busy keeps gri_call_end waiting. */
-static void run_hook(struct gri_call *call, bool room)
+/* run_cancel_hook calls the hook, if any, while hook_busy keeps gri_call_end waiting. Hooks run one at a time:
+ * if another one does, gri_call_hook_done sees to this one. */
+static void run_cancel_hook(struct gri_call *call)
 {
-    void (*fn)(void *arg);
+    void (*fn)(void *arg) = NULL;
     void *arg;
 
     gri_lock(&call->cancel.lock);
-    fn = room ? call->room : call->hook;
     arg = call->hook_arg;
-    if (call->hook_busy != NULL)
-        fn = NULL; /* one at a time; a cancellation comes once, room again when it is asked for again */
-    if (fn != NULL) {
+    if (call->hook_busy == NULL && call->hook != NULL) {
+        fn = call->hook;
+        call->hook = NULL; /* once */
         call->hook_busy = gri_exec();
-        if (!room)
-            call->hook = NULL;
     }
     gri_unlock(&call->cancel.lock);
     if (fn == NULL)
         return;
     fn(arg);
+    gri_call_hook_done(call);
+}
+
+void gri_call_hook_done(struct gri_call *call)
+{
+    bool cancelled;
+
     gri_lock(&call->cancel.lock);
     call->hook_busy = NULL;
+    cancelled = call->cancel.fired && call->hook != NULL;
     gri_unlock(&call->cancel.lock);
+    if (cancelled)
+        run_cancel_hook(call);
 }
 
 void gri_call_cancel(struct gri_call *call, gr_code why)
@@ -280,22 +296,24 @@ void gri_call_cancel(struct gri_call *call, gr_code why)
     bool first;
 
     gri_lock(&call->cancel.lock);
-    first = !call->cancel.fired && !call->ended;
-    if (first) {
-        gri_cancel_fire_locked(&call->cancel);
-        run = call->run != NULL ? gri_scope_ref(call->run) : NULL;
-    }
+    first = !call->cancelling && !call->ended;
+    call->cancelling = true;
     gri_unlock(&call->cancel.lock);
     if (!first)
         return;
-    gri_future_complete(&call->future, cancel_error(call, why));
-    if (call->streams)
+    /* Before the handler learns of it, so that what the handler makes of that can't be the answer. If an
+     * answer came first, whoever brought it ends the stream, after its chunk. */
+    if (gri_future_complete(&call->future, cancel_error(call, why)) && call->streams)
         end_stream(call, false);
+    gri_lock(&call->cancel.lock);
+    gri_cancel_fire_locked(&call->cancel);
+    run = call->run != NULL ? gri_scope_ref(call->run) : NULL;
+    gri_unlock(&call->cancel.lock);
     if (run != NULL) {
         gri_scope_cancel(run, why);
         gri_scope_unref(run);
     }
-    run_hook(call, false);
+    run_cancel_hook(call);
     /* not begun: end it here, and leave a shell in the queue */
     if (atomic_compare_exchange_strong(&call->state, &queued, GRI_DROPPED))
         finish(call, NULL);
@@ -343,7 +361,7 @@ gr_code gri_call_on_cancel(struct gri_call *call, void (*fn)(void *arg), void *a
     gri_unlock(&call->cancel.lock);
     if (!fired)
         return GR_OK;
-    run_hook(call, false);
+    run_cancel_hook(call);
     return GR_ECANCELED;
 }
 
@@ -408,23 +426,6 @@ void gr_cancel(gr_runtime *rt, gr_call name)
     gri_future_unref(&call->future);
 }
 
-/* in_cycle tells whether the handler that is about to wait for `call`, or one that waits for that handler,
- * holds the actor that the call is for. */
-static bool in_cycle(const struct gri_call *call)
-{
-    const struct gr_ctx *c = gri_ctx_current(call->rt);
-
-    if (c == NULL || call->target == 0)
-        return false;
-    if (gri_actor_exclusive(c->actor) && gri_actor_ref(c->actor).id == call->target)
-        return true;
-    for (const struct gri_call *up = c->call; up != NULL; up = up->parent)
-        if (atomic_load_explicit(&((struct gri_call *)up)->held, memory_order_relaxed) ==
-            call->target)
-            return true;
-    return false;
-}
-
 /* Only leaf work counts against max_concurrency: a handler that waits for another call gives its permit
  * back, for good, or nested limits could lock each other up. */
 static void give_permit_back(const struct gr_ctx *c)
@@ -444,7 +445,7 @@ static gr_code op_hurry(struct gr_future *f)
     struct gri_call *call = gri_call_of(f);
     struct gri_task *t = &call->envelope.task;
 
-    if (in_cycle(call))
+    if (gri_ctx_holds(call->rt, call->target))
         return GR_EDEADLK;
     give_permit_back(gri_ctx_current(call->rt));
     if (atomic_load_explicit(&call->quick, memory_order_relaxed) && gri_take_lifo(t))
@@ -513,7 +514,7 @@ struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_
     gri_list_init(&call->member.node);
     atomic_init(&call->state, GRI_RUNNING);
     call->rt = rt;
-    call->verb = verb;
+    atomic_init(&call->verb, verb);
     call->args = args;
     call->in = in;
     return call;

@@ -54,14 +54,15 @@ struct gri_call {
     uint64_t deadline_ns;           /* 0: none */
     _Atomic uint64_t id;            /* for gr_cancel; 0 until somebody asks */
     _Atomic uint32_t state;         /* gri_call_state */
-    uint16_t verb;
-    bool one_chunk;                 /* a stream of an actor that has only invoke: the answer is the chunk */
+    _Atomic uint16_t verb;          /* a hand-over changes it while a cancellation may name it */
+    _Atomic bool one_chunk;           /* a stream of an actor that has only invoke: the answer is the chunk */
     bool streams;                   /* it was made with an `out`, which goes when it leaves */
     _Atomic bool quick;             /* cheap or native: the waiter may run it on its own stack */
     bool hooked;                    /* gr_on_cancel was called */
     bool counted;                   /* holds one of the actor's max_concurrency */
     uint64_t target;                /* whom the caller meant; never changes, unlike `to` */
     _Atomic uint64_t held;          /* the exclusive actor in which its handler is under way; 0: none */
+    bool cancelling;                /* somebody cancels it, or has; guarded by cancel.lock */
     bool ended, leaving, moving;    /* guarded by cancel.lock */
     void (*hook)(void *arg);        /* gr_on_cancel's */
     void (*room)(void *arg);

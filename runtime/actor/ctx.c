@@ -60,6 +60,20 @@ struct gr_ctx *gri_ctx_current(gr_runtime *rt)
     return c != NULL && c->rt == rt ? c : NULL;
 }
 
+bool gri_ctx_holds(gr_runtime *rt, uint64_t id)
+{
+    const struct gr_ctx *c = gri_ctx_current(rt);
+
+    if (c == NULL || id == 0)
+        return false;
+    if (gri_actor_exclusive(c->actor) && gri_actor_ref(c->actor).id == id)
+        return true;
+    for (struct gri_call *up = c->call; up != NULL; up = up->parent)
+        if (atomic_load_explicit(&up->held, memory_order_relaxed) == id)
+            return true;
+    return false;
+}
+
 /* ---- questions ------------------------------------------------------------------------------------------ */
 
 gr_runtime *gr_runtime_of(gr_ctx *c)
@@ -71,7 +85,7 @@ gr_scope *gr_run_scope(gr_ctx *c)
 {
     gr_scope *s = c->call != NULL ? gri_call_run_scope(c->call) : NULL;
 
-    return s != NULL ? s : c->actor->member.scope;
+    return s != NULL ? s : c->actor->member.scope; /* in receive, and when a continuation outlives its call */
 }
 
 const gr_value *gr_config(gr_ctx *c)

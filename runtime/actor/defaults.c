@@ -33,11 +33,11 @@ static void gather_end(struct gather *g, gr_code rc)
     }
     gr_value_unref(g->sum);
     gri_stream_close(g->from);
-    gri_stream_unref(g->from);
     if (g->forward && rc == GR_EOS)
         gri_call_forward(call, call->to, GRI_STREAM, v, NULL);
     else
         gri_call_end(call, v);
+    gri_stream_unref(g->from); /* only now: until the end the cancel hook may come */
     gri_free(g);
 }
 
@@ -310,7 +310,10 @@ static void run_default(struct gri_call *call, enum gri_how how)
 {
     switch (how) {
     case GRI_BY_GATHER:
-        gather_start(call, gri_call_take_in(call), true);
+        if (call->in != NULL)
+            gather_start(call, gri_call_take_in(call), true);
+        else
+            gri_call_end(call, gr_error(GR_EINVAL, "'%s' needs an input stream", gri_call_verb(call)));
         break;
     case GRI_BY_STREAM:
         gather_start(call,

@@ -30,8 +30,7 @@ static gr_value *run_method(struct gr_ctx *c, const gr_method *m)
     return stream_result(c, m->stream_fn(c, c->actor->self, call->in, call->args));
 }
 
-/* with_where says which actor failed, unless the error does so already. */
-static gr_value *with_where(struct gri_actor *a, gr_value *v)
+gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v)
 {
     if (v == NULL || gr_value_type(v) != GR_ERROR || gr_get(v, "where") != NULL)
         return v;
@@ -41,10 +40,12 @@ static gr_value *with_where(struct gri_actor *a, gr_value *v)
 /* fault ends the actor after a handler asked for it. */
 static void fault(struct gri_actor *a, gr_value *reason)
 {
-    if (a->error == NULL && !a->klass->stateless)
+    if (a->error == NULL && !a->klass->stateless) {
         a->error = reason; /* the turn's own field, and this is the turn */
-    else
+        atomic_fetch_or(&a->flags, GRI_SAID); /* publishes it: others may know already that the actor stops */
+    } else {
         gr_value_unref(reason);
+    }
     gri_actor_stop(a);
 }
 
@@ -62,19 +63,19 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
     gri_ctx_enter(&c, a, call, m->kind == GR_CHEAP);
     if (gri_actor_exclusive(a))
         atomic_store_explicit(&call->held, call->to.id, memory_order_relaxed);
-    gri_actor_pin_again(a); /* for the fault below, which comes after the call has let go of its own */
+    gri_actor_pin_again(a); /* for what comes below when the call has let go of its own */
     v = run_method(&c, m);
     gri_ctx_leave(&c);
     gr_value_unref(c.failure);
     atomic_store_explicit(&call->held, 0, memory_order_relaxed);
+    if (c.exit != NULL)
+        fault(a, c.exit); /* first, so that the caller, once it knows, finds the actor stopping */
     if (c.deferred) {
         gr_value_unref(v);
         gri_future_unref(&call->future); /* the handler frame's own, taken by gr_defer */
     } else {
-        gri_call_end(call, with_where(a, gri_answer(v)));
+        gri_call_end(call, gri_actor_with_where(a, gri_answer(v)));
     }
-    if (c.exit != NULL)
-        fault(a, c.exit);
     gri_actor_unpin(a);
 }
 
@@ -107,7 +108,7 @@ gr_code gri_handle_init(struct gri_actor *a)
                             ? gr_value_ref(c.failure)
                             : gr_error(rc, "%s could not be started", gri_actor_name(a));
 
-        a->error = with_where(a, why);
+        a->error = gri_actor_with_where(a, why);
     }
     gr_value_unref(c.failure);
     gr_value_unref(c.exit);

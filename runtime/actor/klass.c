@@ -40,11 +40,18 @@ static struct gri_klass *klass_new(struct gri_verbs *verbs, const gr_class *cls)
     k->stateless = cls->state_size == 0;
     for (size_t i = 0; i < cls->method_count; i++) {
         const gr_method *m = &cls->methods[i];
-        uint16_t verb = strcmp(m->verb, "*") == 0 ? GRI_VERB_NONE : gri_verb_id(verbs, m->verb);
+        uint16_t verb = GRI_VERB_NONE;
 
-        if (verb == GRI_VERB_NONE)
-            k->any = m; /* "*"; or there are too many verbs, and this one can't be called */
-        else if (verb < GRI_VERB_FIRST)
+        if (strcmp(m->verb, "*") == 0) {
+            k->any = m;
+            continue;
+        }
+        verb = gri_verb_id(verbs, m->verb);
+        if (verb == GRI_VERB_NONE) { /* out of memory, or of numbers */
+            gri_free(k);
+            return NULL;
+        }
+        if (verb < GRI_VERB_FIRST)
             k->fixed[verb] = m;
         else
             k->methods[k->count++] = (struct gri_klass_method){ .verb = verb, .method = m };

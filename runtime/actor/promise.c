@@ -2,6 +2,7 @@
 /* promise.c - answering later: a gr_promise is the call itself, seen from the side that owes the answer. */
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/runtime_impl.h"
+#include "runtime/actor/send.h"
 
 static struct gri_call *call_of(gr_promise *p)
 {
@@ -24,7 +25,7 @@ void gr_resolve(gr_promise *p, gr_value *v)
         gr_value_unref(v);
         return;
     }
-    gri_call_end(call_of(p), v);
+    gri_call_end(call_of(p), gri_actor_with_where(call_of(p)->actor, v));
 }
 
 void gr_promise_free(gr_promise *p)
@@ -58,9 +59,7 @@ static void room_run(struct gri_task *t)
     gri_unlock(&call->cancel.lock);
     if (room != NULL) {
         room(arg);
-        gri_lock(&call->cancel.lock);
-        call->hook_busy = NULL;
-        gri_unlock(&call->cancel.lock);
+        gri_call_hook_done(call);
     }
     gri_future_unref(&call->future);
 }
@@ -75,13 +74,13 @@ static void room_fire(struct gri_waiter *w)
 /* ask_for_room arms room(), once; it holds a reference until it has run. */
 static void ask_for_room(struct gri_call *call)
 {
-    bool armed;
+    bool arm;
 
     gri_lock(&call->cancel.lock);
-    armed = call->room_armed || call->room == NULL;
-    call->room_armed = true;
+    arm = !call->room_armed && call->room != NULL;
+    call->room_armed = call->room_armed || arm; /* without a hook nothing is armed: one may come later */
     gri_unlock(&call->cancel.lock);
-    if (armed)
+    if (!arm)
         return;
     call->room_task = (struct gri_task){ .run = room_run, .name = "room" };
     call->room_waiter.fire = room_fire;

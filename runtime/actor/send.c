@@ -229,7 +229,7 @@ void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value 
         gri_stream_unref(call->in);
         call->in = in;
     }
-    call->verb = verb;
+    atomic_store_explicit(&call->verb, verb, memory_order_relaxed);
     call->actor = NULL;
     if (a != NULL) {
         if (call->counted)

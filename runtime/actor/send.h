@@ -13,6 +13,9 @@ gr_code gri_call_arm(struct gri_call *call);
 /* gri_call_post sends a call that the caller holds to an actor; what is wrong ends it. Consumes the duty. */
 void gri_call_post(struct gri_call *call, gr_ref to);
 
+/* gri_call_hook_done ends the run of a hook; a cancellation that came during it is told now. The caller holds a
+ * reference. */
+void gri_call_hook_done(struct gri_call *call);
 /* gri_call_unhook forgets gr_on_cancel's hooks, and waits for one that runs on another thread. */
 void gri_call_unhook(struct gri_call *call);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tell.c - messages without an answer. */
-#include "runtime/actor/actor.h"
+#include "runtime/actor/ctx.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
 #include "runtime/value/value.h"
@@ -61,7 +61,10 @@ static gr_code tell(gr_runtime *rt, gr_ref to, gr_value *msg, bool wait)
         struct gri_actor *a = gri_actor_pin(rt, to, false, &err);
 
         gr_value_unref(err);
-        rc = a != NULL ? gri_actor_wait_room(a) : GR_EDEAD;
+        if (a == NULL)
+            rc = GR_EDEAD;
+        else /* nobody makes room in an actor that waits for us */
+            rc = gri_ctx_holds(rt, to.id) ? GR_EDEADLK : gri_actor_wait_room(a);
         if (a != NULL)
             gri_actor_unpin(a);
         if (rc == GR_OK)

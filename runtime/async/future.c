@@ -143,17 +143,6 @@ static gr_code park_for(struct gr_future *f, uint64_t deadline_ns)
     return (why & GRI_INTERRUPTED) != 0 ? GR_EINTR : GR_EPENDING;
 }
 
-static uint64_t deadline_of(int64_t timeout_ms)
-{
-    struct gri_worker *w = gri_exec()->worker;
-
-    if (w != NULL)
-        return gri_deadline_after(w->sched, timeout_ms);
-    if (timeout_ms < 0 || timeout_ms > INT64_MAX / 2000000)
-        return GRI_NEVER;
-    return gri_clock_ns() + (uint64_t)timeout_ms * 1000000u;
-}
-
 gr_outcome gr_await(gr_future *f, int64_t timeout_ms)
 {
     gr_code rc = GR_OK;
@@ -167,7 +156,7 @@ gr_outcome gr_await(gr_future *f, int64_t timeout_ms)
             rc = f->ops->hurry(f);
     }
     if (rc == GR_OK && !gri_future_done(f))
-        rc = park_for(f, deadline_of(timeout_ms));
+        rc = park_for(f, gri_park_deadline(timeout_ms));
     if (rc != GR_OK)
         return (gr_outcome){ .code = rc };
     return gri_future_outcome(f);

@@ -124,6 +124,10 @@ gr_code gri_scope_move(struct gri_member *m, struct gr_scope *to)
 }
 
 /*
+ * Passes may meet: a scope is cancelled by one thread and closed by another. The younger pass then goes over
+ * all members, and the older one leaves off where it finds that. For that to be enough, every pass
+ * that runs in a closed scope stops what can be stopped: see tell_calls.
+ *
  * next_untold finds the youngest member that this pass has not told, keeps it and moves it to the front,
  * so that the untold ones stay together at the end and a pass over n members takes n steps.
  */
@@ -138,7 +142,7 @@ static struct gri_member *next_untold(struct gr_scope *s, uint32_t pass, bool ac
 
         if (m->ops->ref == NULL)
             continue; /* a stand-in of gri_scope_move */
-        if (m->told != pass) {
+        if (m->told < pass) {
             m->told = pass;
             m->ops->ref(m);
             found = m;
@@ -161,13 +165,24 @@ static uint32_t new_pass(struct gr_scope *s)
     return pass;
 }
 
-static void tell_calls(struct gr_scope *s, gr_code why, bool stop)
+/* is_closed tells whether somebody wants the end of all that is in the scope, not only of its calls. */
+static bool is_closed(struct gr_scope *s)
+{
+    bool closed;
+
+    gri_lock(&s->lock);
+    closed = s->closed;
+    gri_unlock(&s->lock);
+    return closed;
+}
+
+static void tell_calls(struct gr_scope *s, gr_code why)
 {
     uint32_t pass = new_pass(s);
     struct gri_member *m;
 
     while ((m = next_untold(s, pass, false)) != NULL) {
-        if (stop && m->ops->stop != NULL)
+        if (m->ops->stop != NULL && is_closed(s))
             m->ops->stop(m);
         else
             m->ops->cancel(m, why);
@@ -191,7 +206,7 @@ void gri_scope_cancel(struct gr_scope *s, gr_code why)
     gri_lock(&s->lock);
     s->cancelled = true;
     gri_unlock(&s->lock);
-    tell_calls(s, why, false);
+    tell_calls(s, why);
 }
 
 static void refuse(struct gr_scope *s)
@@ -216,7 +231,7 @@ static void check_empty(struct gr_scope *s)
 void gri_scope_close(struct gr_scope *s, gr_code why)
 {
     refuse(s);
-    tell_calls(s, why, true);
+    tell_calls(s, why);
     stop_actors(s);
     check_empty(s);
 }
@@ -287,7 +302,7 @@ bool gri_scope_drain(struct gr_scope *s, uint64_t deadline_ns)
     bool all;
 
     refuse(s);
-    tell_calls(s, GR_ECANCELED, true);
+    tell_calls(s, GR_ECANCELED);
     all = wait_below(s, 0, UINT32_MAX, deadline_ns);
     pass = new_pass(s);
     while ((m = next_untold(s, pass, true)) != NULL) { /* one after the other, the youngest first */

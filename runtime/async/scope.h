@@ -28,7 +28,7 @@ struct gri_member {
     struct gri_list node;             /* guarded by scope->lock */
     struct gr_scope *scope;           /* counted while listed; NULL: in none */
     const struct gri_member_ops *ops;
-    uint32_t told;                    /* the pass that reached it last; guarded by scope->lock */
+    uint32_t told;                    /* the youngest pass that reached it; guarded by scope->lock */
 };
 
 struct gr_scope {

@@ -296,11 +296,16 @@ gr_code gri_stream_next(struct gr_stream *s, uint64_t deadline_ns, gr_value **re
     return rc;
 }
 
-static uint64_t deadline_of(struct gr_stream *s, int64_t timeout_ms)
+/* ended_with returns the error of that code that the stream ended with, borrowed: it stays as it is. NULL:
+ * it has not ended so, and the code is the wait's own. */
+static const gr_value *ended_with(struct gr_stream *s, gr_code code)
 {
-    if (timeout_ms == 0)
-        return 0;
-    return timeout_ms < 0 ? GRI_NEVER : gri_deadline_after(s->sched, timeout_ms);
+    const gr_value *err;
+
+    gri_lock(&s->lock);
+    err = s->ended ? s->error : NULL;
+    gri_unlock(&s->lock);
+    return err != NULL && gr_error_code(err) == code ? err : NULL;
 }
 
 gr_outcome gr_next(gr_stream *s, int64_t timeout_ms)
@@ -310,14 +315,13 @@ gr_outcome gr_next(gr_stream *s, int64_t timeout_ms)
 
     if (s == NULL)
         return o;
-    o.code = gri_stream_next(s, deadline_of(s, timeout_ms), &chunk);
+    o.code = gri_stream_next(s, timeout_ms == 0 ? 0 : gri_park_deadline(timeout_ms), &chunk);
     if (o.code == GR_OK) {
         gr_value_unref(s->current);
         s->current = chunk;
         o.value = chunk;
-    } else if (o.code != GR_EPENDING && o.code != GR_EOS && o.code != GR_EINTR &&
-               o.code != GR_EDEADLK) {
-        o.error = s->error; /* the stream has ended: it stays as it is */
+    } else {
+        o.error = ended_with(s, o.code);
     }
     return o;
 }
@@ -347,25 +351,37 @@ void gri_stream_close(struct gr_stream *s)
         gr_future_cancel(s->producer);
 }
 
+bool gri_stream_watch_release(struct gr_stream *s, struct gri_waiter *w)
+{
+    bool wait;
+
+    gri_lock(&s->lock);
+    wait = !s->released;
+    if (wait)
+        s->leaver = w;
+    gri_unlock(&s->lock);
+    return wait;
+}
+
+void gri_stream_unwatch_release(struct gr_stream *s, struct gri_waiter *w)
+{
+    gri_lock(&s->lock);
+    if (s->leaver == w)
+        s->leaver = NULL;
+    gri_unlock(&s->lock);
+}
+
 /* await_release waits until the producer has let go, or the waiter itself is cancelled. */
 static void await_release(struct gr_stream *s)
 {
     struct side_wait wait = { .waiter.fire = side_fire };
     uint32_t why = 0;
-    bool released;
 
     gri_park_init(&wait.park);
-    gri_lock(&s->lock);
-    released = s->released;
-    if (!released)
-        s->leaver = &wait.waiter;
-    gri_unlock(&s->lock);
-    if (released)
-        return;
-    gri_park_wait(&wait.park, GRI_NEVER, true, &why);
-    gri_lock(&s->lock);
-    s->leaver = NULL;
-    gri_unlock(&s->lock);
+    if (gri_stream_watch_release(s, &wait.waiter)) {
+        gri_park_wait(&wait.park, GRI_NEVER, true, &why);
+        gri_stream_unwatch_release(s, &wait.waiter);
+    }
 }
 
 void gr_stream_free(gr_stream *s)
@@ -403,6 +419,20 @@ gr_value *gr_stream_take(gr_stream *s, gr_value **reterr)
 
 /* ---- streams that callers fill ------------------------------------------------------------------- */
 
+/* fill puts the list's items in; NULL, or the error that must end the stream where an item can't be sent. */
+static gr_value *fill(struct gr_stream *s, const gr_value *list)
+{
+    for (size_t i = 0; i < gr_len(list); i++) {
+        const gr_value *item = gr_at(list, i);
+        gr_code rc = gri_stream_put(s, gr_value_ref(item));
+
+        if (rc != GR_OK)
+            return gr_error_code(item) != GR_OK ? gr_value_ref(item)
+                                                : gr_error(rc, "the stream's input could not be stored");
+    }
+    return NULL;
+}
+
 gr_stream *gr_stream_of(gr_runtime *rt, gr_value *list)
 {
     size_t count = gr_len(list);
@@ -414,9 +444,7 @@ gr_stream *gr_stream_of(gr_runtime *rt, gr_value *list)
         gr_value_unref(list);
         return NULL;
     }
-    for (size_t i = 0; i < count; i++)
-        gri_stream_put(s, gr_value_ref(gr_at(list, i)));
-    gri_stream_end(s, NULL);
+    gri_stream_end(s, fill(s, list));
     gri_stream_unref(s); /* the writer's */
     gr_value_unref(list);
     return s;

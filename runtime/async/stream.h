@@ -58,6 +58,9 @@ bool gri_stream_has_room(struct gr_stream *s); /* also true when a put would fai
 gr_code gri_stream_get(struct gr_stream *s, gr_value **ret_chunk);
 bool gri_stream_watch(struct gr_stream *s, struct gri_waiter *w); /* as _watch_room, for a chunk or the end */
 void gri_stream_unwatch(struct gr_stream *s, struct gri_waiter *w);
+/* as _watch, for the release: for who leaves early and wants to know when the producer has let go */
+bool gri_stream_watch_release(struct gr_stream *s, struct gri_waiter *w);
+void gri_stream_unwatch_release(struct gr_stream *s, struct gri_waiter *w);
 /* gri_stream_next is gri_stream_get that waits. GR_EPENDING at the deadline, GR_EINTR. [waits] */
 gr_code gri_stream_next(struct gr_stream *s, uint64_t deadline_ns, gr_value **ret_chunk);
 gr_value *gri_stream_error(struct gr_stream *s); /* counted; NULL: none */

@@ -26,6 +26,17 @@ void gri_park_init(struct gri_park *p)
     gri_timer_init(&p->timer, timer_fired);
 }
 
+uint64_t gri_park_deadline(int64_t timeout_ms)
+{
+    struct gri_worker *w = gri_exec()->worker;
+
+    if (w != NULL)
+        return gri_deadline_after(w->sched, timeout_ms);
+    if (timeout_ms < 0 || timeout_ms > INT64_MAX / 2000000)
+        return GRI_NEVER;
+    return gri_clock_ns() + (uint64_t)timeout_ms * 1000000u;
+}
+
 void gri_park_wake(struct gri_park *p, uint32_t why)
 {
     struct gri_fiber *fiber = p->fiber;

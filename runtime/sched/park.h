@@ -34,6 +34,9 @@ struct gri_cancel {
 };
 
 void gri_park_init(struct gri_park *p);
+/* gri_park_deadline turns a wait's timeout into a deadline on the clock of whoever waits: -1 for ever, 0 now.
+ * What is waited for may have outlived its runtime, whose clock is then no more. */
+uint64_t gri_park_deadline(int64_t timeout_ms);
 void gri_park_wake(struct gri_park *p, uint32_t why);
 /*
  * gri_park_wait waits for a wake-up or for deadline_ns (GRI_NEVER). With `interruptible` the current

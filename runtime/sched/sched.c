@@ -246,13 +246,20 @@ static struct gri_task *take_inside(struct gri_worker *w)
     return t != NULL ? t : atomic_exchange_explicit(&w->lifo, NULL, memory_order_acq_rel);
 }
 
+/* take_outside takes from the injection queue and the inbox, each first in turn: pinned tasks that keep
+ * readying each other must not shut the rest out, nor the other way round. */
 static struct gri_task *take_outside(struct gri_worker *w)
 {
     struct gri_sched *s = w->sched;
-    struct gri_task *t = locked_pop(&w->inbox_lock, &w->inbox, &w->inbox_count);
+    bool inbox_first = (w->outside++ & 1) == 0;
+    struct gri_task *t = NULL;
 
+    if (inbox_first)
+        t = locked_pop(&w->inbox_lock, &w->inbox, &w->inbox_count);
     if (t == NULL)
         t = locked_pop(&s->inject_lock, &s->injected, &s->inject_count);
+    if (t == NULL && !inbox_first)
+        t = locked_pop(&w->inbox_lock, &w->inbox, &w->inbox_count);
     return t;
 }
 
@@ -435,6 +442,20 @@ static struct gri_fiber *pool_take(struct gri_sched *s)
     return f;
 }
 
+/* fiber_new maps a stack that will enter the loop; NULL at the limit, or without memory. */
+static struct gri_fiber *fiber_new(struct gri_sched *s)
+{
+    struct gri_fiber *f = NULL;
+
+    if (atomic_fetch_add(&s->fibers, 1) < s->fibers_max + s->worker_count)
+        f = gri_fiber_new(s->stack_size, loop, NULL);
+    if (f != NULL)
+        f->exec.fiber = f;
+    else
+        atomic_fetch_sub(&s->fibers, 1);
+    return f;
+}
+
 /* fiber_take returns a stack that is in the loop, or will enter it; NULL at the limit. */
 static struct gri_fiber *fiber_take(struct gri_worker *w)
 {
@@ -449,15 +470,7 @@ static struct gri_fiber *fiber_take(struct gri_worker *w)
     f = pool_take(s);
     if (f != NULL)
         return f;
-    if (atomic_fetch_add(&s->fibers, 1) < s->fibers_max + s->worker_count) {
-        f = gri_fiber_new(s->stack_size, loop, NULL);
-        if (f != NULL) {
-            f->exec.fiber = f;
-            return f;
-        }
-    }
-    atomic_fetch_sub(&s->fibers, 1);
-    return NULL;
+    return fiber_new(s);
 }
 
 /* fiber_give keeps a loop stack for later; runs on the stack that replaced it. */
@@ -562,27 +575,26 @@ uint64_t gri_deadline_after(struct gri_sched *s, int64_t timeout_ms)
 static void *worker_main(void *arg)
 {
     struct gri_worker *w = arg;
-    struct gri_fiber *first;
 
     gri_fiber_adopt(&w->native);
     w->native.exec.worker = w;
     w->current = &w->native;
     set_exec(&w->native.exec);
-    first = fiber_take(w);
-    if (first != NULL)
-        switch_to(w, first, NULL, NULL);
-    else
-        gri_log(GRI_LOG_ERROR, "no memory for a worker's stack");
+    switch_to(w, fiber_take(w), NULL, NULL); /* worker_init has left one there */
     set_exec(NULL);
     return NULL;
 }
 
-static void worker_init(struct gri_sched *s, unsigned index)
+/* worker_init makes the stack of the worker's loop too, so that its thread can't fail. */
+static gr_code worker_init(struct gri_sched *s, unsigned index)
 {
     struct gri_worker *w = &s->workers[index];
 
     w->sched = s;
     w->index = index;
+    w->spare = fiber_new(s);
+    w->spare_count = w->spare != NULL ? 1 : 0;
+    return w->spare != NULL ? GR_OK : GR_ENOMEM;
 }
 
 static gr_code start_threads(struct gri_sched *s)
@@ -608,11 +620,11 @@ gr_code gri_sched_start(struct gri_sched *s, const struct gri_sched_opts *opts)
     s->workers = gri_alloc_aligned(64, opts->workers * sizeof(*s->workers));
     if (s->workers == NULL)
         return GR_ENOMEM;
-    for (unsigned i = 0; i < opts->workers; i++) {
+    for (unsigned i = 0; i < opts->workers; i++)
         s->workers[i] = (struct gri_worker){ .index = 0 };
-        worker_init(s, i);
-    }
     rc = gri_blocking_init(&s->blocking, (unsigned)opts->blocking_max, opts->blocking_queue_max);
+    for (unsigned i = 0; i < opts->workers && rc == GR_OK; i++)
+        rc = worker_init(s, i);
     if (rc == GR_OK)
         rc = start_threads(s);
     if (rc != GR_OK) {

@@ -45,6 +45,7 @@ struct gri_worker {
     unsigned index;
     unsigned lifo_runs;           /* in a row; bounded so that the ring gets its turn */
     unsigned tick;                /* tasks run; every so often the outside goes first */
+    unsigned outside;             /* looks outside; its two queues go first in turn */
     struct gri_fiber *current;    /* what runs */
     struct gri_fiber *spare;      /* loop stacks to go on with; only this worker's thread uses them */
     unsigned spare_count;

@@ -2,8 +2,6 @@
 /* actor_test.c - classes, turns, mailboxes, permits, the beginning and the end of actors. */
 #include "tests/support/engine.h"
 
-TestSuite(actor, .init = engine_up, .fini = engine_down);
-
 /* ---- a counter: plain, not atomic, so that ThreadSanitizer sees two handlers at once ------------------ */
 
 struct counter {
@@ -603,3 +601,16 @@ Test(actor, tells_of_one_sender_keep_their_order)
     cr_assert_eq(int_of(gr_acall(rt, a, "peak", gr_nil(), NULL)), 0);
     cr_assert_eq(int_of(gr_ainvoke(rt, a, gr_int(0), NULL)), 20000, "calls come after the tells before them");
 }
+
+/* In the plain mode all tests run in one process. */
+static void start_afresh(void)
+{
+    engine_up();
+    atomic_store(&stopped_count, 0);
+    atomic_store(&running_now, 0);
+    atomic_store(&running_peak, 0);
+    stopped_signal.count = 0;
+    go.count = 0;
+}
+
+TestSuite(actor, .init = start_afresh, .fini = engine_down);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sched_test.c - tasks onto workers: all run, once, soon, and where they should. */
+#include <stdlib.h>
+
+#include "runtime/sched/sched.h"
+
+#include "tests/support/engine.h"
+
+static struct gri_sched *sched(void)
+{
+    return gri_sched_of(rt);
+}
+
+static _Atomic int ran;
+
+struct job {
+    struct gri_task task;
+    int left;        /* tasks it readies when it runs */
+    struct job *more;
+    unsigned worker; /* where it ran, 1-based */
+};
+
+static void job_run(struct gri_task *t)
+{
+    struct job *j = gri_container_of(t, struct job, task);
+
+    j->worker = gri_exec()->worker->index + 1;
+    for (int i = 0; i < j->left; i++)
+        gri_ready(sched(), &j->more[i].task);
+    atomic_fetch_add(&ran, 1);
+}
+
+static struct job *jobs_new(int count)
+{
+    struct job *jobs = calloc((size_t)count, sizeof(*jobs));
+
+    for (int i = 0; i < count; i++)
+        jobs[i].task = (struct gri_task){ .run = job_run, .name = "job" };
+    return jobs;
+}
+
+Test(sched, tasks_from_outside_all_run)
+{
+    struct job *jobs = jobs_new(5000);
+
+    for (int i = 0; i < 5000; i++)
+        (i % 2 == 0 ? gri_ready : gri_ready_later)(sched(), &jobs[i].task);
+    until(atomic_load(&ran) == 5000);
+    free(jobs);
+}
+
+/* More than a ring holds, from one task: the rest goes through the injection queue. */
+Test(sched, a_burst_from_a_worker_all_runs)
+{
+    struct job *jobs = jobs_new(5001);
+
+    jobs[0].left = 5000;
+    jobs[0].more = jobs + 1;
+    gri_ready(sched(), &jobs[0].task);
+    until(atomic_load(&ran) == 5001);
+    free(jobs);
+}
+
+Test(sched, pinned_tasks_run_on_their_worker)
+{
+    struct job *jobs = jobs_new(1000);
+
+    for (int i = 0; i < 1000; i++)
+        gri_ready_on(sched(), &jobs[i].task, (unsigned)i % 2);
+    until(atomic_load(&ran) == 1000);
+    for (int i = 0; i < 1000; i++)
+        cr_assert_eq(jobs[i].worker, (unsigned)i % 2 + 1);
+    free(jobs);
+}
+
+/* ---- a held worker ---------------------------------------------------------------------------------------- */
+
+static struct signal_count holding = SIGNAL_COUNT, go = SIGNAL_COUNT;
+static struct job *behind;
+
+static void hold_run(struct gri_task *t)
+{
+    (void)t;
+    gri_ready(sched(), &behind->task); /* into the LIFO slot, which nobody steals from */
+    post(&holding);
+    take(&go);
+    atomic_fetch_add(&ran, 1);
+}
+
+Test(sched, what_a_held_worker_has_readied_is_passed_on)
+{
+    struct gri_task hold = { .run = hold_run, .name = "hold" };
+
+    behind = jobs_new(1);
+    gri_ready(sched(), &hold);
+    cr_assert(take(&holding));
+    until(atomic_load(&ran) == 1);
+    post(&go);
+    until(atomic_load(&ran) == 2);
+    free(behind);
+}
+
+/* ---- a LIFO that never ends ---------------------------------------------------------------------------------- */
+
+static _Atomic bool enough;
+
+static void again_run(struct gri_task *t)
+{
+    if (!atomic_load(&enough))
+        gri_ready(sched(), t);
+    else
+        atomic_fetch_add(&ran, 1);
+}
+
+Test(sched, a_task_that_readies_itself_does_not_starve_the_others)
+{
+    struct gri_task selfish[2] = { { .run = again_run, .name = "again" }, { .run = again_run, .name = "again" } };
+    struct job *jobs = jobs_new(10);
+
+    gri_ready(sched(), &selfish[0]);
+    gri_ready(sched(), &selfish[1]);
+    for (int i = 0; i < 10; i++)
+        gri_ready_on(sched(), &jobs[i].task, (unsigned)i % 2);
+    until(atomic_load(&ran) == 10);
+    for (int i = 0; i < 10; i++)
+        gri_ready(sched(), &jobs[i].task);
+    until(atomic_load(&ran) == 20);
+    atomic_store(&enough, true);
+    until(atomic_load(&ran) == 22);
+    free(jobs);
+}
+
+/* ---- timers ------------------------------------------------------------------------------------------------------ */
+
+struct alarm_clock {
+    struct gri_timer timer;
+    uint64_t at_ns;
+};
+
+static _Atomic int rung, early;
+
+static void ring(struct gri_timer *t)
+{
+    struct alarm_clock *a = gri_container_of(t, struct alarm_clock, timer);
+
+    if (gri_sched_now(sched()) < a->at_ns)
+        atomic_fetch_add(&early, 1);
+    atomic_fetch_add(&rung, 1);
+}
+
+Test(sched, a_hundred_thousand_timers_armed_and_cancelled)
+{
+    enum { COUNT = 100000 };
+    struct alarm_clock *a = calloc(COUNT, sizeof(*a));
+    int cancelled = 0;
+
+    for (int i = 0; i < COUNT; i++) {
+        gri_timer_init(&a[i].timer, ring);
+        a[i].at_ns = gri_sched_now(sched()) + (uint64_t)(i * 37 % 200) * 1000000;
+        gri_timer_start(sched(), &a[i].timer, a[i].at_ns);
+        if (i % 3 == 0)
+            cancelled += gri_timer_cancel(sched(), &a[i / 2].timer);
+    }
+    until(atomic_load(&rung) + cancelled == COUNT);
+    cr_assert_eq(atomic_load(&early), 0);
+    for (int i = 0; i < COUNT; i++)
+        cr_assert_not(gri_timer_cancel(sched(), &a[i].timer));
+    free(a);
+}
+
+/* The monitor sleeps until the far timer; a nearer one must wake it. */
+Test(sched, a_nearer_timer_wakes_a_sleeping_monitor)
+{
+    struct alarm_clock far = { .at_ns = gri_sched_now(sched()) + UINT64_C(600000000000) }, near;
+
+    gri_timer_init(&far.timer, ring);
+    gri_timer_start(sched(), &far.timer, far.at_ns);
+    until(atomic_load(&sched()->monitor_deep));
+    gri_timer_init(&near.timer, ring);
+    near.at_ns = gri_sched_now(sched()) + 2000000;
+    gri_timer_start(sched(), &near.timer, near.at_ns);
+    until(atomic_load(&rung) == 1);
+    cr_assert(gri_timer_cancel(sched(), &far.timer));
+}
+
+Test(sched, deadlines_from_timeouts)
+{
+    uint64_t now = gri_sched_now(sched());
+
+    cr_assert_eq(gri_deadline_after(sched(), -1), GRI_NEVER);
+    cr_assert_eq(gri_deadline_after(sched(), INT64_MAX), GRI_NEVER);
+    cr_assert_geq(gri_deadline_after(sched(), 0), now);
+    cr_assert_geq(gri_deadline_after(sched(), 1000), now + UINT64_C(1000000000));
+}
+
+/* In the plain mode all tests run in one process. */
+static void start_afresh(void)
+{
+    engine_up();
+    atomic_store(&ran, 0);
+    atomic_store(&rung, 0);
+    atomic_store(&early, 0);
+    atomic_store(&enough, false);
+    holding.count = 0;
+    go.count = 0;
+}
+
+TestSuite(sched, .init = start_afresh, .fini = engine_down);
