@@ -95,14 +95,16 @@ done
     printf 'demo: the library did not start\n' >&2
     exit 1
 }
-printf 'library: %s (embedder, store and retriever)\n' "$ready"
+printf '%s: library (embedder, store and retriever)\n' "$ready"
 
-# In the background, so that its process is known; the answer appears as it comes.
+# In the background, so that its process is known and can be ended; it says which it is, then becomes the
+# command. The answer appears as it comes.
 printf '\nQuestion: %s\n\n' "$question"
-"$greenroom" stream "$ask" --text "$question" --text-out &
+sh -c 'echo "pid $$: asker (prompt, model, parser; its retriever is the other process)"; echo; exec "$@"' \
+    asker "$greenroom" stream "$ask" --text "$question" --text-out &
 asker=$!
 code=0
 wait "$asker" || code=$?
-printf '\nasker:   pid %s (prompt, model, parser; its retriever was the other process)\n' "$asker"
+echo
 asker=
 [ "$code" -eq 0 ] || exit "$code"

@@ -8,13 +8,13 @@ TMPDIR=$work
 export GREENROOM TMPDIR
 
 run 0 sh examples/demo/run.sh
-has "the first process" "library: pid " "$out"
-has "the second" "asker:   pid " "$out"
+has "the first process" ": library (embedder" "$out"
+has "the second" ": asker (prompt" "$out"
 has "the default question" "Question: What happens when a handler waits?" "$out"
 has "a citation" "[docs/" "$out"
 is "nothing on standard error" "" "$err"
 is "nothing left behind" "" "$(find "$work" -name 'greenroom-demo*')"
-pid=$(printf '%s\n' "$out" | sed -n 's/^library: pid \([0-9]*\).*/\1/p')
+pid=$(printf '%s\n' "$out" | sed -n 's/^pid \([0-9]*\): library.*/\1/p')
 if kill -0 "$pid" 2>/dev/null; then fail "the library still runs"; else pass; fi
 
 run 0 sh examples/demo/run.sh --question 'What is a chain file?'
