@@ -9,8 +9,8 @@ export GREENROOM TMPDIR
 
 start_peer "$key"
 run_as "$key" 0 sh examples/demo/run.sh --model openai:small
-has "the first process" "library: pid " "$out"
-has "the second" "asker:   pid " "$out"
+has "the first process" ": library (embedder" "$out"
+has "the second" ": asker (prompt" "$out"
 has "the server's answer" "Its fiber parks [docs/architecture.md]." "$out"
 is "nothing on standard error" "" "$err"
 is "it was asked once" 1 "$(requests '/v1/chat/completions key$')"

@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# examples.sh - each example does what it says.
+# shellcheck disable=SC1091,SC2154
+. tests/cli/_lib.sh
+
+# A store with blocking methods only, called through its a-twins.
+run 0 "${GR_BUILD_DIR:-$PWD/build/release}/examples/own_store"
+has "it stores" "added 2 documents" "$out"
+has "both searches are answered" "search 2: Tea is hot." "$out"
+
+for file in examples/*.yaml examples/demo/*.yaml; do
+    run 0 env GREENROOM_DEMO_MODEL=m "$greenroom" check "$file"
+done
+
+run 0 "$greenroom" run examples/hello.yaml --input '{"name": "Ada"}'
+is "hello" '"Hello, Ada!"' "$out"
+run 0 "$greenroom" stream examples/docs.yaml --text "What is a scope?" --text-out
+has "docs: cites its source" "[docs/" "$out"
+finish
