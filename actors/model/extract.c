@@ -176,29 +176,47 @@ static bool is_source(struct gri_span line)
            memchr(line.text + 1, '[', line.len - 2) == NULL;
 }
 
-/* stands_alone: headings and list items don't run on into the next line. */
+/* is_fence tells whether a line begins or ends a block of code. */
+static bool is_fence(struct gri_span line)
+{
+    return begins_with(line.text, line.len, "```");
+}
+
+/* is_no_prose: headings, table rows and indented code are no sentences to quote. */
+static bool is_no_prose(struct gri_span line, const char *raw)
+{
+    return line.len > 0 && (line.text[0] == '#' || line.text[0] == '|' || raw[0] == '\t' ||
+                            line.text - raw >= 4);
+}
+
+/* stands_alone: list items and quotes don't run on into the next line. */
 static bool stands_alone(struct gri_span line)
 {
-    return line.len > 0 && (strchr("#-*|>", line.text[0]) != NULL);
+    return line.len > 0 && strchr("-*>", line.text[0]) != NULL;
 }
 
 static bool cut_context(struct sentences *list, struct gri_span context)
 {
     struct gri_span source = { NULL, 0 };
     size_t start = 0;
+    bool code = false; /* between fences */
 
     for (size_t at = 0; at <= context.len;) {
         size_t len = line_len(context.text + at, context.len - at);
         struct gri_span line = trim(context.text + at, len);
-        bool named = is_source(line), alone = stands_alone(line);
+        bool named = is_source(line), fence = is_fence(line);
+        bool skipped = named || fence || code || line.len == 0 ||
+                       is_no_prose(line, context.text + at);
+        bool alone = !skipped && stands_alone(line);
 
-        if (named || alone || line.len == 0) {
+        if (skipped || alone) {
             if (!cut_paragraph(list, context.text + start, at - start, source))
                 return false;
             if (alone && !cut_paragraph(list, line.text, line.len, source))
                 return false;
             start = at + len < context.len ? at + len + 1 : context.len;
         }
+        code = !named && code != fence;
         if (named)
             source = (struct gri_span){ line.text + 1, line.len - 2 };
         at += len + 1;

@@ -10,6 +10,8 @@
  */
 #include "runtime/net/link_nng.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -367,12 +369,33 @@ static void on_dialled(void *arg)
     gri_nng_link_ask(l, ASK_UP);
 }
 
+static pthread_once_t nng_started = PTHREAD_ONCE_INIT;
+
+static void start_nng(void)
+{
+    sigset_t all, old;
+    nng_stream_dialer *d;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    /* making any dialer starts nng's threads; making an aio alone does not */
+    if (nng_stream_dialer_alloc(&d, "tcp://127.0.0.1:1") == 0)
+        nng_stream_dialer_free(d);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+void gri_nng_start(void)
+{
+    pthread_once(&nng_started, start_nng);
+}
+
 static gr_code link_dial(gr_runtime *rt, const char *url, const struct gri_link_events *events,
                          void *arg, struct gri_link **ret_link, gr_value **reterr)
 {
     struct gri_nng_link *l = gri_nng_link_new(gri_sched_of(rt));
     int rv = NNG_ENOMEM;
 
+    gri_nng_start();
     if (l != NULL)
         rv = nng_aio_alloc(&l->dial_aio, on_dialled, l);
     if (rv == 0)

@@ -132,6 +132,7 @@ gr_code gri_nng_listen(gr_runtime *rt, const char *url, gri_accept_fn *accept, v
     struct gri_nng_listener *n = gri_new0(struct gri_nng_listener);
     int rv = NNG_ENOMEM;
 
+    gri_nng_start();
     if (n != NULL) {
         n->base.driver = &gri_net_nng;
         atomic_init(&n->refs, 1);

@@ -70,6 +70,9 @@ void gri_nng_link_ask(struct gri_nng_link *l, unsigned what);
 void gri_nng_link_unref(struct gri_nng_link *l);
 
 void gri_nng_listener_unref(struct gri_nng_listener *n);
+/* gri_nng_start has nng start its threads, with all signals blocked as for ours; once a process. It comes
+ * before any other call of nng's. */
+void gri_nng_start(void);
 gr_code gri_nng_listen(gr_runtime *rt, const char *url, gri_accept_fn *accept, void *arg,
                        struct gri_listener **ret_listener, gr_value **reterr);
 void gri_nng_unlisten(struct gri_listener *listener);

@@ -35,6 +35,19 @@ has "nobody serves yet" "GR_EUNREACH" "$err"
 start_server "$work/s.yaml" || finish
 is "what it says" "listening on $url;pid $server;" "$said"
 
+# No thread of the library's takes a signal from its host: workers, monitor, blocking pool, nng's. SIGINT
+# and SIGTERM are bits 1 and 14, so the last four digits tell.
+if [ -d "/proc/$server/task" ]; then
+    others=0
+    for task in /proc/"$server"/task/*; do
+        [ "${task##*/}" != "$server" ] || continue
+        others=$((others + 1))
+        mask=$(sed -n 's/^SigBlk:.*\(....\)$/\1/p' "$task/status")
+        is "signals of $(cat "$task/comm")" feff "$mask"
+    done
+    [ "$others" -gt 5 ] && pass || fail "only $others threads"
+fi
+
 run 0 "$greenroom" call "$url" echo --input '{"x": [1, 2.5, null]}'
 is "call" '{"x":[1,2.5,null]}' "$(printf '%s' "$out" | tr -d ' ')"
 run 0 "$greenroom" call "$url" store similarity_search --input '{"query": "mailbox", "k": 1}'

@@ -78,6 +78,15 @@ Test(extract, folds_lines_and_cites_each_source)
                    "- \"The card is charged.\" [a]\n- \"A card works.\" [b]"));
 }
 
+Test(extract, headings_tables_and_code_are_not_quoted)
+{
+    cr_assert(says("Context:\n[a]\n# Tea\nTea is hot.\n\n| tea | hot |\n\n    tea(hot);\n"
+                   "```c\ntea = hot;\n```\n- Tea is green.\n\nQuestion: tea",
+                   &(struct gri_extract_opts){ 9, 0.15 },
+                   "Extractive answer (no language model):\n"
+                   "- \"Tea is hot.\" [a]\n- \"- Tea is green.\" [a]"));
+}
+
 Test(extract, says_when_nothing_answers)
 {
     cr_assert(says("Context:\n[a]\nApples are red.\n\nQuestion: Where is Paris?", &usual,
