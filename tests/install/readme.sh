@@ -26,6 +26,8 @@ lines=$(grep -c . "$work/ask.c")
 [ "$lines" -ge 20 ] && [ "$lines" -le 36 ] || fail "the program has $lines lines; about 30 were promised"
 command=$(sed -n 's/^    \(cc ask\.c .*\)$/\1/p' README.md)
 [ -n "$command" ] || fail "the page gives a command line"
+# What the page gives must build without a warning.
+command="cc -Wall -Wextra -Werror ${command#cc }"
 if ! (cd "$work" && eval "$command") >"$work/out" 2>"$work/log"; then
     fail "$command"
 fi
