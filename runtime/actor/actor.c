@@ -90,6 +90,12 @@ void gri_actor_unqueue(struct gri_actor *a)
         wake_senders(a);
 }
 
+void gri_actor_offer_room(struct gri_actor *a)
+{
+    if (atomic_load(&a->room_waiting) != 0 && atomic_load(&a->load) >> 32 < a->mailbox_max)
+        wake_senders(a);
+}
+
 gr_code gri_actor_wait_room(struct gri_actor *a)
 {
     struct gri_room room;
@@ -345,6 +351,7 @@ static bool hold(struct gri_actor *a, struct gri_call *call)
     gr_code rc;
 
     call->envelope.task.run = held_run;
+    gri_actor_offer_room(a);
     rc = gri_blocking_submit(&a->rt->sched.blocking, &call->envelope.task);
     if (rc == GR_OK)
         return true;

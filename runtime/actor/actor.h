@@ -90,6 +90,9 @@ void gri_actor_unqueue(struct gri_actor *a);
 
 /* gri_actor_wait_room waits until the mailbox of a pinned actor has room. GR_OK: try again. [waits] */
 gr_code gri_actor_wait_room(struct gri_actor *a);
+/* gri_actor_offer_room wakes who waits for room, if there is any: before the actor does nothing for
+ * a while. */
+void gri_actor_offer_room(struct gri_actor *a);
 /* gri_actor_give_turn_away is for a handler of a reentrant class that waits: others may run. */
 void gri_actor_give_turn_away(struct gri_actor *a);
 
@@ -111,6 +114,9 @@ gr_ref gri_actor_ref(const struct gri_actor *a);
 void gri_handle_call(struct gri_actor *a, struct gri_call *call);   /* started; ends it, or a promise does */
 void gri_handle_tell(struct gri_actor *a, gr_value *msg GR_TAKES);
 gr_code gri_handle_init(struct gri_actor *a);
+/* gri_actor_fault ends the actor after a handler asked for it; what is queued fails with the
+ * reason. */
+void gri_actor_fault(struct gri_actor *a, gr_value *reason GR_TAKES);
 /* gri_actor_with_where says which actor failed, unless the error does so already; other values, and NULL,
  * come back as they are. */
 gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v GR_TAKES);

@@ -164,7 +164,7 @@ static gr_value *put_answer(struct gri_call *call, struct gr_stream *out)
 }
 
 /* end_stream gives the reader the end that the future has. */
-static void end_stream(struct gri_call *call, bool chunk_first)
+static void end_stream(struct gri_call *call, bool answered)
 {
     struct gr_stream *out;
 
@@ -180,13 +180,14 @@ static void end_stream(struct gri_call *call, bool chunk_first)
     if (call->future.failed)
         gri_stream_end(out, gr_value_ref(call->future.result));
     else
-        gri_stream_end(out, chunk_first ? put_answer(call, out) : NULL);
+        gri_stream_end(out, answered && call->one_chunk ? put_answer(call, out) : NULL);
     gri_stream_unref(out);
 }
 
 /* finish completes and lets go of all but the actor and the duty's reference. */
 static void finish(struct gri_call *call, gr_value *v)
 {
+    struct gri_call *parent;
     struct gr_scope *run;
 
     gri_future_complete(&call->future, v);
@@ -194,7 +195,7 @@ static void finish(struct gri_call *call, gr_value *v)
     if (atomic_load(&call->id) != 0) /* seq_cst: after the completion; pairs with op_name */
         forget_number(call);
     if (call->streams)
-        end_stream(call, call->one_chunk);
+        end_stream(call, true);
     if (call->in != NULL) {
         gri_stream_close(call->in);
         gri_stream_unref(call->in);
@@ -204,7 +205,11 @@ static void finish(struct gri_call *call, gr_value *v)
     call->ended = true;
     run = call->run;
     call->run = NULL;
+    parent = call->parent; /* nobody waits through us any more: a row of calls must not pile up */
+    call->parent = NULL;
     gri_unlock(&call->cancel.lock);
+    if (parent != NULL)
+        gri_future_unref(&parent->future);
     if (run != NULL) {
         gri_scope_close(run, GR_ECANCELED); /* emptied, now or later, calls call_leave */
         gri_scope_unref(run);
@@ -459,8 +464,7 @@ static void op_destroy(struct gr_future *f)
 
     gr_value_unref(call->args);
     gr_value_unref(call->config);
-    if (call->parent != NULL)
-        gri_future_unref(&call->parent->future);
+    gri_assert(call->parent == NULL); /* it has ended */
     gri_free(call);
 }
 

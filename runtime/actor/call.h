@@ -45,7 +45,8 @@ struct gri_call {
     gr_runtime *rt;                 /* borrowed */
     struct gri_actor *actor;        /* pinned from sending to the end; NULL before */
     gr_ref to;
-    struct gri_call *parent;        /* counted; whose handler made the call, NULL: none */
+    struct gri_call *parent;        /* counted; whose handler made the call; NULL: none, or the call
+                                       has ended; guarded by cancel.lock */
     gr_value *args;                 /* counted */
     gr_value *config;               /* counted; NULL: nobody gave one */
     struct gr_stream *in, *out;     /* counted: the reader's end of the input, the writer's end of the output */

@@ -23,6 +23,17 @@ static void resuming(struct gri_exec *e)
 static const struct gri_exec_hooks reentrant_hooks = { .suspending = suspending,
                                                        .resuming = resuming };
 
+/* Any other handler that waits keeps its actor, so who waits for room in it must not go on waiting
+ * for the mailbox to get half empty. */
+static void suspending_alone(struct gri_exec *e)
+{
+    struct gr_ctx *c = e->ctx;
+
+    gri_actor_offer_room(c->actor);
+}
+
+static const struct gri_exec_hooks other_hooks = { .suspending = suspending_alone };
+
 void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call, bool cheap)
 {
     struct gri_exec *e = gri_exec();
@@ -31,7 +42,7 @@ void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call,
     e->ctx = c;
     e->cancel = call != NULL ? &call->cancel : NULL;
     e->pin = a->pin;
-    e->hooks = NULL;
+    e->hooks = &other_hooks;
     if (cheap) {
         e->cheap++;
     } else if (!a->klass->stateless && a->klass->cls->reentrant && e->fiber != NULL) {
@@ -60,18 +71,39 @@ struct gr_ctx *gri_ctx_current(gr_runtime *rt)
     return c != NULL && c->rt == rt ? c : NULL;
 }
 
+/* step_up goes from a call that the caller has a reference to, and gives up, to its parent. NULL:
+ * there is none, or the call has ended and so is waited for no more. */
+static struct gri_call *step_up(struct gri_call *call)
+{
+    struct gri_call *parent;
+
+    gri_lock(&call->cancel.lock);
+    parent = call->parent;
+    if (parent != NULL)
+        gri_future_ref(&parent->future);
+    gri_unlock(&call->cancel.lock);
+    gri_future_unref(&call->future);
+    return parent;
+}
+
 bool gri_ctx_holds(gr_runtime *rt, uint64_t id)
 {
     const struct gr_ctx *c = gri_ctx_current(rt);
+    struct gri_call *up;
+    bool held = false;
 
     if (c == NULL || id == 0)
         return false;
     if (gri_actor_exclusive(c->actor) && gri_actor_ref(c->actor).id == id)
         return true;
-    for (struct gri_call *up = c->call; up != NULL; up = up->parent)
-        if (atomic_load_explicit(&up->held, memory_order_relaxed) == id)
-            return true;
-    return false;
+    up = c->call != NULL ? gri_call_of(gri_future_ref(&c->call->future)) : NULL;
+    while (up != NULL && !held) {
+        held = atomic_load_explicit(&up->held, memory_order_relaxed) == id;
+        up = step_up(up);
+    }
+    if (up != NULL)
+        gri_future_unref(&up->future);
+    return held;
 }
 
 /* ---- questions ------------------------------------------------------------------------------------------ */
@@ -85,7 +117,8 @@ gr_scope *gr_run_scope(gr_ctx *c)
 {
     gr_scope *s = c->call != NULL ? gri_call_run_scope(c->call) : NULL;
 
-    return s != NULL ? s : c->actor->member.scope; /* in receive, and when a continuation outlives its call */
+    /* in receive, and when a continuation outlives its call, the actor's */
+    return s != NULL ? s : c->actor->member.scope;
 }
 
 const gr_value *gr_config(gr_ctx *c)
@@ -122,9 +155,10 @@ uint64_t gr_deadline_ns(gr_ctx *c)
 
 gr_code gr_emit(gr_ctx *c, gr_value *chunk)
 {
-    struct gr_stream *out = c->call != NULL ? c->call->out : NULL;
+    /* once the call is handed over, its stream is for others to look at */
+    struct gr_stream *out = c->call != NULL && !c->deferred ? c->call->out : NULL;
 
-    if (out == NULL || c->deferred) {
+    if (out == NULL) {
         gr_value_unref(chunk);
         return GR_EINVAL;
     }

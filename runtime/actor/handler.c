@@ -37,8 +37,7 @@ gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v)
     return gr_error_with(v, "where", gr_str(gri_actor_name(a)));
 }
 
-/* fault ends the actor after a handler asked for it. */
-static void fault(struct gri_actor *a, gr_value *reason)
+void gri_actor_fault(struct gri_actor *a, gr_value *reason)
 {
     if (a->error == NULL && !a->klass->stateless) {
         a->error = reason; /* the turn's own field, and this is the turn */
@@ -69,7 +68,7 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
     gr_value_unref(c.failure);
     atomic_store_explicit(&call->held, 0, memory_order_relaxed);
     if (c.exit != NULL)
-        fault(a, c.exit); /* first, so that the caller, once it knows, finds the actor stopping */
+        gri_actor_fault(a, c.exit); /* first: once the caller knows, the actor takes no more */
     if (c.deferred) {
         gr_value_unref(v);
         gri_future_unref(&call->future); /* the handler frame's own, taken by gr_defer */
@@ -89,7 +88,7 @@ void gri_handle_tell(struct gri_actor *a, gr_value *msg)
         gri_ctx_leave(&c);
         gr_value_unref(c.failure);
         if (c.exit != NULL)
-            fault(a, c.exit);
+            gri_actor_fault(a, c.exit);
     }
     gr_value_unref(msg);
 }

@@ -21,7 +21,8 @@ static struct caller caller_of(gr_runtime *rt, const gr_call_opts *o)
     struct caller who = { .parent = c != NULL ? c->call : NULL };
 
     who.scope = o->scope != NULL ? o->scope : c != NULL ? gr_run_scope(c) : &rt->root;
-    who.inside = o->scope == NULL && who.parent != NULL;
+    /* in a continuation that outlives its call the scope is the actor's */
+    who.inside = o->scope == NULL && who.parent != NULL && who.scope != c->actor->member.scope;
     return who;
 }
 
@@ -283,14 +284,23 @@ gr_value *gr_invoke(gr_runtime *rt, gr_ref r, gr_value *input, const gr_call_opt
     return gr_take(acall(rt, r, GRI_INVOKE, input, opts), reterr);
 }
 
+/* no_list is the error for inputs that are no list: their own, if they are one or broken. */
+static gr_value *no_list(gr_value *inputs GR_TAKES)
+{
+    inputs = gri_answer(inputs);
+    if (gr_error_code(inputs) != GR_OK)
+        return inputs;
+    gr_value_unref(inputs);
+    return gr_error(GR_ETYPE, "batch needs a list of inputs");
+}
+
 gr_future *gr_abatch(gr_runtime *rt, gr_ref r, gr_value *inputs, const gr_call_opts *opts)
 {
     gr_value *args;
 
     if (gr_value_type(inputs) != GR_LIST) {
-        gr_value_unref(inputs);
         gr_value_unref(opts != NULL ? opts->config : NULL);
-        return gri_future_failed(&rt->sched, gr_error(GR_ETYPE, "batch needs a list of inputs"));
+        return gri_future_failed(&rt->sched, no_list(inputs));
     }
     args = gr_map(GR_KV("inputs", inputs),
                   GR_KV("return_exceptions", gr_bool(opts != NULL && opts->return_exceptions)));

@@ -38,10 +38,8 @@ void gri_then_run(struct gri_actor *a, struct gri_envelope *e, bool live)
         t->fn(&c, a->self, &o, t->arg);
         gri_ctx_leave(&c);
         gr_value_unref(c.failure);
-        if (c.exit != NULL) {
-            gr_value_unref(c.exit);
-            gri_actor_stop(a);
-        }
+        if (c.exit != NULL)
+            gri_actor_fault(a, c.exit);
     }
     then_free(t);
     gri_actor_unpin(a);

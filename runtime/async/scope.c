@@ -30,7 +30,8 @@ gr_code gri_scope_add(struct gr_scope *s, struct gri_member *m, const struct gri
 {
     gr_code rc = GR_OK;
 
-    m->ops = ops;
+    if (m->ops != ops) /* a pass over the scope that it moves from may look at it right now */
+        m->ops = ops;
     gri_lock(&s->lock);
     if (s->cancelled)
         rc = GR_ECANCELED;
@@ -124,9 +125,9 @@ gr_code gri_scope_move(struct gri_member *m, struct gr_scope *to)
 }
 
 /*
- * Passes may meet: a scope is cancelled by one thread and closed by another. The younger pass then goes over
- * all members, and the older one leaves off where it finds that. For that to be enough, every pass
- * that runs in a closed scope stops what can be stopped: see tell_calls.
+ * Passes may meet: a scope is cancelled by one thread and closed by another. The younger pass then
+ * goes over all members, and the older one leaves off where it finds that. For that to be enough,
+ * every pass that runs in a closed scope stops what can be stopped: see tell_calls.
  *
  * next_untold finds the youngest member that this pass has not told, keeps it and moves it to the front,
  * so that the untold ones stay together at the end and a pass over n members takes n steps.
@@ -165,7 +166,8 @@ static uint32_t new_pass(struct gr_scope *s)
     return pass;
 }
 
-/* is_closed tells whether somebody wants the end of all that is in the scope, not only of its calls. */
+/* is_closed tells whether somebody wants the end of all that is in the scope, not only of its
+ * calls. */
 static bool is_closed(struct gr_scope *s)
 {
     bool closed;

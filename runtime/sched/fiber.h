@@ -24,7 +24,8 @@ struct gri_exec;
 /* How the layer above follows a handler that waits. Both run without locks, on a worker or any thread. */
 struct gri_exec_hooks {
     void (*suspending)(struct gri_exec *e); /* about to leave its stack */
-    void (*resuming)(struct gri_exec *e);   /* may go on: ready it, by gri_resume_now or through a queue */
+    /* may go on: ready it, by gri_resume_now or through a queue; NULL is gri_resume_now */
+    void (*resuming)(struct gri_exec *e);
 };
 
 /* What runs now, on a fiber or on a thread that is no worker. */

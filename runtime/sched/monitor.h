@@ -17,7 +17,8 @@ void gri_monitor_wake(struct gri_sched *s);
 /* gri_monitor_notice is called when work comes from outside: a sleeping monitor starts to tick again. */
 static inline void gri_monitor_notice(struct gri_sched *s)
 {
-    if (atomic_load_explicit(&s->monitor_deep, memory_order_relaxed))
+    /* seq_cst: after a worker was woken; pairs with sleep_until */
+    if (atomic_load(&s->monitor_deep))
         gri_monitor_wake(s);
 }
 

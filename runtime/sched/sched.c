@@ -542,7 +542,7 @@ void gri_resume_now(struct gri_sched *s, struct gri_fiber *f)
 
 void gri_resume(struct gri_sched *s, struct gri_fiber *f)
 {
-    if (f->exec.hooks != NULL)
+    if (f->exec.hooks != NULL && f->exec.hooks->resuming != NULL)
         f->exec.hooks->resuming(&f->exec);
     else
         gri_resume_now(s, f);

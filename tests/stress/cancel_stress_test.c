@@ -14,7 +14,8 @@ struct job {
     _Atomic bool over;
 };
 
-/* The other thread cancels what the test made for this round, as close to it as a barrier brings them. */
+/* The other thread cancels what the test made for this round, as close to it as a barrier brings
+ * them. */
 static void *canceller(void *arg)
 {
     struct job *j = arg;
@@ -91,7 +92,8 @@ Test(cancel_stress, of_calls_that_are_passed_on)
     race_calls(gr_spawn(root, &pass_class, NULL));
 }
 
-/* The reader must see either the chunk and the end, or the cancellation; never an end with nothing. */
+/* The reader must see either the chunk and the end, or the cancellation; never an end with
+ * nothing. */
 Test(cancel_stress, of_streams_of_one_chunk)
 {
     struct job j = { .future = NULL };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * engine.h - what the engine's tests share: a runtime, waiting without sleeping, a few plain actors.
+ * engine.h - what the engine's tests share: a runtime, waiting without sleeping, a few plain
+ * actors.
  *
  * A test file says TestSuite(noun, .init = engine_up, .fini = engine_down) and has `rt` and `root`.
- * engine_down checks that nothing the library allocated is left. All is in a header, since the runner of
- * the plain mode is one too.
+ * engine_down checks that nothing the library allocated is left. All is in a header, since the
+ * runner of the plain mode is one too.
  */
 #ifndef GR_TESTS_SUPPORT_ENGINE_H
 #define GR_TESTS_SUPPORT_ENGINE_H
@@ -48,7 +49,7 @@ static inline void engine_down(void)
                  test_memory_live() - engine_blocks);
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------ */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 static inline uint64_t test_now_ns(void)
 {
@@ -59,13 +60,13 @@ static inline uint64_t test_now_ns(void)
 }
 
 /* until waits for a condition that must come true; the bound is no measure, only an end. */
-#define until(cond)                                                                       \
-    do {                                                                                  \
-        uint64_t until_ = test_now_ns() + TEST_WAIT_MS * UINT64_C(1000000);               \
-        while (!(cond)) {                                                                 \
-            cr_assert_lt(test_now_ns(), until_, "this never came true: %s", #cond);       \
-            sched_yield();                                                                \
-        }                                                                                 \
+#define until(cond)                                                                                \
+    do {                                                                                           \
+        uint64_t until_ = test_now_ns() + TEST_WAIT_MS * UINT64_C(1000000);                        \
+        while (!(cond)) {                                                                          \
+            cr_assert_lt(test_now_ns(), until_, "this never came true: %s", #cond);                \
+            sched_yield();                                                                         \
+        }                                                                                          \
     } while (0)
 
 /* A semaphore for handlers that hold a thread and for callbacks: post counts up, wait takes one. */
@@ -74,7 +75,10 @@ struct signal_count {
     pthread_cond_t changed;
     int count;
 };
-#define SIGNAL_COUNT { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 }
+#define SIGNAL_COUNT                                                                               \
+    {                                                                                              \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0                                     \
+    }
 
 static inline void post(struct signal_count *s)
 {
@@ -102,7 +106,7 @@ static inline bool take(struct signal_count *s)
     return got;
 }
 
-/* ---- expecting ------------------------------------------------------------------------------------ */
+/* ---- expecting ------------------------------------------------------------------------------- */
 
 /* code_of waits for f and frees it; GR_OK or why it failed. */
 static inline gr_code code_of(gr_future *f)
@@ -147,7 +151,7 @@ static inline gr_value *json_of(const char *text)
     return v;
 }
 
-/* ---- actors ---------------------------------------------------------------------------------------- */
+/* ---- actors ---------------------------------------------------------------------------------- */
 
 static inline gr_value *echo_invoke(gr_ctx *c, void *self, const gr_value *args)
 {
@@ -196,7 +200,7 @@ static inline gr_ref boom(void)
     return gr_spawn(root, &cls, NULL);
 }
 
-/* ---- a desk: an actor whose calls stay open until the test answers them -------------------------------- */
+/* ---- a desk: an actor whose calls stay open until the test answers them ---------------------- */
 
 #define DESK_MAX 64
 
@@ -205,7 +209,10 @@ struct desk {
     gr_promise *open[DESK_MAX]; /* NULL: answered */
     _Atomic int came, cancelled;
 };
-#define DESK { .lock = PTHREAD_MUTEX_INITIALIZER }
+#define DESK                                                                                       \
+    {                                                                                              \
+        .lock = PTHREAD_MUTEX_INITIALIZER                                                          \
+    }
 
 static inline void desk_cancel(void *arg)
 {

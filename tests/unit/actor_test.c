@@ -2,7 +2,7 @@
 /* actor_test.c - classes, turns, mailboxes, permits, the beginning and the end of actors. */
 #include "tests/support/engine.h"
 
-/* ---- a counter: plain, not atomic, so that ThreadSanitizer sees two handlers at once ------------------ */
+/* ---- a counter: plain, not atomic, so that ThreadSanitizer sees two handlers at once --------- */
 
 struct counter {
     int64_t sum;
@@ -63,12 +63,12 @@ static void counter_stopped(void *self, const gr_value *args)
 static const gr_method counter_methods[] = { { "invoke", GR_ASYNC, counter_add, NULL },
                                              { "slow", GR_ASYNC, counter_slow, NULL },
                                              { "peak", GR_CHEAP, counter_peak, NULL } };
-static const gr_class exclusive = GR_CLASS(.name = "exclusive", .state_size = sizeof(struct counter),
-                                           GR_METHODS(counter_methods), .receive = counter_receive,
-                                           .stopped = counter_stopped);
-static const gr_class reentrant = GR_CLASS(.name = "reentrant", .state_size = sizeof(struct counter),
-                                           .reentrant = true, GR_METHODS(counter_methods),
-                                           .receive = counter_receive, .stopped = counter_stopped);
+static const gr_class exclusive =
+    GR_CLASS(.name = "exclusive", .state_size = sizeof(struct counter), GR_METHODS(counter_methods),
+             .receive = counter_receive, .stopped = counter_stopped);
+static const gr_class reentrant =
+    GR_CLASS(.name = "reentrant", .state_size = sizeof(struct counter), .reentrant = true,
+             GR_METHODS(counter_methods), .receive = counter_receive, .stopped = counter_stopped);
 
 Test(actor, state_is_zeroed_and_kept_between_messages)
 {
@@ -103,7 +103,8 @@ Test(actor, reentrant_handlers_interleave_at_waits)
     cr_assert_gt(int_of(gr_acall(rt, a, "peak", gr_nil(), NULL)), 1);
 }
 
-/* A handler that waits holds its permit; what brings it back must not wait behind calls without one. */
+/* A handler that waits holds its permit; what brings it back must not wait behind calls without
+ * one. */
 Test(actor, max_concurrency_bounds_a_reentrant_actor)
 {
     gr_ref a = gr_spawn(root, &reentrant, GR_SPAWN(.max_concurrency = 3));
@@ -135,14 +136,15 @@ static gr_value *desk_then(gr_ctx *c, void *self, const gr_value *args)
 }
 
 static const gr_method then_methods[] = { { "invoke", GR_ASYNC, desk_then, NULL } };
-static const gr_class then_class = GR_CLASS(.name = "thenner", .state_size = 8, .reentrant = true,
-                                            GR_METHODS(then_methods));
+static const gr_class then_class =
+    GR_CLASS(.name = "thenner", .state_size = 8, .reentrant = true, GR_METHODS(then_methods));
 
-/* A deferred call holds its permit until a continuation answers it, which comes through the mailbox. */
+/* A deferred call holds its permit until a continuation answers it, which comes through the
+ * mailbox. */
 Test(actor, continuations_pass_calls_that_wait_for_a_permit)
 {
-    gr_ref a = gr_spawn(root, &then_class,
-                        GR_SPAWN(.max_concurrency = 1, .args = gr_ref_value(nap())));
+    gr_ref a =
+        gr_spawn(root, &then_class, GR_SPAWN(.max_concurrency = 1, .args = gr_ref_value(nap())));
     gr_future *fs[8];
 
     for (int i = 0; i < 8; i++)
@@ -200,7 +202,7 @@ Test(actor, a_stateless_actor_runs_on_several_threads_at_once)
         cr_assert_eq(code_of(fs[i]), GR_OK);
 }
 
-/* ---- blocking methods of a class with state ----------------------------------------------------------- */
+/* ---- blocking methods of a class with state -------------------------------------------------- */
 
 static gr_value *counter_block(gr_ctx *c, void *self, const gr_value *args)
 {
@@ -216,8 +218,8 @@ static gr_value *counter_block(gr_ctx *c, void *self, const gr_value *args)
 
 static const gr_method block_methods[] = { { "invoke", GR_BLOCKING, counter_block, NULL },
                                            { "quick", GR_CHEAP, counter_add, NULL } };
-static const gr_class block_class = GR_CLASS(.name = "block", .state_size = sizeof(struct counter),
-                                             GR_METHODS(block_methods));
+static const gr_class block_class =
+    GR_CLASS(.name = "block", .state_size = sizeof(struct counter), GR_METHODS(block_methods));
 
 Test(actor, a_blocking_method_has_the_state_for_itself)
 {
@@ -230,7 +232,7 @@ Test(actor, a_blocking_method_has_the_state_for_itself)
         cr_assert_eq(int_of(fs[i]), i + 1);
 }
 
-/* ---- the mailbox ---------------------------------------------------------------------------------------- */
+/* ---- the mailbox ----------------------------------------------------------------------------- */
 
 Test(actor, a_full_mailbox_refuses_calls_and_tells)
 {
@@ -262,7 +264,7 @@ Test(actor, a_full_mailbox_refuses_calls_and_tells)
     gr_value_unref(err);
 }
 
-/* ---- pinned workers --------------------------------------------------------------------------------------- */
+/* ---- pinned workers -------------------------------------------------------------------------- */
 
 struct pinned {
     pthread_t thread;
@@ -293,8 +295,9 @@ static gr_value *pinned_moved(gr_ctx *c, void *self, const gr_value *args)
 }
 
 static const gr_method pinned_methods[] = { { "moved", GR_ASYNC, pinned_moved, NULL } };
-static const gr_class pinned_class = GR_CLASS(.name = "pinned", .state_size = sizeof(struct pinned),
-                                              .receive = pinned_receive, GR_METHODS(pinned_methods));
+static const gr_class pinned_class =
+    GR_CLASS(.name = "pinned", .state_size = sizeof(struct pinned), .receive = pinned_receive,
+             GR_METHODS(pinned_methods));
 
 /* Also past the message budget of a turn, and after a wait. */
 Test(actor, a_pinned_actor_stays_on_its_worker)
@@ -322,8 +325,8 @@ static void ball_receive(gr_ctx *c, void *self, const gr_value *msg)
         gr_tell(gr_runtime_of(c), b->other, gr_nil());
 }
 
-static const gr_class ball_class = GR_CLASS(.name = "ball", .state_size = sizeof(struct ball),
-                                            .receive = ball_receive);
+static const gr_class ball_class =
+    GR_CLASS(.name = "ball", .state_size = sizeof(struct ball), .receive = ball_receive);
 
 /* Two actors pinned to the only worker keep each other busy; others must get their turn. */
 Test(actor, pinned_actors_do_not_starve_the_rest)
@@ -343,7 +346,7 @@ Test(actor, pinned_actors_do_not_starve_the_rest)
     atomic_store(&stop_play, true);
 }
 
-/* ---- init ----------------------------------------------------------------------------------------------- */
+/* ---- init ------------------------------------------------------------------------------------ */
 
 static gr_code init_fails(gr_ctx *c, void *self, const gr_value *args)
 {
@@ -379,6 +382,18 @@ Test(actor, a_failed_init_without_a_reason_gives_its_code)
     cr_assert_eq(code_of(gr_ainvoke(rt, a, gr_nil(), NULL)), GR_EUNREACH);
 }
 
+Test(actor, stopped_runs_after_a_failed_init_too)
+{
+    gr_scope *s = gr_scope_new(root);
+    gr_ref a = gr_spawn(s, &failing, GR_SPAWN(.args = gr_int(9)));
+
+    cr_assert_eq(code_of(gr_ainvoke(rt, a, gr_nil(), NULL)), GR_EUNREACH);
+    cr_assert_eq(atomic_load(&stopped_count), 0, "it stays, to say why");
+    gr_scope_free(s);
+    cr_assert_eq(atomic_load(&stopped_count), 1);
+    cr_assert_eq(atomic_load(&stopped_order[0]), 9);
+}
+
 static gr_code init_waits(gr_ctx *c, void *self, const gr_value *args)
 {
     struct counter *n = self;
@@ -388,9 +403,9 @@ static gr_code init_waits(gr_ctx *c, void *self, const gr_value *args)
     return GR_OK;
 }
 
-static const gr_class waiting_init = GR_CLASS(.name = "waiting", .state_size = sizeof(struct counter),
-                                              .reentrant = true, .init = init_waits,
-                                              GR_METHODS(counter_methods));
+static const gr_class waiting_init =
+    GR_CLASS(.name = "waiting", .state_size = sizeof(struct counter), .reentrant = true,
+             .init = init_waits, GR_METHODS(counter_methods));
 
 Test(actor, init_runs_to_its_end_before_the_first_message)
 {
@@ -400,7 +415,7 @@ Test(actor, init_runs_to_its_end_before_the_first_message)
     cr_assert_eq(int_of(gr_ainvoke(rt, a, gr_int(1), NULL)) + int_of(f), 203);
 }
 
-/* ---- broken refs ------------------------------------------------------------------------------------------ */
+/* ---- broken refs ----------------------------------------------------------------------------- */
 
 Test(actor, refs_that_lead_nowhere_say_why)
 {
@@ -409,9 +424,14 @@ Test(actor, refs_that_lead_nowhere_say_why)
     gr_ref bad = gr_spawn(root, &nameless, GR_SPAWN(.args = gr_str("taken")));
     gr_ref wrong = gr_spawn(root, &exclusive, GR_SPAWN(.args = gr_error(GR_ERATE, "no")));
     gr_ref none = gr_spawn(NULL, &exclusive, GR_SPAWN(.args = gr_str("taken")));
-    struct { gr_ref ref; gr_code code; } cases[] = { { empty, GR_EINVAL }, { foreign, GR_EUNREACH },
-                                                     { bad, GR_EINVAL }, { wrong, GR_ERATE },
-                                                     { none, GR_EINVAL } };
+    struct {
+        gr_ref ref;
+        gr_code code;
+    } cases[] = { { empty, GR_EINVAL },
+                  { foreign, GR_EUNREACH },
+                  { bad, GR_EINVAL },
+                  { wrong, GR_ERATE },
+                  { none, GR_EINVAL } };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         gr_value *err = gr_check(rt, cases[i].ref);
@@ -441,7 +461,7 @@ Test(actor, actors_max_gives_broken_refs)
     gr_value_unref(err);
 }
 
-/* ---- stopping ----------------------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 Test(actor, stop_fails_what_is_queued_and_runs_stopped_once)
 {
@@ -469,8 +489,8 @@ Test(actor, stop_fails_what_is_queued_and_runs_stopped_once)
 Test(actor, stop_fails_calls_that_wait_for_a_permit)
 {
     struct desk d = DESK;
-    gr_ref a = gr_spawn(root, &desk_class,
-                        GR_SPAWN(.args = gr_opaque(&d, NULL), .max_concurrency = 1));
+    gr_ref a =
+        gr_spawn(root, &desk_class, GR_SPAWN(.args = gr_opaque(&d, NULL), .max_concurrency = 1));
     gr_future *first = gr_ainvoke(rt, a, gr_nil(), NULL);
     gr_future *second = gr_ainvoke(rt, a, gr_nil(), NULL);
 
@@ -494,7 +514,7 @@ Test(actor, a_stopped_slot_is_used_again_under_another_id)
     cr_assert_eq(int_of(gr_ainvoke(rt, b, gr_int(1), NULL)), 1);
 }
 
-/* ---- faults ---------------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static gr_value *faulty(gr_ctx *c, void *self, const gr_value *args)
 {
@@ -509,9 +529,9 @@ static void faulty_receive(gr_ctx *c, void *self, const gr_value *msg)
 }
 
 static const gr_method faulty_methods[] = { { "invoke", GR_ASYNC, faulty, NULL } };
-static const gr_class faulty_class = GR_CLASS(.name = "faulty", .state_size = 8,
-                                              GR_METHODS(faulty_methods), .receive = faulty_receive,
-                                              .stopped = counter_stopped);
+static const gr_class faulty_class =
+    GR_CLASS(.name = "faulty", .state_size = 8, GR_METHODS(faulty_methods),
+             .receive = faulty_receive, .stopped = counter_stopped);
 
 Test(actor, exit_stops_the_actor_and_gives_the_caller_the_reason)
 {
@@ -545,26 +565,29 @@ Test(actor, exit_in_receive_stops_the_actor)
     until(gr_tell(rt, a, gr_nil()) != GR_OK);
 }
 
-/* ---- what a handler can ask ------------------------------------------------------------------------------------- */
+/* ---- what a handler can ask ------------------------------------------------------------------ */
 
 static gr_value *ask(gr_ctx *c, void *self, const gr_value *args)
 {
     (void)self, (void)args;
     return gr_map(GR_KV("verb", gr_str(gr_verb(c))), GR_KV("args", gr_value_ref(gr_args(c))),
                   GR_KV("config", gr_config(c) != NULL ? gr_value_ref(gr_config(c)) : gr_nil()),
-                  GR_KV("self", gr_ref_value(gr_self(c))), GR_KV("cancelled", gr_bool(gr_cancelled(c))),
+                  GR_KV("self", gr_ref_value(gr_self(c))),
+                  GR_KV("cancelled", gr_bool(gr_cancelled(c))),
                   GR_KV("deadline", gr_bool(gr_deadline_ns(c) != 0)),
                   GR_KV("rt", gr_bool(gr_runtime_of(c) == rt)));
 }
 
-static const gr_method ask_methods[] = { { "invoke", GR_CHEAP, ask, NULL }, { "who", GR_ASYNC, ask, NULL } };
+static const gr_method ask_methods[] = { { "invoke", GR_CHEAP, ask, NULL },
+                                         { "who", GR_ASYNC, ask, NULL } };
 static const gr_class ask_class = GR_CLASS(.name = "ask", .state_size = 1, GR_METHODS(ask_methods));
 
 Test(actor, a_handler_knows_its_call)
 {
     gr_ref a = gr_spawn(root, &ask_class, GR_SPAWN(.args = gr_str("spawned")));
-    gr_value *v = gr_do(rt, a, "who", gr_nil(),
-                        GR_CALL(.timeout_ms = 60000, .config = json_of("{\"tags\":[\"x\"]}")), NULL);
+    gr_value *v =
+        gr_do(rt, a, "who", gr_nil(),
+              GR_CALL(.timeout_ms = 60000, .config = json_of("{\"tags\":[\"x\"]}")), NULL);
     gr_ref self = gr_as_ref(gr_get(v, "self"));
 
     cr_assert_str_eq(gr_cstr(gr_get(v, "verb"), ""), "who");
@@ -577,7 +600,7 @@ Test(actor, a_handler_knows_its_call)
     gr_value_unref(v);
 }
 
-/* ---- order ------------------------------------------------------------------------------------------------------ */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static void order_receive(gr_ctx *c, void *self, const gr_value *msg)
 {
@@ -599,7 +622,8 @@ Test(actor, tells_of_one_sender_keep_their_order)
     for (int i = 0; i < 20000; i++)
         cr_assert_eq(gr_tell_wait(rt, a, gr_int(i)), GR_OK);
     cr_assert_eq(int_of(gr_acall(rt, a, "peak", gr_nil(), NULL)), 0);
-    cr_assert_eq(int_of(gr_ainvoke(rt, a, gr_int(0), NULL)), 20000, "calls come after the tells before them");
+    cr_assert_eq(int_of(gr_ainvoke(rt, a, gr_int(0), NULL)), 20000,
+                 "calls come after the tells before them");
 }
 
 /* In the plain mode all tests run in one process. */

@@ -68,8 +68,9 @@ Test(call, no_verb_and_no_value)
 {
     gr_ref a = gr_spawn(root, &cls, NULL);
 
-    cr_assert_eq(code_of(gr_acall(rt, a, NULL, gr_str("taken"), GR_CALL(.config = gr_map_n(NULL, 0)))),
-                 GR_EINVAL);
+    cr_assert_eq(
+        code_of(gr_acall(rt, a, NULL, gr_str("taken"), GR_CALL(.config = gr_map_n(NULL, 0)))),
+        GR_EINVAL);
     cr_assert_eq(code_of(gr_acall(rt, a, "config", NULL, NULL)), GR_EINVAL);
     cr_assert_eq(code_of(gr_acall(rt, a, "config", gr_str("\xff"), NULL)), GR_EINVAL);
     cr_assert_eq(code_of(gr_acall(rt, a, "config", gr_nil(), GR_CALL(.config = gr_str("\xff")))),
@@ -86,7 +87,8 @@ Test(call, the_star_takes_all_verbs)
     json_is(gr_invoke(rt, a, gr_nil(), NULL, NULL), "\"invoke\"");
 }
 
-/* Verbs are numbered, and the numbers can run out: a method whose verb gets none must not take all the others. */
+/* Verbs are numbered, and the numbers can run out: a method whose verb gets none must not take
+ * all the others. */
 Test(call, verbs_are_bounded)
 {
     static const gr_method late_methods[] = { { "a verb too late", GR_CHEAP, whichever, NULL } };
@@ -104,7 +106,7 @@ Test(call, verbs_are_bounded)
     cr_assert_eq(code_of(gr_acall(rt, a, "config", gr_nil(), NULL)), GR_OK);
 }
 
-/* ---- configuration --------------------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------------------- */
 
 Test(call, a_sub_call_inherits_the_config_without_what_names_the_run)
 {
@@ -112,16 +114,18 @@ Test(call, a_sub_call_inherits_the_config_without_what_names_the_run)
 
     target = a;
     json_is(gr_do(rt, a, "sub", gr_nil(), NULL, NULL), "null");
-    json_is(gr_do(rt, a, "sub", gr_nil(),
-                  GR_CALL(.config = json_of("{\"tags\": [1], \"run_name\": \"x\", \"run_id\": \"y\"}")),
-                  NULL), "{\"tags\": [1]}");
+    json_is(
+        gr_do(rt, a, "sub", gr_nil(),
+              GR_CALL(.config = json_of("{\"tags\": [1], \"run_name\": \"x\", \"run_id\": \"y\"}")),
+              NULL),
+        "{\"tags\": [1]}");
     json_is(gr_do(rt, a, "sub", json_of("{\"tags\": [2], \"more\": 3}"),
                   GR_CALL(.config = json_of("{\"tags\": [1], \"kept\": true}")), NULL),
             "{\"tags\": [2], \"kept\": true, \"more\": 3}");
     json_is(gr_do(rt, a, "sub", json_of("{\"own\": 1}"), NULL, NULL), "{\"own\": 1}");
 }
 
-/* ---- deadlocks --------------------------------------------------------------------------------------------- */
+/* ---- deadlocks ------------------------------------------------------------------------------- */
 
 static gr_value *call_other(gr_ctx *c, void *self, const gr_value *args)
 {
@@ -129,8 +133,10 @@ static gr_value *call_other(gr_ctx *c, void *self, const gr_value *args)
 
     (void)self;
     v = gr_invoke(gr_runtime_of(c), gr_as_ref(gr_at(args, 0)),
-                  gr_len(args) > 1 ? gr_list(gr_value_ref(gr_at(args, 1)), gr_value_ref(gr_at(args, 0)))
-                                   : gr_nil(), NULL, &err);
+                  gr_len(args) > 1
+                      ? gr_list(gr_value_ref(gr_at(args, 1)), gr_value_ref(gr_at(args, 0)))
+                      : gr_nil(),
+                  NULL, &err);
     return v != NULL ? v : err;
 }
 
@@ -153,15 +159,17 @@ static const gr_method cycle_methods[] = { { "invoke", GR_ASYNC, call_other, NUL
                                            { "self", GR_ASYNC, call_self, NULL },
                                            { "block", GR_BLOCKING, call_self, NULL },
                                            { "plain", GR_CHEAP, plain, NULL } };
-static const gr_class cycle_class = GR_CLASS(.name = "cycle", .state_size = 1, GR_METHODS(cycle_methods));
-static const gr_class open_class = GR_CLASS(.name = "open", .state_size = 1, .reentrant = true,
-                                            GR_METHODS(cycle_methods));
+static const gr_class cycle_class =
+    GR_CLASS(.name = "cycle", .state_size = 1, GR_METHODS(cycle_methods));
+static const gr_class open_class =
+    GR_CLASS(.name = "open", .state_size = 1, .reentrant = true, GR_METHODS(cycle_methods));
 
 Test(call, a_cycle_through_exclusive_actors_fails)
 {
     gr_ref a = gr_spawn(root, &cycle_class, NULL), b = gr_spawn(root, &cycle_class, NULL);
 
-    cr_assert_eq(code_of(gr_ainvoke(rt, a, gr_list(gr_ref_value(b), gr_ref_value(a)), NULL)), GR_EDEADLK);
+    cr_assert_eq(code_of(gr_ainvoke(rt, a, gr_list(gr_ref_value(b), gr_ref_value(a)), NULL)),
+                 GR_EDEADLK);
     cr_assert_eq(code_of(gr_acall(rt, a, "self", gr_int(1), NULL)), GR_EDEADLK);
     cr_assert_eq(code_of(gr_acall(rt, a, "block", gr_int(1), NULL)), GR_EDEADLK);
     cr_assert_eq(int_of(gr_acall(rt, a, "plain", gr_int(1), NULL)), 1, "both are free again");
@@ -175,7 +183,8 @@ Test(call, reentrant_actors_may_call_themselves)
     cr_assert_eq(int_of(gr_acall(rt, a, "self", gr_int(5), NULL)), 5);
 }
 
-/* A handler that waits for another call gives its permit back, so nested limits can't lock each other up. */
+/* A handler that waits for another call gives its permit back, so nested limits can't lock each
+ * other up. */
 Test(call, a_limit_of_one_does_not_stop_calls_to_oneself)
 {
     gr_ref a = gr_spawn(root, &open_class, GR_SPAWN(.max_concurrency = 1));
@@ -187,7 +196,7 @@ Test(call, a_limit_of_one_does_not_stop_calls_to_oneself)
         cr_assert_eq(int_of(fs[i]), i);
 }
 
-/* ---- two runtimes --------------------------------------------------------------------------------------------- */
+/* ---- two runtimes ---------------------------------------------------------------------------- */
 
 static gr_runtime *far;
 static gr_ref far_echo;

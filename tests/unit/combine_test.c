@@ -119,7 +119,7 @@ Test(combine, a_null_among_them_reads_as_out_of_memory_and_the_rest_is_freed)
     cr_assert_null(gr_within(rt, NULL, 5));
 }
 
-/* ---- within -------------------------------------------------------------------------------------- */
+/* ---- within ---------------------------------------------------------------------------------- */
 
 Test(combine, within_gives_the_outcome_in_time)
 {
@@ -145,7 +145,7 @@ Test(combine, within_no_time_has_timed_out)
     desk_close(&d);
 }
 
-/* ---- letting go -------------------------------------------------------------------------------------- */
+/* ---- letting go ------------------------------------------------------------------------------ */
 
 Test(combine, freeing_it_cancels_the_parts)
 {

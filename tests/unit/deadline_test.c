@@ -13,7 +13,8 @@ static gr_value *down(gr_ctx *c, void *self, const gr_value *args)
         list = gr_list_n(NULL, 0);
     else
         list = gr_invoke(gr_runtime_of(c), gr_self(c), gr_int(level - 1),
-                         level == 5 ? GR_CALL(.timeout_ms = 5000) : GR_CALL(.timeout_ms = 900000), &err);
+                         level == 5 ? GR_CALL(.timeout_ms = 5000) : GR_CALL(.timeout_ms = 900000),
+                         &err);
     return list != NULL ? gr_append(list, gr_int((int64_t)gr_deadline_ns(c))) : err;
 }
 
@@ -27,7 +28,8 @@ static gr_value *sleep_down(gr_ctx *c, void *self, const gr_value *args)
     (void)self;
     if (level == 0) {
         atomic_store(&deepest, 1);
-        atomic_store(&interrupted, gr_sleep(gr_runtime_of(c), 600000) == GR_EINTR && gr_cancelled(c));
+        atomic_store(&interrupted,
+                     gr_sleep(gr_runtime_of(c), 600000) == GR_EINTR && gr_cancelled(c));
         return gr_nil();
     }
     v = gr_do(gr_runtime_of(c), gr_self(c), "sleep", gr_int(level - 1), NULL, &err);
@@ -47,7 +49,8 @@ Test(deadline, sub_calls_get_the_earlier_one)
 
     cr_assert_eq(gr_len(v), 4);
     for (size_t i = 0; i < 3; i++)
-        cr_assert_eq(gr_as_int(gr_at(v, i), 0), first, "all inherit the outermost, which is the earliest");
+        cr_assert_eq(gr_as_int(gr_at(v, i), 0), first,
+                     "all inherit the outermost, which is the earliest");
     gr_value_unref(v);
     v = gr_invoke(rt, a, gr_int(6), NULL, NULL);
     cr_assert_eq(gr_as_int(gr_at(v, 6), -1), 0, "none is given");
@@ -76,10 +79,12 @@ Test(deadline, never_early)
     uint64_t start = gr_now_ns(rt);
 
     cr_assert_eq(code_of(gr_acall(rt, gr_spawn(root, &cls, NULL), "sleep", gr_int(0),
-                                  GR_CALL(.timeout_ms = 12))), GR_ETIMEDOUT);
+                                  GR_CALL(.timeout_ms = 12))),
+                 GR_ETIMEDOUT);
     cr_assert_geq(gr_now_ns(rt) - start, UINT64_C(12000000));
     cr_assert_eq(code_of(gr_acall(rt, gr_spawn(root, &cls, NULL), "block", gr_int(0),
-                                  GR_CALL(.timeout_ms = 5))), GR_ETIMEDOUT);
+                                  GR_CALL(.timeout_ms = 5))),
+                 GR_ETIMEDOUT);
 }
 
 Test(deadline, one_that_has_passed_fails_before_the_call)

@@ -7,7 +7,8 @@ static gr_value *twice(gr_ctx *c, void *self, const gr_value *args)
     (void)c, (void)self;
     if (gr_value_type(args) == GR_STR)
         return gr_strf("%s%s", gr_cstr(args, ""), gr_cstr(args, ""));
-    return gr_as_int(args, 0) < 0 ? gr_error(GR_EREMOTE, "negative") : gr_int(2 * gr_as_int(args, 0));
+    return gr_as_int(args, 0) < 0 ? gr_error(GR_EREMOTE, "negative")
+                                  : gr_int(2 * gr_as_int(args, 0));
 }
 
 /* letters streams a string's characters, then fails at '!'. */
@@ -15,7 +16,8 @@ static gr_code letters(gr_ctx *c, void *self, gr_stream *in, const gr_value *arg
 {
     (void)self, (void)in;
     for (const char *p = gr_cstr(args, ""); *p != '\0'; p++) {
-        gr_code rc = *p == '!' ? gr_fail(c, gr_error(GR_EREMOTE, "bang")) : gr_emit(c, gr_strn(p, 1));
+        gr_code rc =
+            *p == '!' ? gr_fail(c, gr_error(GR_EREMOTE, "bang")) : gr_emit(c, gr_strn(p, 1));
 
         if (rc != GR_OK)
             return rc;
@@ -128,8 +130,9 @@ Test(defaults, an_input_that_fails_fails_the_transform)
 
 Test(defaults, transform_without_an_input_is_an_error_of_the_caller)
 {
-    cr_assert_eq(code_of(gr_acall(rt, gr_spawn(root, &classes[0], NULL), "transform", gr_nil(), NULL)),
-                 GR_EINVAL);
+    cr_assert_eq(
+        code_of(gr_acall(rt, gr_spawn(root, &classes[0], NULL), "transform", gr_nil(), NULL)),
+        GR_EINVAL);
 }
 
 /* The gatherer waits for an input that doesn't come; leaving must end it. */
@@ -145,7 +148,7 @@ Test(defaults, leaving_a_transform_that_waits_for_input)
     gr_pipe_close(w, NULL);
 }
 
-/* ---- batch --------------------------------------------------------------------------------------------- */
+/* ---- batch ----------------------------------------------------------------------------------- */
 
 Test(defaults, batch_of_nothing_and_of_no_list)
 {
@@ -155,13 +158,17 @@ Test(defaults, batch_of_nothing_and_of_no_list)
     cr_assert_eq(code_of(gr_abatch(rt, r, gr_str("no list"), GR_CALL(.config = gr_map_n(NULL, 0)))),
                  GR_ETYPE);
     cr_assert_eq(code_of(gr_acall(rt, r, "batch", gr_str("no list"), NULL)), GR_ETYPE);
+    cr_assert_eq(code_of(gr_abatch(rt, r, NULL, NULL)), GR_EINVAL, "no value");
+    cr_assert_eq(code_of(gr_abatch(rt, r, gr_list(gr_str("\xff")), NULL)), GR_EINVAL, "broken");
+    cr_assert_eq(code_of(gr_abatch(rt, r, gr_error(GR_ERATE, "x"), NULL)), GR_ERATE);
 }
 
 Test(defaults, the_first_failure_fails_a_batch)
 {
     for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
-        cr_assert_eq(code_of(gr_abatch(rt, gr_spawn(root, &classes[i], NULL),
-                                       json_of("[1, -1, 2]"), NULL)), GR_EREMOTE);
+        cr_assert_eq(
+            code_of(gr_abatch(rt, gr_spawn(root, &classes[i], NULL), json_of("[1, -1, 2]"), NULL)),
+            GR_EREMOTE);
 }
 
 Test(defaults, return_exceptions_puts_failures_into_the_list)
@@ -245,8 +252,9 @@ Test(defaults, cancelling_a_batch_cancels_its_items)
 {
     struct desk d = DESK;
     gr_ref r = desk_in(root, &d);
-    gr_future *f = gr_abatch(rt, r, count_up(8), GR_CALL(.return_exceptions = true,
-                                                        .config = json_of("{\"max_concurrency\": 3}")));
+    gr_future *f = gr_abatch(
+        rt, r, count_up(8),
+        GR_CALL(.return_exceptions = true, .config = json_of("{\"max_concurrency\": 3}")));
 
     until(atomic_load(&d.came) == 3);
     gr_future_free(f);
@@ -255,7 +263,7 @@ Test(defaults, cancelling_a_batch_cancels_its_items)
     cr_assert_eq(atomic_load(&d.came), 3, "none is started any more");
 }
 
-/* ---- blocking methods ------------------------------------------------------------------------------------ */
+/* ---- blocking methods ------------------------------------------------------------------------ */
 
 static gr_value *block_nap(gr_ctx *c, void *self, const gr_value *args)
 {

@@ -99,7 +99,8 @@ Test(fiber, many_keep_what_is_theirs)
 
 static long seen[2];
 
-/* The thread's number by a system call: the compiler takes pthread_self() for a constant of the function. */
+/* The thread's number by a system call: the compiler takes pthread_self() for a constant of the
+ * function. */
 static long thread_number(void)
 {
     return syscall(SYS_gettid);

@@ -71,7 +71,7 @@ Test(future, take_gives_the_value_or_the_error)
     gr_value_unref(err);
 }
 
-/* ---- cancelling ------------------------------------------------------------------------------------ */
+/* ---- cancelling ------------------------------------------------------------------------------ */
 
 Test(future, cancel_completes_at_once_and_tells_the_handler_once)
 {
@@ -174,8 +174,8 @@ static gr_value *count_run(gr_ctx *c, void *self, const gr_value *args)
 }
 
 static const gr_method count_methods[] = { { "invoke", GR_ASYNC, count_run, NULL } };
-static const gr_class count_class = GR_CLASS(.name = "count", .state_size = 1,
-                                             GR_METHODS(count_methods));
+static const gr_class count_class =
+    GR_CLASS(.name = "count", .state_size = 1, GR_METHODS(count_methods));
 
 Test(future, a_queued_call_that_is_cancelled_never_runs)
 {
@@ -191,7 +191,7 @@ Test(future, a_queued_call_that_is_cancelled_never_runs)
     cr_assert_eq(atomic_load(&ran), 2);
 }
 
-/* ---- detaching --------------------------------------------------------------------------------------- */
+/* ---- detaching ------------------------------------------------------------------------------- */
 
 static gr_ref other;
 
@@ -222,6 +222,38 @@ Test(future, a_detached_call_outlives_its_caller)
     desk_answer(&d, 0, gr_nil());
 }
 
+static struct signal_count watching = SIGNAL_COUNT;
+static long most_blocks;
+
+/* relay starts the next of a row of calls, without waiting for it. */
+static gr_value *relay(gr_ctx *c, void *self, const gr_value *args)
+{
+    int64_t left = gr_as_int(args, 0);
+    long blocks = test_memory_live();
+
+    (void)self;
+    most_blocks = blocks > most_blocks ? blocks : most_blocks;
+    if (left > 0)
+        gr_detach(gr_ainvoke(gr_runtime_of(c), gr_self(c), gr_int(left - 1), NULL));
+    else
+        post(&watching);
+    return gr_nil();
+}
+
+static const gr_method relay_methods[] = { { "invoke", GR_ASYNC, relay, NULL } };
+static const gr_class relay_class =
+    GR_CLASS(.name = "relay", .state_size = 1, GR_METHODS(relay_methods));
+
+/* An actor may go on like this for ever, so no call may hold on to the one that started it. */
+Test(future, a_row_of_detached_calls_does_not_pile_up)
+{
+    most_blocks = 0;
+    cr_assert_eq(code_of(gr_ainvoke(rt, gr_spawn(root, &relay_class, NULL), gr_int(20000), NULL)),
+                 GR_OK);
+    cr_assert(take(&watching));
+    cr_assert_lt(most_blocks, engine_blocks + 1000);
+}
+
 Test(future, detach_of_a_complete_future_frees_it)
 {
     gr_future *f = gr_ainvoke(rt, echo(), gr_str("x"), NULL);
@@ -230,7 +262,7 @@ Test(future, detach_of_a_complete_future_frees_it)
     gr_detach(f);
 }
 
-/* ---- callbacks ------------------------------------------------------------------------------------------ */
+/* ---- callbacks ------------------------------------------------------------------------------- */
 
 static _Atomic int calls, drops, drop_after_call;
 static _Atomic int seen_code;
@@ -289,15 +321,13 @@ Test(future, on_done_of_null_drops)
     cr_assert_eq(atomic_load(&calls), 0);
 }
 
-static struct signal_count watching = SIGNAL_COUNT;
-
 static void *await_thread(void *arg)
 {
     post(&watching);
     return (void *)(uintptr_t)gr_await(arg, -1).code;
 }
 
-/* ---- after the runtime ------------------------------------------------------------------------------------ */
+/* ---- after the runtime ----------------------------------------------------------------------- */
 
 Test(future, a_future_outlives_its_runtime)
 {
@@ -344,7 +374,7 @@ Test(future, a_thread_that_waits_is_woken_by_the_runtimes_end)
     gr_future_free(f);
 }
 
-/* ---- who may not wait ----------------------------------------------------------------------------------------- */
+/* ---- who may not wait ------------------------------------------------------------------------ */
 
 static gr_value *waits_cheaply(gr_ctx *c, void *self, const gr_value *args)
 {
@@ -359,8 +389,8 @@ static gr_value *waits_cheaply(gr_ctx *c, void *self, const gr_value *args)
 static const gr_method cheap_methods[] = { { "invoke", GR_CHEAP, waits_cheaply, NULL },
                                            { "patient", GR_ASYNC, waits_cheaply, NULL } };
 static const gr_class cheap_class = GR_CLASS(.name = "cheap", GR_METHODS(cheap_methods));
-static const gr_class alone_class = GR_CLASS(.name = "alone", .state_size = 1,
-                                             GR_METHODS(cheap_methods));
+static const gr_class alone_class =
+    GR_CLASS(.name = "alone", .state_size = 1, GR_METHODS(cheap_methods));
 
 Test(future, cheap_code_cannot_wait)
 {

@@ -62,7 +62,7 @@ Test(park, rest_waits_for_the_wake_up_itself)
     pthread_join(thread, NULL);
 }
 
-/* ---- fibers: tasks that wait ------------------------------------------------------------------------------ */
+/* ---- fibers: tasks that wait ----------------------------------------------------------------- */
 
 struct waiter {
     struct gri_task task;
@@ -141,7 +141,8 @@ Test(park, a_cancellation_interrupts_this_wait_and_all_later_ones)
     until(atomic_load(&w.why) == GRI_INTERRUPTED);
 }
 
-/* A wake-up, a deadline and a cancellation meet: the waiter goes on once, and nobody touches its frame later. */
+/* A wake-up, a deadline and a cancellation meet: the waiter goes on once, and nobody touches its
+ * frame later. */
 Test(park, all_three_at_once)
 {
     for (int i = 0; i < 300; i++) {

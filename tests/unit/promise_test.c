@@ -50,7 +50,7 @@ Test(promise, dropped_it_is_broken)
     gr_resolve(NULL, gr_str("consumed"));
 }
 
-/* ---- taking it ------------------------------------------------------------------------------------- */
+/* ---- taking it ------------------------------------------------------------------------------- */
 
 static _Atomic int second_was_null, receive_was_null;
 
@@ -71,8 +71,8 @@ static void twice_receive(gr_ctx *c, void *self, const gr_value *msg)
 }
 
 static const gr_method twice_methods[] = { { "invoke", GR_ASYNC, twice, NULL } };
-static const gr_class twice_class = GR_CLASS(.name = "twice", .state_size = 1,
-                                             GR_METHODS(twice_methods), .receive = twice_receive);
+static const gr_class twice_class =
+    GR_CLASS(.name = "twice", .state_size = 1, GR_METHODS(twice_methods), .receive = twice_receive);
 
 Test(promise, it_is_taken_once_and_the_return_value_is_ignored)
 {
@@ -84,7 +84,7 @@ Test(promise, it_is_taken_once_and_the_return_value_is_ignored)
     until(atomic_load(&receive_was_null));
 }
 
-/* ---- cancelling ---------------------------------------------------------------------------------------- */
+/* ---- cancelling ------------------------------------------------------------------------------ */
 
 static gr_promise *late;
 
@@ -166,7 +166,7 @@ Test(promise, hooks_are_not_called_after_the_answer)
     cr_assert_eq(atomic_load(&cancels), 0);
 }
 
-/* ---- chunks ------------------------------------------------------------------------------------------------ */
+/* ---- chunks ---------------------------------------------------------------------------------- */
 
 Test(promise, emits_chunks_until_the_window_is_full)
 {
@@ -221,13 +221,14 @@ static void slow_room(void *arg)
     atomic_fetch_sub(&inside, 1);
 }
 
-/* The hooks are called one at a time, so a cancellation that comes while room() runs has to wait, not vanish. */
+/* The hooks are called one at a time, so a cancellation that comes while room() runs has to wait,
+ * not vanish. */
 Test(promise, a_cancellation_during_room_is_told_after_it)
 {
     struct signal_count came = SIGNAL_COUNT;
     gr_scope *scope = gr_scope_new(root);
-    gr_stream *s = gr_astream(rt, keeper(&came), gr_nil(),
-                              GR_CALL(.window_chunks = 1, .scope = scope));
+    gr_stream *s =
+        gr_astream(rt, keeper(&came), gr_nil(), GR_CALL(.window_chunks = 1, .scope = scope));
 
     cr_assert(take(&came));
     gr_on_cancel(late, count_cancel, slow_room, NULL);
@@ -286,7 +287,7 @@ Test(promise, dropped_it_breaks_the_stream_after_its_chunks)
     gr_stream_free(s);
 }
 
-/* ---- passing it on ------------------------------------------------------------------------------------------- */
+/* ---- passing it on --------------------------------------------------------------------------- */
 
 static gr_ref target;
 
@@ -339,7 +340,7 @@ Test(promise, cancelling_reaches_whom_it_was_passed_to)
     cr_assert_eq(code_of(f), GR_ECANCELED);
 }
 
-/* ---- the runtime's end ------------------------------------------------------------------------------------------ */
+/* ---- the runtime's end ----------------------------------------------------------------------- */
 
 static void *free_later(void *arg)
 {

@@ -106,7 +106,8 @@ static const gr_class cheap_class = GR_CLASS(.name = "cheap", GR_METHODS(cheap_m
 Test(runtime, cheap_code_cannot_sleep)
 {
     engine_start(1);
-    cr_assert_eq(int_of(gr_ainvoke(rt, gr_spawn(root, &cheap_class, NULL), gr_nil(), NULL)), GR_EDEADLK);
+    cr_assert_eq(int_of(gr_ainvoke(rt, gr_spawn(root, &cheap_class, NULL), gr_nil(), NULL)),
+                 GR_EDEADLK);
     engine_down();
 }
 
@@ -118,7 +119,8 @@ static uint64_t cpu_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Idle workers must not spin: 300 ms without work cost next to none, whatever else the machine does. */
+/* Idle workers must not spin: 300 ms without work cost next to none, whatever else the machine
+ * does. */
 Test(runtime, an_idle_runtime_uses_no_processor)
 {
     struct timespec nap_time = { .tv_nsec = 300000000 };

@@ -15,7 +15,7 @@ static _Atomic int ran;
 
 struct job {
     struct gri_task task;
-    int left;        /* tasks it readies when it runs */
+    int left; /* tasks it readies when it runs */
     struct job *more;
     unsigned worker; /* where it ran, 1-based */
 };
@@ -73,7 +73,7 @@ Test(sched, pinned_tasks_run_on_their_worker)
     free(jobs);
 }
 
-/* ---- a held worker ---------------------------------------------------------------------------------------- */
+/* ---- a held worker --------------------------------------------------------------------------- */
 
 static struct signal_count holding = SIGNAL_COUNT, go = SIGNAL_COUNT;
 static struct job *behind;
@@ -100,7 +100,7 @@ Test(sched, what_a_held_worker_has_readied_is_passed_on)
     free(behind);
 }
 
-/* ---- a LIFO that never ends ---------------------------------------------------------------------------------- */
+/* ---- a LIFO that never ends ------------------------------------------------------------------ */
 
 static _Atomic bool enough;
 
@@ -114,7 +114,8 @@ static void again_run(struct gri_task *t)
 
 Test(sched, a_task_that_readies_itself_does_not_starve_the_others)
 {
-    struct gri_task selfish[2] = { { .run = again_run, .name = "again" }, { .run = again_run, .name = "again" } };
+    struct gri_task selfish[2] = { { .run = again_run, .name = "again" },
+                                   { .run = again_run, .name = "again" } };
     struct job *jobs = jobs_new(10);
 
     gri_ready(sched(), &selfish[0]);
@@ -130,7 +131,7 @@ Test(sched, a_task_that_readies_itself_does_not_starve_the_others)
     free(jobs);
 }
 
-/* ---- timers ------------------------------------------------------------------------------------------------------ */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 struct alarm_clock {
     struct gri_timer timer;

@@ -131,7 +131,7 @@ Test(scope, what_a_handler_starts_ends_with_its_call)
     gr_value_unref(v);
 }
 
-/* ---- passes that meet -------------------------------------------------------------------------------------- */
+/* ---- passes that meet ------------------------------------------------------------------------ */
 
 /* Members that hold up whoever tells them until the other pass has told one too, or has ended. */
 struct fake {
@@ -141,7 +141,7 @@ struct fake {
 
 static pthread_mutex_t step_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t stepped = PTHREAD_COND_INITIALIZER;
-static int turn_of;         /* whose step it is: 0 the close, 1 the cancel */
+static int turn_of; /* whose step it is: 0 the close, 1 the cancel */
 static bool over[2];
 
 static _Thread_local int me;
@@ -182,8 +182,9 @@ static void fake_ref(struct gri_member *m)
     (void)m;
 }
 
-static const struct gri_member_ops fake_ops = { .cancel = fake_cancel, .stop = fake_stop,
-                                                .ref = fake_ref, .unref = fake_ref };
+static const struct gri_member_ops fake_ops = {
+    .cancel = fake_cancel, .stop = fake_stop, .ref = fake_ref, .unref = fake_ref
+};
 
 static void *close_scope(void *arg)
 {

@@ -2,7 +2,7 @@
 /* stream_test.c - many pending answers: order, back-pressure, leaving early, the end. */
 #include "tests/support/engine.h"
 
-/* ---- producers ---------------------------------------------------------------------------------------- */
+/* ---- producers ------------------------------------------------------------------------------- */
 
 static _Atomic int emitted, left;
 
@@ -69,12 +69,11 @@ static gr_value *emit_in_plain(gr_ctx *c, void *self, const gr_value *args)
     return gr_int(gr_emit(c, gr_int(1)));
 }
 
-static const gr_method methods[] = { { "stream", GR_ASYNC, NULL, numbers },
-                                     { "big", GR_ASYNC, NULL, big },
-                                     { "plus", GR_ASYNC, NULL, plus },
-                                     { "none", GR_ASYNC, NULL, no_value },
-                                     { "block", GR_BLOCKING, NULL, numbers },
-                                     { "plain", GR_ASYNC, emit_in_plain, NULL } };
+static const gr_method methods[] = {
+    { "stream", GR_ASYNC, NULL, numbers },   { "big", GR_ASYNC, NULL, big },
+    { "plus", GR_ASYNC, NULL, plus },        { "none", GR_ASYNC, NULL, no_value },
+    { "block", GR_BLOCKING, NULL, numbers }, { "plain", GR_ASYNC, emit_in_plain, NULL }
+};
 static const gr_class numbers_class = GR_CLASS(.name = "numbers", GR_METHODS(methods));
 
 static gr_ref source(void)
@@ -84,7 +83,8 @@ static gr_ref source(void)
 
 static gr_stream *numbers_of(int64_t n, bool fail, const gr_call_opts *opts)
 {
-    return gr_astream(rt, source(), gr_map(GR_KV("n", gr_int(n)), GR_KV("fail", gr_bool(fail))), opts);
+    return gr_astream(rt, source(), gr_map(GR_KV("n", gr_int(n)), GR_KV("fail", gr_bool(fail))),
+                      opts);
 }
 
 Test(stream, chunks_come_in_order_then_the_end)
@@ -143,7 +143,7 @@ Test(stream, take_adds_the_chunks_up)
     gr_value_unref(err);
 }
 
-/* ---- back-pressure ---------------------------------------------------------------------------------------- */
+/* ---- back-pressure --------------------------------------------------------------------------- */
 
 Test(stream, the_producer_is_never_more_than_the_window_ahead)
 {
@@ -175,8 +175,8 @@ Test(stream, the_default_window_is_32_chunks)
 
 Test(stream, bytes_count_too)
 {
-    gr_stream *s = gr_astream_call(rt, source(), "big", gr_int(50), NULL,
-                                   GR_CALL(.window_bytes = 250 * 1024));
+    gr_stream *s =
+        gr_astream_call(rt, source(), "big", gr_int(50), NULL, GR_CALL(.window_bytes = 250 * 1024));
 
     for (int i = 0; i < 50; i++) {
         cr_assert_leq(atomic_load(&emitted), i + 3, "100 KiB each: three pass the limit");
@@ -187,7 +187,8 @@ Test(stream, bytes_count_too)
 
 Test(stream, a_chunk_larger_than_the_window_still_passes)
 {
-    gr_stream *s = gr_astream_call(rt, source(), "big", gr_int(3), NULL, GR_CALL(.window_bytes = 10));
+    gr_stream *s =
+        gr_astream_call(rt, source(), "big", gr_int(3), NULL, GR_CALL(.window_bytes = 10));
 
     for (int i = 0; i < 3; i++)
         cr_assert_eq(gr_next(s, -1).code, GR_OK);
@@ -195,7 +196,7 @@ Test(stream, a_chunk_larger_than_the_window_still_passes)
     gr_stream_free(s);
 }
 
-/* ---- leaving early ------------------------------------------------------------------------------------------- */
+/* ---- leaving early --------------------------------------------------------------------------- */
 
 Test(stream, leaving_early_ends_the_producer_before_free_returns)
 {
@@ -209,7 +210,8 @@ Test(stream, leaving_early_ends_the_producer_before_free_returns)
 
 Test(stream, leaving_early_ends_a_blocking_producer)
 {
-    gr_stream *s = gr_astream_call(rt, source(), "block", gr_map(GR_KV("n", gr_int(1000000))), NULL, NULL);
+    gr_stream *s =
+        gr_astream_call(rt, source(), "block", gr_map(GR_KV("n", gr_int(1000000))), NULL, NULL);
 
     for (int i = 0; i < 5; i++)
         cr_assert_eq(gr_next(s, -1).code, GR_OK);
@@ -236,13 +238,15 @@ Test(stream, do_stream_leaves_when_told)
     int n = 0;
     gr_value *err = NULL;
 
-    cr_assert_eq(gr_do_stream(rt, source(), gr_map(GR_KV("n", gr_int(1000))), NULL, three, &n, &err),
-                 GR_OK);
+    cr_assert_eq(
+        gr_do_stream(rt, source(), gr_map(GR_KV("n", gr_int(1000))), NULL, three, &n, &err), GR_OK);
     cr_assert_eq(n, 3);
     cr_assert_null(err);
     n = -1000000;
-    cr_assert_eq(gr_do_stream(rt, source(), gr_map(GR_KV("n", gr_int(50)), GR_KV("fail", gr_bool(true))),
-                              NULL, three, &n, &err), GR_EREMOTE);
+    cr_assert_eq(gr_do_stream(rt, source(),
+                              gr_map(GR_KV("n", gr_int(50)), GR_KV("fail", gr_bool(true))), NULL,
+                              three, &n, &err),
+                 GR_EREMOTE);
     cr_assert_eq(n, -1000000 + 50);
     cr_assert_eq(gr_error_code(err), GR_EREMOTE);
     gr_value_unref(err);
@@ -263,7 +267,7 @@ Test(stream, next_times_out)
     gr_stream_free(s);
 }
 
-/* ---- misuse ------------------------------------------------------------------------------------------------------ */
+/* ---- misuse ---------------------------------------------------------------------------------- */
 
 Test(stream, emit_outside_a_stream_is_refused)
 {
@@ -291,7 +295,7 @@ Test(stream, a_verb_that_is_lacking_fails_the_stream)
     gr_stream_free(s);
 }
 
-/* ---- inputs -------------------------------------------------------------------------------------------------------- */
+/* ---- inputs ---------------------------------------------------------------------------------- */
 
 Test(stream, a_list_becomes_a_stream)
 {
@@ -382,7 +386,7 @@ Test(stream, the_input_of_a_call_that_never_was_is_closed)
     gr_pipe_close(w, NULL);
 }
 
-/* ---- after the runtime --------------------------------------------------------------------------------------------- */
+/* ---- after the runtime ----------------------------------------------------------------------- */
 
 Test(stream, a_stream_outlives_its_runtime)
 {

@@ -5,6 +5,12 @@
 static struct signal_count entered = SIGNAL_COUNT, go = SIGNAL_COUNT;
 static _Atomic int received, drops;
 
+static void await_and_free(gr_future *f)
+{
+    gr_await(f, -1);
+    gr_future_free(f);
+}
+
 /* The first message holds the actor until the test says go, on its worker: the test's own doing. */
 static void hold_receive(gr_ctx *c, void *self, const gr_value *msg)
 {
@@ -12,6 +18,8 @@ static void hold_receive(gr_ctx *c, void *self, const gr_value *msg)
     if (gr_as_bool(msg, false)) {
         post(&entered);
         take(&go);
+    } else if (gr_value_type(msg) == GR_REFV) {
+        await_and_free(gr_ainvoke(gr_runtime_of(c), gr_as_ref(msg), gr_nil(), NULL));
     }
     atomic_fetch_add(&received, 1);
 }
@@ -36,20 +44,25 @@ static gr_value *tell_other(gr_ctx *c, void *self, const gr_value *args)
 static const gr_method methods[] = { { "self", GR_ASYNC, tell_self, NULL },
                                      { "other", GR_ASYNC, tell_other, NULL },
                                      { "cheap", GR_CHEAP, tell_other, NULL } };
-static const gr_class hold_class = GR_CLASS(.name = "hold", .state_size = 1, GR_METHODS(methods),
-                                            .receive = hold_receive);
+static const gr_class hold_class =
+    GR_CLASS(.name = "hold", .state_size = 1, GR_METHODS(methods), .receive = hold_receive);
 static const gr_class helper_class = GR_CLASS(.name = "helper", GR_METHODS(methods));
 static const gr_class deaf_class = GR_CLASS(.name = "deaf", .state_size = 1, GR_METHODS(methods));
 
-static gr_ref full(size_t mailbox_max)
+static gr_ref full_in(gr_scope *scope, size_t mailbox_max)
 {
-    gr_ref a = gr_spawn(root, &hold_class, GR_SPAWN(.mailbox_max = mailbox_max));
+    gr_ref a = gr_spawn(scope, &hold_class, GR_SPAWN(.mailbox_max = mailbox_max));
 
     cr_assert_eq(gr_tell(rt, a, gr_bool(true)), GR_OK);
     cr_assert(take(&entered));
     for (size_t i = 0; i < mailbox_max; i++)
         cr_assert_eq(gr_tell(rt, a, gr_nil()), GR_OK);
     return a;
+}
+
+static gr_ref full(size_t mailbox_max)
+{
+    return full_in(root, mailbox_max);
 }
 
 Test(tell, a_full_mailbox_refuses)
@@ -91,8 +104,9 @@ Test(tell, cheap_code_cannot_wait_for_room)
 {
     gr_ref a = full(2);
 
-    cr_assert_eq(int_of(gr_acall(rt, gr_spawn(root, &helper_class, NULL), "cheap", gr_ref_value(a), NULL)),
-                 GR_EDEADLK);
+    cr_assert_eq(
+        int_of(gr_acall(rt, gr_spawn(root, &helper_class, NULL), "cheap", gr_ref_value(a), NULL)),
+        GR_EDEADLK);
     post(&go);
 }
 
@@ -112,7 +126,8 @@ Test(tell, a_cancelled_sender_stops_waiting)
 
 Test(tell, an_actor_that_stops_wakes_its_senders)
 {
-    gr_ref a = full(2);
+    gr_scope *scope = gr_scope_new(root);
+    gr_ref a = full_in(scope, 2);
     pthread_t thread;
     void *rc = NULL;
 
@@ -122,7 +137,30 @@ Test(tell, an_actor_that_stops_wakes_its_senders)
     post(&go);
     pthread_join(thread, &rc);
     cr_assert_eq((gr_code)(uintptr_t)rc, GR_EDEAD);
+    gr_scope_free(scope); /* the handler under way has ended */
     cr_assert_eq(atomic_load(&received), 1, "what was queued is dropped");
+}
+
+/* What the receiver waits for may depend on the sender, so a sender is not left waiting while there
+ * is room, be it one place. */
+Test(tell, one_place_is_room_when_the_receiver_waits)
+{
+    struct desk d = DESK;
+    gr_ref a = gr_spawn(root, &hold_class, GR_SPAWN(.mailbox_max = 10));
+    gr_ref waited_for = desk_in(root, &d);
+    gr_future *f;
+
+    cr_assert_eq(gr_tell(rt, a, gr_bool(true)), GR_OK);
+    cr_assert(take(&entered));
+    for (int i = 0; i < 10; i++)
+        cr_assert_eq(gr_tell(rt, a, i == 0 ? gr_ref_value(waited_for) : gr_nil()), GR_OK);
+    f = gr_acall(rt, gr_spawn(root, &helper_class, NULL), "other", gr_ref_value(a), NULL);
+    cr_assert_eq(gr_await(f, 2).code, GR_EPENDING);
+    post(&go);
+    until(atomic_load(&d.came) == 1); /* the second message is handled, and waits */
+    cr_assert_eq(int_of(f), GR_OK);
+    desk_answer(&d, 0, gr_nil());
+    until(atomic_load(&received) == 12);
 }
 
 /* Nobody but itself could make room. */

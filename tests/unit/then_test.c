@@ -54,7 +54,8 @@ static gr_value *sum(gr_ctx *c, void *self, const gr_value *args)
 static void told(gr_ctx *c, void *self, const gr_value *msg)
 {
     (void)self;
-    gr_then(c, gr_ainvoke(gr_runtime_of(c), next, gr_value_ref(msg), NULL), add_up, count_drop, NULL);
+    gr_then(c, gr_ainvoke(gr_runtime_of(c), next, gr_value_ref(msg), NULL), add_up, count_drop,
+            NULL);
 }
 
 static void has_stopped(void *self, const gr_value *args)
@@ -91,10 +92,48 @@ static gr_value *after(gr_ctx *c, void *self, const gr_value *args)
     return gr_nil();
 }
 
-static const gr_method methods[] = { { "invoke", GR_ASYNC, deferred, NULL },
-                                     { "sum", GR_CHEAP, sum, NULL },
-                                     { "wrong", GR_ASYNC, wrong, NULL },
-                                     { "after", GR_ASYNC, after, NULL } };
+static _Atomic int late_code;
+
+/* late waits, in a continuation of a call that is over, for longer than the call had. */
+static void wait_long(gr_ctx *c, void *self, const gr_outcome *o, void *arg)
+{
+    gr_future *f = gr_ainvoke(gr_runtime_of(c), nap(), gr_int(600000), NULL);
+
+    (void)self, (void)o, (void)arg;
+    atomic_store(&late_code, (int)gr_await(f, -1).code);
+    gr_future_free(f);
+}
+
+static gr_value *late(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    gr_then(c, gr_ainvoke(gr_runtime_of(c), echo(), gr_value_ref(args), GR_CALL(.scope = root)),
+            wait_long, NULL, NULL);
+    return gr_nil();
+}
+
+static gr_future *queued;
+
+static void leave(gr_ctx *c, void *self, const gr_outcome *o, void *arg)
+{
+    (void)self, (void)o, (void)arg;
+    queued = gr_acall(gr_runtime_of(c), gr_self(c), "sum", gr_nil(), GR_CALL(.scope = root));
+    gr_value_unref(gr_exit(c, gr_error(GR_EPROTO, "it spoke in tongues")));
+}
+
+static gr_value *leaving(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    gr_then(c, gr_ainvoke(gr_runtime_of(c), next, gr_value_ref(args), GR_CALL(.scope = root)),
+            leave, NULL, NULL);
+    return gr_nil();
+}
+
+static const gr_method methods[] = {
+    { "invoke", GR_ASYNC, deferred, NULL }, { "sum", GR_CHEAP, sum, NULL },
+    { "wrong", GR_ASYNC, wrong, NULL },     { "after", GR_ASYNC, after, NULL },
+    { "late", GR_ASYNC, late, NULL },       { "leaving", GR_ASYNC, leaving, NULL }
+};
 static const gr_class cls = GR_CLASS(.name = "thenner", .state_size = sizeof(struct state),
                                      GR_METHODS(methods), .receive = told, .stopped = has_stopped);
 
@@ -159,7 +198,8 @@ Test(then, what_cannot_be_continued_is_dropped)
     until(atomic_load(&drop_ran) == 2);
 }
 
-/* The call that asked for the continuation may be over by then; what the continuation starts is the actor's. */
+/* The call that asked for the continuation may be over by then; what the continuation starts is
+ * the actor's. */
 Test(then, a_continuation_may_outlive_its_call)
 {
     struct desk d = DESK;
@@ -173,11 +213,32 @@ Test(then, a_continuation_may_outlive_its_call)
     cr_assert_eq(int_of(gr_acall(rt, a, "sum", gr_nil(), NULL)), 7);
 }
 
+/* Nor does it escape the deadline. */
+Test(then, a_continuation_keeps_the_deadline_of_its_call)
+{
+    gr_ref a = gr_spawn(root, &cls, NULL);
+
+    cr_assert_eq(code_of(gr_acall(rt, a, "late", gr_nil(), GR_CALL(.timeout_ms = 100))), GR_OK);
+    until(atomic_load(&late_code) != 0);
+    cr_assert_eq(atomic_load(&late_code), GR_ETIMEDOUT);
+}
+
+Test(then, an_exit_in_a_continuation_keeps_its_reason)
+{
+    gr_ref a = gr_spawn(root, &cls, NULL);
+
+    next = echo();
+    cr_assert_eq(code_of(gr_acall(rt, a, "leaving", gr_nil(), NULL)), GR_OK);
+    cr_assert(take(&finished));
+    cr_assert_eq(code_of(queued), GR_EPROTO);
+}
+
 /* In the plain mode all tests run in one process. */
 static void start_afresh(void)
 {
     engine_up();
     atomic_store(&fn_ran, 0);
+    atomic_store(&late_code, 0);
     atomic_store(&drop_ran, 0);
     atomic_store(&drop_before_fn, 0);
     finished.count = 0;
