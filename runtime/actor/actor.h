@@ -2,14 +2,14 @@
 /*
  * actor.h - an actor: its mailbox, its turn, its end.
  *
- * `load` counts in one word what is queued (high half, the mailbox bound) and pins (low half): everybody
- * who is on the way to the actor, lies in its mailbox or runs in it holds one, so does a turn, and the actor itself holds
- * one until it has been told to stop and has emptied its mailbox. Whoever drops the last pin has the
- * actor finished: stopped() runs, the slot is given back.
+ * `load` counts in one word what is queued (high half, the mailbox bound) and pins (low half):
+ * everybody who is on the way to the actor, lies in its mailbox or runs in it holds one, so does a
+ * turn, and the actor itself holds one until it has been told to stop and has emptied its mailbox.
+ * Whoever drops the last pin has the actor finished: stopped() runs, the slot is given back.
  *
- * The mailbox is a stack that senders push on and the one consumer takes whole and turns around, so order
- * between a pair holds. IDLE in its head means that no turn is queued or running: the push that
- * replaces IDLE readies the turn, no other does.
+ * The mailbox is a stack that senders push on and the one consumer takes whole and turns around, so
+ * order between a pair holds. IDLE in its head means that no turn is queued or running: the push
+ * that replaces IDLE readies the turn, no other does.
  */
 #ifndef GR_RUNTIME_ACTOR_ACTOR_H
 #define GR_RUNTIME_ACTOR_ACTOR_H
@@ -19,44 +19,45 @@
 #include "runtime/base/list.h"
 
 enum gri_actor_flags {
-    GRI_READY = 1,      /* init is done */
-    GRI_STOPPING = 2,   /* told to stop: what is queued and what comes fails */
-    GRI_DRAINED = 4,    /* has dropped its own pin */
-    GRI_FINISHING = 8,  /* the finish was readied */
-    GRI_FAILED = 32,    /* its init failed: it stays, to say so, until its scope ends */
-    GRI_HELD = 16,      /* calls wait for a permit; whoever gives one back readies the turn */
-    GRI_SAID = 64       /* `error` is set, for good */
+    GRI_READY = 1,     /* init is done */
+    GRI_STOPPING = 2,  /* told to stop: what is queued and what comes fails */
+    GRI_DRAINED = 4,   /* has dropped its own pin */
+    GRI_FINISHING = 8, /* the finish was readied */
+    GRI_FAILED = 32,   /* its init failed: it stays, to say so, until its scope ends */
+    GRI_HELD = 16,     /* calls wait for a permit; whoever gives one back readies the turn */
+    GRI_SAID = 64      /* `error` is set, for good */
 };
 
 struct gri_actor {
     /* written by senders */
     _Alignas(64) _Atomic(struct gri_envelope *) inbox;
     _Atomic uint64_t load;
-    _Atomic uint64_t id;          /* 0 while the slot is free */
+    _Atomic uint64_t id; /* 0 while the slot is free */
     _Atomic uint32_t flags;
-    _Atomic uint32_t running;     /* calls that hold one of max_concurrency */
+    _Atomic uint32_t running; /* calls that hold one of max_concurrency */
 
     /* the turn's */
     _Alignas(64) struct gri_task turn;
-    struct gri_envelope *ready;   /* taken from inbox, in order */
+    struct gri_envelope *ready;    /* taken from inbox, in order */
     struct gri_task_queue waiting; /* calls for which there was no permit, in order */
     const struct gri_klass *klass; /* borrowed */
-    void *self;                   /* owned; state_size bytes, NULL if stateless */
-    gr_runtime *rt;               /* borrowed */
-    gr_value *args;               /* counted */
-    gr_value *error;              /* counted; why its init failed or it faulted; others look at it after
-                                     they have seen GRI_SAID */
-    char *name;                   /* owned; NULL: the class's */
+    void *self;                    /* owned; state_size bytes, NULL if stateless */
+    gr_runtime *rt;                /* borrowed */
+    gr_value *args;                /* counted */
+    /* counted; why its init failed or it faulted; others look at it after they have seen
+     * GRI_SAID */
+    gr_value *error;
+    char *name; /* owned; NULL: the class's */
     struct gri_member member;
     uint32_t mailbox_max, max_concurrency;
-    uint32_t pin;                 /* 1-based worker; 0: any */
+    uint32_t pin; /* 1-based worker; 0: any */
     bool init_done;
 
-    struct gri_lock room_lock;    /* guards room */
-    struct gri_list room;         /* senders that wait for room */
+    struct gri_lock room_lock; /* guards room */
+    struct gri_list room;      /* senders that wait for room */
     _Atomic uint32_t room_waiting;
     struct gri_actor *next_free;
-    uint64_t last_id;             /* the slot's last id, while it is free */
+    uint64_t last_id; /* the slot's last id, while it is free */
 };
 
 /* A sender that waits for room, on its stack; it holds a pin. */
@@ -65,7 +66,8 @@ struct gri_room {
     struct gri_park park;
 };
 
-/* A handler of a reentrant class that may go on: the message that gives it the actor's control back. */
+/* A handler of a reentrant class that may go on: the message that gives it the actor's control
+ * back. */
 struct gri_resume {
     struct gri_envelope envelope;
     struct gri_fiber *fiber; /* borrowed */
@@ -75,8 +77,8 @@ struct gri_resume {
 #define GRI_ONE_QUEUED (UINT64_C(1) << 32)
 
 /*
- * gri_actor_pin finds a ref's actor in this runtime and pins it; with `queue` it also takes a place in the
- * mailbox. NULL with *ret_err, owned by the caller, when it can't.
+ * gri_actor_pin finds a ref's actor in this runtime and pins it; with `queue` it also takes a place
+ * in the mailbox. NULL with *ret_err, owned by the caller, when it can't.
  */
 struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value **ret_err);
 /* gri_actor_pin_again adds a pin to one that the caller has. */
@@ -88,7 +90,8 @@ void gri_actor_unpin(struct gri_actor *a);
 /* gri_actor_unqueue gives the place in the mailbox back, not the pin. */
 void gri_actor_unqueue(struct gri_actor *a);
 
-/* gri_actor_wait_room waits until the mailbox of a pinned actor has room. GR_OK: try again. [waits] */
+/* gri_actor_wait_room waits until the mailbox of a pinned actor has room. GR_OK: try again.
+ * [waits] */
 gr_code gri_actor_wait_room(struct gri_actor *a);
 /* gri_actor_offer_room wakes who waits for room, if there is any: before the actor does nothing for
  * a while. */
@@ -110,15 +113,34 @@ static inline bool gri_actor_exclusive(const struct gri_actor *a)
 }
 gr_ref gri_actor_ref(const struct gri_actor *a);
 
+/* gri_actor_ready_turn readies a turn, which holds a pin from here to its end; gri_actor_ready_task
+ * what a->turn stands for, a turn with the caller's pin, or the finish. */
+void gri_actor_ready_turn(struct gri_actor *a);
+void gri_actor_ready_task(struct gri_actor *a);
+
+/* mailbox.c: the consumer's side, for the turn. */
+void gri_mailbox_init(struct gri_actor *a, bool idle);
+struct gri_envelope *gri_envelope_of(struct gri_task *t); /* NULL gives NULL */
+struct gri_envelope *gri_mailbox_pop(struct gri_actor *a);
+/* gri_mailbox_go_idle ends the turn: true, the next push readies a new one. false: something
+ * came. */
+bool gri_mailbox_go_idle(struct gri_actor *a);
+/* gri_mailbox_kick readies a turn if none is queued or running: for what is told by flags. */
+void gri_mailbox_kick(struct gri_actor *a);
+
+/* turn.c: the task that handles messages. */
+void gri_turn_run(struct gri_task *t);
+
 /* handler.c: runs one message's handler on this stack. */
-void gri_handle_call(struct gri_actor *a, struct gri_call *call);   /* started; ends it, or a promise does */
+/* started; ends it, or a promise does */
+void gri_handle_call(struct gri_actor *a, struct gri_call *call);
 void gri_handle_tell(struct gri_actor *a, gr_value *msg GR_TAKES);
 gr_code gri_handle_init(struct gri_actor *a);
 /* gri_actor_fault ends the actor after a handler asked for it; what is queued fails with the
  * reason. */
 void gri_actor_fault(struct gri_actor *a, gr_value *reason GR_TAKES);
-/* gri_actor_with_where says which actor failed, unless the error does so already; other values, and NULL,
- * come back as they are. */
+/* gri_actor_with_where says which actor failed, unless the error does so already; other values, and
+ * NULL, come back as they are. */
 gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v GR_TAKES);
 /* tell.c, then.c: what lies in an envelope of their kind */
 void gri_tell_run(struct gri_actor *a, struct gri_envelope *e, bool live);

@@ -21,7 +21,7 @@ struct run_scope {
     struct gri_call *call; /* counted: the call stays until all that it started has ended */
 };
 
-/* ---- small questions ------------------------------------------------------------------------------ */
+/* ---- small questions ------------------------------------------------------------------------- */
 
 const gr_value *gri_call_spawn_args(const struct gri_call *call)
 {
@@ -51,7 +51,7 @@ gr_stream *gri_call_take_in(struct gri_call *call)
     return in;
 }
 
-/* ---- the run scope ----------------------------------------------------------------------------------- */
+/* ---- the run scope --------------------------------------------------------------------------- */
 
 static void call_leave(struct gri_call *call);
 
@@ -99,7 +99,7 @@ struct gr_scope *gri_call_run_scope(struct gri_call *call)
     return s;
 }
 
-/* ---- ending ------------------------------------------------------------------------------------------- */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 static void deadline_unref(struct gri_deadline *d)
 {
@@ -153,14 +153,16 @@ static void call_leave(struct gri_call *call)
     gri_scope_leave(&call->member);
 }
 
-/* put_answer sends the answer as the stream's only chunk, so there is room; an error is why that failed. */
+/* put_answer sends the answer as the stream's only chunk, so there is room; an error is why that
+ * failed. */
 static gr_value *put_answer(struct gri_call *call, struct gr_stream *out)
 {
     gr_code rc = gri_stream_put(out, gr_value_ref(call->future.result));
 
     if (rc == GR_EFULL)
         gr_value_unref(call->future.result);
-    return rc == GR_OK || rc == GR_ECANCELED ? NULL : gr_error(rc, "the answer could not be streamed");
+    return rc == GR_OK || rc == GR_ECANCELED ? NULL
+                                             : gr_error(rc, "the answer could not be streamed");
 }
 
 /* end_stream gives the reader the end that the future has. */
@@ -250,19 +252,19 @@ void gri_call_end(struct gri_call *call, gr_value *v)
     gri_future_unref(&call->future);
 }
 
-/* ---- cancelling ---------------------------------------------------------------------------------------- */
+/* ---- cancelling ------------------------------------------------------------------------------ */
 
 static gr_value *cancel_error(struct gri_call *call, gr_code why)
 {
-    gr_value *err = why == GR_ETIMEDOUT
-                        ? gr_error(why, "the deadline passed before '%s' was done", gri_call_verb(call))
-                        : gr_error(why, "'%s' was cancelled", gri_call_verb(call));
+    gr_value *err = why == GR_ETIMEDOUT ? gr_error(why, "the deadline passed before '%s' was done",
+                                                   gri_call_verb(call))
+                                        : gr_error(why, "'%s' was cancelled", gri_call_verb(call));
 
     return err;
 }
 
-/* run_cancel_hook calls the hook, if any, while hook_busy keeps gri_call_end waiting. Hooks run one at a time:
- * if another one does, gri_call_hook_done sees to this one. */
+/* run_cancel_hook calls the hook, if any, while hook_busy keeps gri_call_end waiting. Hooks run one
+ * at a time: if another one does, gri_call_hook_done sees to this one. */
 static void run_cancel_hook(struct gri_call *call)
 {
     void (*fn)(void *arg) = NULL;
@@ -306,8 +308,8 @@ void gri_call_cancel(struct gri_call *call, gr_code why)
     gri_unlock(&call->cancel.lock);
     if (!first)
         return;
-    /* Before the handler learns of it, so that what the handler makes of that can't be the answer. If an
-     * answer came first, whoever brought it ends the stream, after its chunk. */
+    /* Before the handler learns of it, so that what the handler makes of that can't be the answer.
+     * If an answer came first, whoever brought it ends the stream, after its chunk. */
     if (gri_future_complete(&call->future, cancel_error(call, why)) && call->streams)
         end_stream(call, false);
     gri_lock(&call->cancel.lock);
@@ -370,7 +372,7 @@ gr_code gri_call_on_cancel(struct gri_call *call, void (*fn)(void *arg), void *a
     return GR_ECANCELED;
 }
 
-/* ---- the future's side ---------------------------------------------------------------------------------- */
+/* ---- the future's side ----------------------------------------------------------------------- */
 
 static void op_cancel(struct gr_future *f, gr_code why)
 {
@@ -431,8 +433,8 @@ void gr_cancel(gr_runtime *rt, gr_call name)
     gri_future_unref(&call->future);
 }
 
-/* Only leaf work counts against max_concurrency: a handler that waits for another call gives its permit
- * back, for good, or nested limits could lock each other up. */
+/* Only leaf work counts against max_concurrency: a handler that waits for another call gives its
+ * permit back, for good, or nested limits could lock each other up. */
 static void give_permit_back(const struct gr_ctx *c)
 {
     if (c == NULL || c->call == NULL || c->deferred || !c->call->counted)
@@ -442,8 +444,8 @@ static void give_permit_back(const struct gr_ctx *c)
 }
 
 /*
- * The owner is about to wait. If what it waits for is cheap code that was just readied on this worker, run it
- * here: it can't wait, so it may share this stack.
+ * The owner is about to wait. If what it waits for is cheap code that was just readied on this
+ * worker, run it here: it can't wait, so it may share this stack.
  */
 static gr_code op_hurry(struct gr_future *f)
 {
@@ -474,7 +476,7 @@ static const struct gri_future_ops call_ops = { .cancel = op_cancel,
                                                 .hurry = op_hurry,
                                                 .destroy = op_destroy };
 
-/* ---- the scope's side ------------------------------------------------------------------------------------ */
+/* ---- the scope's side ------------------------------------------------------------------------ */
 
 static struct gri_call *call_of_member(struct gri_member *m)
 {
@@ -500,7 +502,7 @@ const struct gri_member_ops gri_call_member_ops = { .cancel = member_cancel,
                                                     .ref = member_ref,
                                                     .unref = member_unref };
 
-/* ---- making ------------------------------------------------------------------------------------------------ */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_stream *in)
 {
@@ -524,7 +526,7 @@ struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_
     return call;
 }
 
-/* ---- direct calls ------------------------------------------------------------------------------------------ */
+/* ---- direct calls ---------------------------------------------------------------------------- */
 
 bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value **ret_v)
 {

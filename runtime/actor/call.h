@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gri: for actors/ */
 /*
- * call.h - one call in flight: the message, the future, the duty to answer and what cancels it, in one
- * object; and native methods, which are given the call itself.
+ * call.h - one call in flight: the message, the future, the duty to answer and what cancels it, in
+ * one object; and native methods, which are given the call itself.
  *
- * Two references: the owner's (its gr_future) and the duty's. The duty lies with the mailbox while the call
- * is queued, with the handler while it runs, then with the promise if the handler deferred.
- * Whoever has the duty ends it by gri_call_end, exactly once.
+ * Two references: the owner's (its gr_future) and the duty's. The duty lies with the mailbox while
+ * the call is queued, with the handler while it runs, then with the promise if the handler
+ * deferred. Whoever has the duty ends it by gri_call_end, exactly once.
  *
- * state: RUNNING while whoever has the duty holds the call; QUEUED once it is given to a queue; then
- * RUNNING again by whoever takes it from there, or DROPPED by a cancellation that came first, which
- * ends the call at once: the queue then finds a shell to throw away.
+ * state: RUNNING while whoever has the duty holds the call; QUEUED once it is given to a queue;
+ * then RUNNING again by whoever takes it from there, or DROPPED by a cancellation that came first,
+ * which ends the call at once: the queue then finds a shell to throw away.
  *
- * Cancelling completes the future at once, but the call stays in its scope until its handler has returned and
- * its own run scope is empty. So to await answers quickly, and to join a scope means that all is over.
+ * Cancelling completes the future at once, but the call stays in its scope until its handler has
+ * returned and its own run scope is empty. So to await answers quickly, and to join a scope means
+ * that all is over.
  */
 #ifndef GR_RUNTIME_ACTOR_CALL_H
 #define GR_RUNTIME_ACTOR_CALL_H
@@ -38,40 +39,43 @@ struct gri_envelope {
 enum gri_call_state { GRI_RUNNING, GRI_QUEUED, GRI_DROPPED };
 
 struct gri_call {
-    struct gr_future future;        /* first, so that a gr_future is a call; see gri_call_of */
+    struct gr_future future; /* first, so that a gr_future is a call; see gri_call_of */
     struct gri_envelope envelope;
-    struct gri_member member;       /* in the caller's run scope, or where the options said */
-    struct gri_cancel cancel;       /* its lock also guards run, hook*, leaving and moving */
-    gr_runtime *rt;                 /* borrowed */
-    struct gri_actor *actor;        /* pinned from sending to the end; NULL before */
+    struct gri_member member; /* in the caller's run scope, or where the options said */
+    struct gri_cancel cancel; /* its lock also guards run, hook*, leaving and moving */
+    gr_runtime *rt;           /* borrowed */
+    struct gri_actor *actor;  /* pinned from sending to the end; NULL before */
     gr_ref to;
-    struct gri_call *parent;        /* counted; whose handler made the call; NULL: none, or the call
+    struct gri_call *parent; /* counted; whose handler made the call; NULL: none, or the call
                                        has ended; guarded by cancel.lock */
-    gr_value *args;                 /* counted */
-    gr_value *config;               /* counted; NULL: nobody gave one */
-    struct gr_stream *in, *out;     /* counted: the reader's end of the input, the writer's end of the output */
-    struct gr_scope *run;           /* counted; what the handler started; NULL until it is needed */
-    struct gri_deadline *timer;     /* owned; only if the deadline is the call's own */
-    uint64_t deadline_ns;           /* 0: none */
-    _Atomic uint64_t id;            /* for gr_cancel; 0 until somebody asks */
-    _Atomic uint32_t state;         /* gri_call_state */
-    _Atomic uint16_t verb;          /* a hand-over changes it while a cancellation may name it */
-    _Atomic bool one_chunk;           /* a stream of an actor that has only invoke: the answer is the chunk */
-    bool streams;                   /* it was made with an `out`, which goes when it leaves */
-    _Atomic bool quick;             /* cheap or native: the waiter may run it on its own stack */
-    bool hooked;                    /* gr_on_cancel was called */
-    bool counted;                   /* holds one of the actor's max_concurrency */
-    uint64_t target;                /* whom the caller meant; never changes, unlike `to` */
-    _Atomic uint64_t held;          /* the exclusive actor in which its handler is under way; 0: none */
-    bool cancelling;                /* somebody cancels it, or has; guarded by cancel.lock */
-    bool ended, leaving, moving;    /* guarded by cancel.lock */
-    void (*hook)(void *arg);        /* gr_on_cancel's */
+    gr_value *args;          /* counted */
+    gr_value *config;        /* counted; NULL: nobody gave one */
+    /* counted: the reader's end of the input, the writer's end of the output */
+    struct gr_stream *in, *out;
+    struct gr_scope *run;       /* counted; what the handler started; NULL until it is needed */
+    struct gri_deadline *timer; /* owned; only if the deadline is the call's own */
+    uint64_t deadline_ns;       /* 0: none */
+    _Atomic uint64_t id;        /* for gr_cancel; 0 until somebody asks */
+    _Atomic uint32_t state;     /* gri_call_state */
+    _Atomic uint16_t verb;      /* a hand-over changes it while a cancellation may name it */
+    /* a stream of an actor that has only invoke: the answer is the chunk */
+    _Atomic bool one_chunk;
+    bool streams;       /* it was made with an `out`, which goes when it leaves */
+    _Atomic bool quick; /* cheap or native: the waiter may run it on its own stack */
+    bool hooked;        /* gr_on_cancel was called */
+    bool counted;       /* holds one of the actor's max_concurrency */
+    uint64_t target;    /* whom the caller meant; never changes, unlike `to` */
+    /* the exclusive actor in which its handler is under way; 0: none */
+    _Atomic uint64_t held;
+    bool cancelling;             /* somebody cancels it, or has; guarded by cancel.lock */
+    bool ended, leaving, moving; /* guarded by cancel.lock */
+    void (*hook)(void *arg);     /* gr_on_cancel's */
     void (*room)(void *arg);
     void *hook_arg;
-    struct gri_exec *hook_busy;     /* who runs a hook now; guarded by cancel.lock */
-    struct gri_waiter room_waiter;  /* in `out`, while a deferred producer waits for room */
+    struct gri_exec *hook_busy;    /* who runs a hook now; guarded by cancel.lock */
+    struct gri_waiter room_waiter; /* in `out`, while a deferred producer waits for room */
     struct gri_task room_task;
-    bool room_armed;                /* guarded by cancel.lock */
+    bool room_armed; /* guarded by cancel.lock */
 };
 
 static inline struct gri_call *gri_call_of(struct gr_future *f)
@@ -79,30 +83,36 @@ static inline struct gri_call *gri_call_of(struct gr_future *f)
     return gri_container_of(f, struct gri_call, future);
 }
 
-/* How a native method is written: kind GRI_NATIVE, fn = GRI_NATIVE_FN(f). f runs on a worker, must not
- * wait, and ends the call then or later. Its class must be stateless. The verb "*" takes all verbs. */
+/* How a native method is written: kind GRI_NATIVE, fn = GRI_NATIVE_FN(f). f runs on a worker, must
+ * not wait, and ends the call then or later. Its class must be stateless. The verb "*" takes all
+ * verbs. */
 #define GRI_NATIVE ((gr_kind)100)
 typedef void gri_native_fn(struct gri_call *call);
 #define GRI_NATIVE_FN(f) ((gr_method_fn *)(void (*)(void))(f))
 
-/* gri_call_end answers and lets go of everything. v NULL: "no value"; an error value rejects. For a stream the
- * value is dropped and the stream ended, well unless v is an error. Consumes the duty. */
+/* gri_call_end answers and lets go of everything. v NULL: "no value"; an error value rejects. For a
+ * stream the value is dropped and the stream ended, well unless v is an error. Consumes the
+ * duty. */
 void gri_call_end(struct gri_call *call, gr_value *v GR_TAKES);
 
-/* gri_call_cancel: see above; `why` is GR_ECANCELED or GR_ETIMEDOUT. [any], with a reference held. */
+/* gri_call_cancel: see above; `why` is GR_ECANCELED or GR_ETIMEDOUT. [any], with a reference
+ * held. */
 void gri_call_cancel(struct gri_call *call, gr_code why);
 bool gri_call_cancelled(struct gri_call *call);
 
 /* What a call in progress was sent with. Borrowed. */
-static inline gr_ref gri_call_self(const struct gri_call *call) { return call->to; }
+static inline gr_ref gri_call_self(const struct gri_call *call)
+{
+    return call->to;
+}
 const gr_value *gri_call_spawn_args(const struct gri_call *call); /* the actor's spawn arguments */
 const char *gri_call_verb(const struct gri_call *call);
 struct gri_sched *gri_call_sched(const struct gri_call *call);
 
 /*
- * gri_call_sub starts a call on behalf of `parent`, in its run scope, with its deadline and config (opts,
- * which may be NULL, adds to them; opts->scope is ignored). For streaming verbs use gri_call_sub_stream. Both
- * return NULL only when out of memory.
+ * gri_call_sub starts a call on behalf of `parent`, in its run scope, with its deadline and config
+ * (opts, which may be NULL, adds to them; opts->scope is ignored). For streaming verbs use
+ * gri_call_sub_stream. Both return NULL only when out of memory.
  */
 gr_future *gri_call_sub(struct gri_call *parent, gr_ref to, uint16_t verb, gr_value *args GR_TAKES,
                         const gr_call_opts *opts);
@@ -111,13 +121,15 @@ gr_stream *gri_call_sub_stream(struct gri_call *parent, gr_ref to, uint16_t verb
                                const gr_call_opts *opts);
 
 /*
- * gri_call_direct runs r's invoke at once on this stack when that is cheap code of a stateless actor in this
- * process: *ret_v is its answer, maybe an error. false: it can't be done, and args is still the caller's.
+ * gri_call_direct runs r's invoke at once on this stack when that is cheap code of a stateless
+ * actor in this process: *ret_v is its answer, maybe an error. false: it can't be done, and args is
+ * still the caller's.
  */
 bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value **ret_v);
 
-/* gri_call_forward passes the call on to another actor as if it had been sent there: the same future, stream,
- * scope and deadline. args NULL keeps the call's; in NULL keeps its input. Consumes the duty. */
+/* gri_call_forward passes the call on to another actor as if it had been sent there: the same
+ * future, stream, scope and deadline. args NULL keeps the call's; in NULL keeps its input. Consumes
+ * the duty. */
 void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value *args GR_TAKES,
                       gr_stream *in GR_TAKES);
 

@@ -4,7 +4,7 @@
 
 #include "runtime/actor/runtime_impl.h"
 
-/* ---- reentrant classes: a handler that waits lets others run ------------------------------------------ */
+/* ---- reentrant classes: a handler that waits lets others run --------------------------------- */
 
 static void suspending(struct gri_exec *e)
 {
@@ -106,7 +106,7 @@ bool gri_ctx_holds(gr_runtime *rt, uint64_t id)
     return held;
 }
 
-/* ---- questions ------------------------------------------------------------------------------------------ */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 gr_runtime *gr_runtime_of(gr_ctx *c)
 {
@@ -151,7 +151,7 @@ uint64_t gr_deadline_ns(gr_ctx *c)
     return c->call != NULL ? c->call->deadline_ns : 0;
 }
 
-/* ---- answers --------------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 gr_code gr_emit(gr_ctx *c, gr_value *chunk)
 {

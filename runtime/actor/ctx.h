@@ -6,13 +6,13 @@
 #include "runtime/actor/actor.h"
 
 struct gr_ctx {
-    gr_runtime *rt;          /* borrowed */
-    struct gri_actor *actor; /* pinned by whoever runs the handler */
-    struct gri_call *call;   /* borrowed; NULL in receive and init */
-    bool deferred;           /* a promise has the duty to answer */
-    gr_value *failure;       /* counted; gr_fail's */
-    gr_value *exit;          /* counted; gr_exit's */
-    struct gri_exec saved;   /* what ran on this stack before */
+    gr_runtime *rt;           /* borrowed */
+    struct gri_actor *actor;  /* pinned by whoever runs the handler */
+    struct gri_call *call;    /* borrowed; NULL in receive and init */
+    bool deferred;            /* a promise has the duty to answer */
+    gr_value *failure;        /* counted; gr_fail's */
+    gr_value *exit;           /* counted; gr_exit's */
+    struct gri_exec saved;    /* what ran on this stack before */
     struct gri_resume resume; /* reentrant classes: how control comes back */
 };
 
@@ -20,11 +20,11 @@ void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call,
 void gri_ctx_leave(struct gr_ctx *c);
 /* gri_ctx_current returns the handler run under way on this stack, if it is rt's; else NULL. */
 struct gr_ctx *gri_ctx_current(gr_runtime *rt);
-/* gri_ctx_holds tells whether the handler under way on this stack, or one that waits for it, holds the exclusive
- * actor `id`, so that waiting here for that actor would never end. 0 is no actor. */
+/* gri_ctx_holds tells whether the handler under way on this stack, or one that waits for it, holds
+ * the exclusive actor `id`, so that waiting here for that actor would never end. 0 is no actor. */
 bool gri_ctx_holds(gr_runtime *rt, uint64_t id);
-/* gri_call_run_scope returns the scope of what a call's handler starts; borrowed from the call, which has not
- * ended. NULL when it has, or out of memory. */
+/* gri_call_run_scope returns the scope of what a call's handler starts; borrowed from the call,
+ * which has not ended. NULL when it has, or out of memory. */
 struct gr_scope *gri_call_run_scope(struct gri_call *call);
 
 #endif

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * defaults.c - langchain-core's defaults for the Runnable verbs that a class lacks, as native frames:
- * a gatherer (sums a stream up, then goes on) and a batch (a sliding window over invoke).
+ * defaults.c - langchain-core's defaults for the Runnable verbs that a class lacks, as native
+ * frames: a gatherer (sums a stream up, then goes on) and a batch (a sliding window over invoke).
  */
 #include "runtime/actor/actor.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
 
-/* ---- sums ------------------------------------------------------------------------------------------ */
+/* ---- sums ------------------------------------------------------------------------------------ */
 
 struct gather {
     struct gri_call *call;  /* the duty */
     struct gr_stream *from; /* counted; what is summed up */
     gr_value *sum;          /* counted; NULL: no chunk yet */
-    bool forward;           /* the sum is the input of the call's own stream; else it is the answer */
+    /* the sum is the input of the call's own stream; else it is the answer */
+    bool forward;
     struct gri_waiter waiter;
     struct gri_task task;
 };
@@ -85,7 +86,9 @@ static void gather_start(struct gri_call *call, struct gr_stream *from, bool for
         gri_call_end(call, gr_error(GR_ENOMEM, "out of memory"));
         return;
     }
-    *g = (struct gather){ .call = call, .from = from, .forward = forward,
+    *g = (struct gather){ .call = call,
+                          .from = from,
+                          .forward = forward,
                           .waiter.fire = gather_fire,
                           .task = { .run = gather_run, .name = "gather" } };
     gri_call_on_cancel(call, gather_cancel, g);
@@ -100,31 +103,31 @@ static struct gr_stream *one_chunk(struct gri_call *call)
     return gr_stream_of(call->rt, gr_list_n(&item, 1));
 }
 
-/* ---- batch ----------------------------------------------------------------------------------------- */
+/* ---- batch ----------------------------------------------------------------------------------- */
 
 struct batch;
 
 struct batch_item {
     struct gri_waiter waiter;
-    struct batch *batch;     /* borrowed: it stays until all its items have come back */
-    gr_future *future;       /* owned */
+    struct batch *batch; /* borrowed: it stays until all its items have come back */
+    gr_future *future;   /* owned */
     size_t index;
     struct batch_item *next; /* in batch->done, or among the free ones */
 };
 
 struct batch {
-    struct gri_call *call;       /* the duty; NULL once ended */
-    gr_runtime *rt;              /* borrowed */
-    const gr_value *inputs;      /* borrowed from the call's args, which live as long as `kept` */
-    gr_value *kept;              /* counted */
+    struct gri_call *call;  /* the duty; NULL once ended */
+    gr_runtime *rt;         /* borrowed */
+    const gr_value *inputs; /* borrowed from the call's args, which live as long as `kept` */
+    gr_value *kept;         /* counted */
     gr_ref to;
     size_t count, started;
     unsigned window, under_way;
     bool return_exceptions;
-    gr_value **results;          /* owned array of counted values */
+    gr_value **results;              /* owned array of counted values */
     struct batch_item *_Atomic done; /* came back since the last look */
-    struct batch_item *spare;    /* items to use again */
-    _Atomic uint32_t kicks;      /* > 0: the task is queued or running */
+    struct batch_item *spare;        /* items to use again */
+    _Atomic uint32_t kicks;          /* > 0: the task is queued or running */
     struct gri_task task;
 };
 
@@ -136,8 +139,8 @@ static void batch_fire(struct gri_waiter *w)
 
     item->next = atomic_load_explicit(&b->done, memory_order_relaxed);
     /* release: the item's fields are seen by the task, which takes the list with acquire */
-    while (!atomic_compare_exchange_weak_explicit(&b->done, &item->next, item,
-                                                  memory_order_acq_rel, memory_order_relaxed))
+    while (!atomic_compare_exchange_weak_explicit(&b->done, &item->next, item, memory_order_acq_rel,
+                                                  memory_order_relaxed))
         ;
     if (atomic_fetch_add(&b->kicks, 1) == 0)
         gri_ready(s, &b->task);
@@ -154,7 +157,8 @@ static void batch_end(struct batch *b, gr_value *v)
         gr_value_unref(v);
 }
 
-/* batch_result keeps an item's answer; a failure ends the batch unless it may be an answer itself. */
+/* batch_result keeps an item's answer; a failure ends the batch unless it may be an answer
+ * itself. */
 static void batch_result(struct batch *b, size_t index, gr_value *v)
 {
     if (gr_value_type(v) == GR_ERROR &&
@@ -304,7 +308,7 @@ static void batch_start(struct gri_call *call)
     batch_run(&b->task);
 }
 
-/* ---- the way in -------------------------------------------------------------------------------------- */
+/* ---- the way in ------------------------------------------------------------------------------ */
 
 static void run_default(struct gri_call *call, enum gri_how how)
 {
@@ -313,26 +317,25 @@ static void run_default(struct gri_call *call, enum gri_how how)
         if (call->in != NULL)
             gather_start(call, gri_call_take_in(call), true);
         else
-            gri_call_end(call, gr_error(GR_EINVAL, "'%s' needs an input stream", gri_call_verb(call)));
+            gri_call_end(call,
+                         gr_error(GR_EINVAL, "'%s' needs an input stream", gri_call_verb(call)));
         break;
     case GRI_BY_STREAM:
-        gather_start(call,
-                     gri_call_sub_stream(call, call->to, GRI_STREAM, gr_value_ref(call->args), NULL,
-                                         NULL),
-                     false);
+        gather_start(
+            call,
+            gri_call_sub_stream(call, call->to, GRI_STREAM, gr_value_ref(call->args), NULL, NULL),
+            false);
         break;
     case GRI_BY_TRANSFORM:
         if (call->verb == GRI_STREAM)
             gri_call_forward(call, call->to, GRI_TRANSFORM, gr_nil(), one_chunk(call));
         else
-            gather_start(call,
-                         gri_call_sub_stream(call, call->to, GRI_TRANSFORM, gr_nil(),
-                                             one_chunk(call), NULL),
-                         false);
+            gather_start(
+                call,
+                gri_call_sub_stream(call, call->to, GRI_TRANSFORM, gr_nil(), one_chunk(call), NULL),
+                false);
         break;
-    default:
-        batch_start(call);
-        break;
+    default: batch_start(call); break;
     }
 }
 

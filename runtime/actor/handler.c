@@ -41,7 +41,8 @@ void gri_actor_fault(struct gri_actor *a, gr_value *reason)
 {
     if (a->error == NULL && !a->klass->stateless) {
         a->error = reason; /* the turn's own field, and this is the turn */
-        atomic_fetch_or(&a->flags, GRI_SAID); /* publishes it: others may know already that the actor stops */
+        /* publishes it: others may know already that the actor stops */
+        atomic_fetch_or(&a->flags, GRI_SAID);
     } else {
         gr_value_unref(reason);
     }
@@ -99,7 +100,8 @@ gr_code gri_handle_init(struct gri_actor *a)
     gr_code rc;
 
     gri_ctx_enter(&c, a, NULL, false);
-    gri_exec()->hooks = NULL; /* nothing else runs before init is done, not even in a reentrant class */
+    /* nothing else runs before init is done, not even in a reentrant class */
+    gri_exec()->hooks = NULL;
     rc = a->klass->cls->init(&c, a->self, a->args);
     gri_ctx_leave(&c);
     if (rc != GR_OK) {

@@ -86,7 +86,8 @@ const struct gri_klass *gri_klass_get(struct gri_klasses *ks, struct gri_verbs *
     return k;
 }
 
-/* The defaults of langchain-core's Runnable: what stands in for a Runnable verb that a class lacks. */
+/* The defaults of langchain-core's Runnable: what stands in for a Runnable verb that a class
+ * lacks. */
 static enum gri_how resolve_default(const struct gri_klass *k, uint16_t verb,
                                     const gr_method **ret_method)
 {
@@ -114,7 +115,8 @@ static enum gri_how resolve_default(const struct gri_klass *k, uint16_t verb,
     return GRI_BY_NOTHING;
 }
 
-enum gri_how gri_klass_resolve(const struct gri_klass *k, uint16_t verb, const gr_method **ret_method)
+enum gri_how gri_klass_resolve(const struct gri_klass *k, uint16_t verb,
+                               const gr_method **ret_method)
 {
     if (verb < GRI_VERB_FIRST && k->fixed[verb] != NULL) {
         *ret_method = k->fixed[verb];

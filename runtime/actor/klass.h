@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* klass.h - a class as the engine uses it: verbs as numbers, defaults worked out. Made once a runtime. */
+/* klass.h - a class as the engine uses it: verbs as numbers, defaults worked out. Made once a
+ * runtime. */
 #ifndef GR_RUNTIME_ACTOR_KLASS_H
 #define GR_RUNTIME_ACTOR_KLASS_H
 
@@ -13,9 +14,9 @@ struct gri_klass_method {
 };
 
 struct gri_klass {
-    const gr_class *cls;            /* borrowed; outlives the runtime */
+    const gr_class *cls;                    /* borrowed; outlives the runtime */
     const gr_method *fixed[GRI_VERB_FIRST]; /* the Runnable verbs' methods, by number; NULL: none */
-    const gr_method *any;           /* the verb "*" */
+    const gr_method *any;                   /* the verb "*" */
     bool stateless;
     size_t count;
     struct gri_klass_method methods[];
@@ -38,9 +39,11 @@ struct gri_klasses {
 };
 
 void gri_klasses_fini(struct gri_klasses *k);
-/* gri_klass_get returns cls's klass: NULL with *ret_rc GR_ENOMEM, or GR_EINVAL when cls makes no sense. */
+/* gri_klass_get returns cls's klass: NULL with *ret_rc GR_ENOMEM, or GR_EINVAL when cls makes no
+ * sense. */
 const struct gri_klass *gri_klass_get(struct gri_klasses *k, struct gri_verbs *verbs,
                                       const gr_class *cls, gr_code *ret_rc);
-enum gri_how gri_klass_resolve(const struct gri_klass *k, uint16_t verb, const gr_method **ret_method);
+enum gri_how gri_klass_resolve(const struct gri_klass *k, uint16_t verb,
+                               const gr_method **ret_method);
 
 #endif

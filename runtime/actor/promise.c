@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* promise.c - answering later: a gr_promise is the call itself, seen from the side that owes the answer. */
+/* promise.c - answering later: a gr_promise is the call itself, seen from the side that owes the
+ * answer. */
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"
@@ -14,7 +15,8 @@ gr_promise *gr_defer(gr_ctx *c)
     if (c->call == NULL || c->deferred)
         return NULL;
     c->deferred = true;
-    /* the handler's frame goes on to use the call when the promise may be gone: see gri_handle_call */
+    /* the handler's frame goes on to use the call when the promise may be gone: see
+     * gri_handle_call */
     gri_future_ref(&c->call->future);
     return (gr_promise *)(void *)c->call;
 }
@@ -34,7 +36,7 @@ void gr_promise_free(gr_promise *p)
         gri_call_end(call_of(p), gr_error(GR_EBROKEN, "the promise was dropped without an answer"));
 }
 
-/* ---- chunks --------------------------------------------------------------------------------------------- */
+/* ---- chunks ---------------------------------------------------------------------------------- */
 
 /* On a worker, since room() is the user's code. */
 static void room_run(struct gri_task *t)
@@ -45,7 +47,8 @@ static void room_run(struct gri_task *t)
 
     gri_lock(&call->cancel.lock);
     if (call->hook_busy != NULL && call->room != NULL) {
-        /* A hook runs elsewhere, perhaps room() itself, which has looked already: come again later. */
+        /* A hook runs elsewhere, perhaps room() itself, which has looked already: come again
+         * later. */
         gri_unlock(&call->cancel.lock);
         gri_ready(&call->rt->sched, t);
         return;
@@ -78,7 +81,8 @@ static void ask_for_room(struct gri_call *call)
 
     gri_lock(&call->cancel.lock);
     arm = !call->room_armed && call->room != NULL;
-    call->room_armed = call->room_armed || arm; /* without a hook nothing is armed: one may come later */
+    /* without a hook nothing is armed: one may come later */
+    call->room_armed = call->room_armed || arm;
     gri_unlock(&call->cancel.lock);
     if (!arm)
         return;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * registry.h - where refs lead: slots of actors, in chunks that are never freed while the runtime lives.
+ * registry.h - where refs lead: slots of actors, in chunks that are never freed while the runtime
+ * lives.
  *
- * An id is a slot (24 bits) and a generation (40 bits). The memory of a slot is always an actor: a sender
- * may look at it, pin it and then find by its id that the one it meant is gone. So neither locks nor
- * epochs guard the way from a ref to an actor. Freed slots are reused first-in first-out, and one whose
- * generations are used up is retired.
+ * An id is a slot (24 bits) and a generation (40 bits). The memory of a slot is always an actor: a
+ * sender may look at it, pin it and then find by its id that the one it meant is gone. So neither
+ * locks nor epochs guard the way from a ref to an actor. Freed slots are reused first-in first-out,
+ * and one whose generations are used up is retired.
  */
 #ifndef GR_RUNTIME_ACTOR_REGISTRY_H
 #define GR_RUNTIME_ACTOR_REGISTRY_H
@@ -21,19 +22,22 @@ struct gri_actor;
 #define GRI_CHUNKS (1u << (GRI_SLOT_BITS - GRI_CHUNK_BITS))
 
 struct gri_registry {
-    struct gri_lock lock;                             /* guards all but the chunks' pointers */
-    _Atomic(struct gri_actor *) *chunks;              /* owned; GRI_CHUNKS of them, made when needed */
-    uint32_t used;                                    /* slots that have ever been handed out */
+    struct gri_lock lock; /* guards all but the chunks' pointers */
+    /* owned; GRI_CHUNKS of them, made when needed */
+    _Atomic(struct gri_actor *) *chunks;
+    uint32_t used; /* slots that have ever been handed out */
     uint32_t max;
     struct gri_actor *free_first, *free_last;
 };
 
 gr_code gri_registry_init(struct gri_registry *r, size_t actors_max);
 void gri_registry_fini(struct gri_registry *r);
-/* gri_registry_take hands out a slot and its next id, which is not stored in the actor yet. NULL: full. */
+/* gri_registry_take hands out a slot and its next id, which is not stored in the actor yet. NULL:
+ * full. */
 struct gri_actor *gri_registry_take(struct gri_registry *r, uint64_t *ret_id);
 void gri_registry_give(struct gri_registry *r, struct gri_actor *a, uint64_t id);
-/* gri_registry_find returns the slot's actor, alive or not; NULL if no such slot was handed out yet. [any] */
+/* gri_registry_find returns the slot's actor, alive or not; NULL if no such slot was handed out
+ * yet. [any] */
 struct gri_actor *gri_registry_find(struct gri_registry *r, uint64_t id);
 
 #endif

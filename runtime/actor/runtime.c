@@ -14,7 +14,8 @@ static void root_destroy(struct gr_scope *s)
     gr_runtime *rt = s->rt;
 
     atomic_store(&rt->root_gone, 1);
-    gri_futex_wake(&rt->root_gone, 1); /* at worst the runtime is gone, and a stranger wakes up in vain */
+    /* at worst the runtime is gone, and a stranger wakes up in vain */
+    gri_futex_wake(&rt->root_gone, 1);
 }
 
 /* with_defaults fills in what is zero; GR_EINVAL when something is out of range. */
@@ -38,9 +39,8 @@ static gr_code with_defaults(gr_runtime_opts *o)
         o->actors_max = (size_t)4 << 20;
     if (o->shutdown_ms == 0)
         o->shutdown_ms = 5000;
-    if (o->workers > GRI_WORKERS_MAX || o->stack_size < STACK_MIN ||
-        o->mailbox_max > INT32_MAX || o->blocking_max > INT32_MAX ||
-        o->actors_max >= (size_t)1 << GRI_SLOT_BITS)
+    if (o->workers > GRI_WORKERS_MAX || o->stack_size < STACK_MIN || o->mailbox_max > INT32_MAX ||
+        o->blocking_max > INT32_MAX || o->actors_max >= (size_t)1 << GRI_SLOT_BITS)
         return GR_EINVAL;
     return GR_OK;
 }
@@ -77,8 +77,10 @@ gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
     gri_map_init(&rt->calls, rt->node);
     gri_map_init(&rt->klasses.by_class, rt->node);
     gri_scope_init(&rt->root, rt, NULL, root_destroy);
-    so = (struct gri_sched_opts){ .workers = o.workers, .fibers_max = o.fibers_max,
-                                  .stack_size = o.stack_size, .blocking_max = o.blocking_max,
+    so = (struct gri_sched_opts){ .workers = o.workers,
+                                  .fibers_max = o.fibers_max,
+                                  .stack_size = o.stack_size,
+                                  .blocking_max = o.blocking_max,
                                   .blocking_queue_max = o.blocking_queue_max };
     rc = gri_verbs_init(&rt->verbs, rt->node);
     if (rc == GR_OK)
@@ -134,8 +136,9 @@ void gr_runtime_free(gr_runtime *rt)
     deadline = gri_clock_ns() + (uint64_t)rt->shutdown_ms * 1000000u;
     gri_scope_cancel(&rt->root, GR_ECANCELED);
     if (!gri_scope_drain(&rt->root, deadline)) {
-        gri_log(GRI_LOG_WARN, "runtime: handlers or promises did not end within %lld ms; "
-                              "they are left behind, with their threads and memory",
+        gri_log(GRI_LOG_WARN,
+                "runtime: handlers or promises did not end within %lld ms; "
+                "they are left behind, with their threads and memory",
                 (long long)rt->shutdown_ms);
         return;
     }

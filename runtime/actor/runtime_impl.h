@@ -11,18 +11,19 @@
 #include "runtime/actor/registry.h"
 
 struct gr_runtime {
-    struct gri_sched sched;        /* first: see gri_sched_of */
+    struct gri_sched sched; /* first: see gri_sched_of */
     struct gri_registry registry;
     struct gri_klasses klasses;
     struct gri_verbs verbs;
     struct gr_scope root;
-    uint64_t node;                 /* this start's random number; half of every ref */
+    uint64_t node; /* this start's random number; half of every ref */
     size_t mailbox_max;
     int64_t shutdown_ms;
-    struct gri_lock calls_lock;    /* guards the two below */
-    struct gri_map calls;          /* number -> gri_call, of those that gr_future_call has numbered */
+    struct gri_lock calls_lock; /* guards the two below */
+    /* number -> gri_call, of those that gr_future_call has numbered */
+    struct gri_map calls;
     uint64_t call_count;
-    _Atomic uint32_t root_gone;    /* 1: nobody refers to the root scope any more */
+    _Atomic uint32_t root_gone; /* 1: nobody refers to the root scope any more */
 };
 
 #endif

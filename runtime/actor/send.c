@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* send.c - the calls of call.h, for callers: options, scope, deadline, config; then off to the actor. */
+/* send.c - the calls of call.h, for callers: options, scope, deadline, config; then off to the
+ * actor. */
 #include "runtime/actor/send.h"
 
 #include "runtime/actor/ctx.h"
@@ -12,7 +13,8 @@ static const gr_call_opts no_opts = { .size = sizeof(no_opts) };
 struct caller {
     struct gri_call *parent; /* borrowed; NULL: none */
     struct gr_scope *scope;  /* borrowed */
-    bool inside;             /* the scope is the parent's run scope, so the parent's deadline reaches it */
+    /* the scope is the parent's run scope, so the parent's deadline reaches it */
+    bool inside;
 };
 
 static struct caller caller_of(gr_runtime *rt, const gr_call_opts *o)
@@ -44,21 +46,24 @@ static gr_value *child_config(const struct gri_call *parent, gr_value *own)
     return base != NULL ? gr_merge(base, own) : own;
 }
 
-/* set_deadline takes the earlier of the parent's and the call's own; true if a timer of its own is needed. */
+/* set_deadline takes the earlier of the parent's and the call's own; true if a timer of its own is
+ * needed. */
 static bool set_deadline(struct gri_call *call, const struct caller *who, const gr_call_opts *o)
 {
     uint64_t inherited = who->parent != NULL ? who->parent->deadline_ns : 0;
     uint64_t own = 0;
 
     if (o->timeout_ms != 0) {
-        uint64_t after = gri_deadline_after(&call->rt->sched, o->timeout_ms > 0 ? o->timeout_ms : 0);
+        uint64_t after =
+            gri_deadline_after(&call->rt->sched, o->timeout_ms > 0 ? o->timeout_ms : 0);
 
         own = after != GRI_NEVER ? after : 0;
     }
     call->deadline_ns = own == 0 || (inherited != 0 && inherited < own) ? inherited : own;
     if (call->deadline_ns == 0)
         return false;
-    /* the parent's timer reaches its own run scope, so only what is stricter or elsewhere needs one */
+    /* the parent's timer reaches its own run scope, so only what is stricter or elsewhere needs
+     * one */
     return call->deadline_ns != inherited || !who->inside;
 }
 
@@ -69,13 +74,13 @@ static bool join(struct gri_call *call, struct gr_scope *scope)
 
     if (rc == GR_OK)
         return true;
-    gri_call_end(call, rc == GR_ECANCELED
-                           ? gr_error(rc, "the caller's scope was cancelled")
-                           : gr_error(rc, "the caller's scope has ended"));
+    gri_call_end(call, rc == GR_ECANCELED ? gr_error(rc, "the caller's scope was cancelled")
+                                          : gr_error(rc, "the caller's scope has ended"));
     return false;
 }
 
-/* take_back ends a call that was to be queued and wasn't, unless a cancellation has done so meanwhile. */
+/* take_back ends a call that was to be queued and wasn't, unless a cancellation has done so
+ * meanwhile. */
 static void take_back(struct gri_call *call, gr_value *err)
 {
     uint32_t queued = GRI_QUEUED;
@@ -95,8 +100,8 @@ void gri_call_post(struct gri_call *call, gr_ref to)
     const gr_method *m = NULL;
 
     call->to = to;
-    /* seq_cst: of "set QUEUED, read the cancellation" and "set the cancellation, look for QUEUED" the later
-     * one sees the other */
+    /* seq_cst: of "set QUEUED, read the cancellation" and "set the cancellation, look for QUEUED"
+     * the later one sees the other */
     atomic_store(&call->state, GRI_QUEUED);
     if (gri_call_cancelled(call)) {
         take_back(call, NULL);
@@ -110,9 +115,9 @@ void gri_call_post(struct gri_call *call, gr_ref to)
     call->actor = a;
     gri_klass_resolve(a->klass, call->verb, &m);
     /* relaxed: a hint for the owner, who may read it while the call is forwarded */
-    atomic_store_explicit(&call->quick,
-                          m != NULL && (m->kind == GR_CHEAP || m->kind == GRI_NATIVE) && a->pin == 0,
-                          memory_order_relaxed);
+    atomic_store_explicit(
+        &call->quick, m != NULL && (m->kind == GR_CHEAP || m->kind == GRI_NATIVE) && a->pin == 0,
+        memory_order_relaxed);
     gri_actor_send_call(a, call);
 }
 
@@ -180,19 +185,18 @@ static gr_stream *stream_for(gr_runtime *rt, const struct caller *who, gr_ref to
         return NULL;
     }
     call->streams = true;
-    call->out = out;                /* one reference is the writer's, */
-    out->producer = &call->future;  /* one the reader's, who owns the call */
+    call->out = out;               /* one reference is the writer's, */
+    out->producer = &call->future; /* one the reader's, who owns the call */
     start(call, to, who, o);
     return out;
 }
 
-/* ---- for native methods ---------------------------------------------------------------------------------- */
+/* ---- for native methods ---------------------------------------------------------------------- */
 
 gr_future *gri_call_sub(struct gri_call *parent, gr_ref to, uint16_t verb, gr_value *args,
                         const gr_call_opts *opts)
 {
-    struct caller who = { .parent = parent, .scope = gri_call_run_scope(parent),
-                          .inside = true };
+    struct caller who = { .parent = parent, .scope = gri_call_run_scope(parent), .inside = true };
 
     if (who.scope == NULL) {
         gr_value_unref(args);
@@ -204,8 +208,7 @@ gr_future *gri_call_sub(struct gri_call *parent, gr_ref to, uint16_t verb, gr_va
 gr_stream *gri_call_sub_stream(struct gri_call *parent, gr_ref to, uint16_t verb, gr_value *args,
                                gr_stream *in, const gr_call_opts *opts)
 {
-    struct caller who = { .parent = parent, .scope = gri_call_run_scope(parent),
-                          .inside = true };
+    struct caller who = { .parent = parent, .scope = gri_call_run_scope(parent), .inside = true };
 
     if (who.scope == NULL) {
         gr_value_unref(args);
@@ -217,7 +220,8 @@ gr_stream *gri_call_sub_stream(struct gri_call *parent, gr_ref to, uint16_t verb
     return stream_for(parent->rt, &who, to, verb, args, in, opts != NULL ? opts : &no_opts);
 }
 
-void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value *args, gr_stream *in)
+void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value *args,
+                      gr_stream *in)
 {
     struct gri_actor *a = call->actor;
 
@@ -242,7 +246,7 @@ void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value 
         gri_call_post(call, to);
 }
 
-/* ---- for users ---------------------------------------------------------------------------------------------- */
+/* ---- for users ------------------------------------------------------------------------------- */
 
 static gr_future *acall(gr_runtime *rt, gr_ref to, uint16_t verb, gr_value *args,
                         const gr_call_opts *opts)
@@ -261,8 +265,9 @@ gr_future *gr_acall(gr_runtime *rt, gr_ref to, const char *verb, gr_value *args,
     if (id == GRI_VERB_NONE) {
         gr_value_unref(args);
         gr_value_unref(opts != NULL ? opts->config : NULL);
-        return gri_future_failed(&rt->sched, verb == NULL ? gr_error(GR_EINVAL, "no verb")
-                                              : gr_error(GR_EFULL, "too many different verbs"));
+        return gri_future_failed(&rt->sched, verb == NULL
+                                                 ? gr_error(GR_EINVAL, "no verb")
+                                                 : gr_error(GR_EFULL, "too many different verbs"));
     }
     return acall(rt, to, id, args, opts);
 }

@@ -5,16 +5,18 @@
 
 #include "runtime/actor/call.h"
 
-/* gri_call_new makes a call with two references, owner's and duty's, in no scope. NULL: out of memory. */
+/* gri_call_new makes a call with two references, owner's and duty's, in no scope. NULL: out of
+ * memory. */
 struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args GR_TAKES,
                               gr_stream *in GR_TAKES);
 /* gri_call_arm starts the timer for the call's own deadline. */
 gr_code gri_call_arm(struct gri_call *call);
-/* gri_call_post sends a call that the caller holds to an actor; what is wrong ends it. Consumes the duty. */
+/* gri_call_post sends a call that the caller holds to an actor; what is wrong ends it. Consumes the
+ * duty. */
 void gri_call_post(struct gri_call *call, gr_ref to);
 
-/* gri_call_hook_done ends the run of a hook; a cancellation that came during it is told now. The caller holds a
- * reference. */
+/* gri_call_hook_done ends the run of a hook; a cancellation that came during it is told now. The
+ * caller holds a reference. */
 void gri_call_hook_done(struct gri_call *call);
 /* gri_call_unhook forgets gr_on_cancel's hooks, and waits for one that runs on another thread. */
 void gri_call_unhook(struct gri_call *call);

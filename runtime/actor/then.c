@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* then.c - continuations: an answer comes back to the actor as a message, in memory set aside for it. */
+/* then.c - continuations: an answer comes back to the actor as a message, in memory set aside for
+ * it. */
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
@@ -63,8 +64,14 @@ gr_code gr_then(gr_ctx *c, gr_future *f, gr_then_fn *fn, void (*drop)(void *arg)
             drop(arg);
         return rc;
     }
-    *t = (struct then){ .envelope.kind = GRI_THEN, .waiter.fire = then_fire, .actor = c->actor,
-                        .call = c->call, .future = f, .fn = fn, .drop = drop, .arg = arg };
+    *t = (struct then){ .envelope.kind = GRI_THEN,
+                        .waiter.fire = then_fire,
+                        .actor = c->actor,
+                        .call = c->call,
+                        .future = f,
+                        .fn = fn,
+                        .drop = drop,
+                        .arg = arg };
     if (c->call != NULL)
         gri_future_ref(&c->call->future);
     gri_actor_pin_again(c->actor);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/actor/verb.h"
 
-
 #include "runtime/base/alloc.h"
 
 static uint16_t add_locked(struct gri_verbs *v, const char *name)

@@ -10,13 +10,19 @@
 #include "runtime/base/map.h"
 
 /* The Runnable interface's verbs have fixed numbers; others get theirs when first seen. */
-enum { GRI_VERB_NONE = 0, GRI_INVOKE = 1, GRI_STREAM = 2, GRI_TRANSFORM = 3, GRI_BATCH = 4,
-       GRI_VERB_FIRST = 5 };
+enum {
+    GRI_VERB_NONE = 0,
+    GRI_INVOKE = 1,
+    GRI_STREAM = 2,
+    GRI_TRANSFORM = 3,
+    GRI_BATCH = 4,
+    GRI_VERB_FIRST = 5
+};
 #define GRI_VERBS_MAX 1024 /* so that a peer can't fill memory with names */
 
 struct gri_verbs {
-    struct gri_lock lock;         /* guards ids and count */
-    struct gri_map ids;           /* name -> number */
+    struct gri_lock lock; /* guards ids and count */
+    struct gri_map ids;   /* name -> number */
     uint32_t count;
     char *_Atomic names[GRI_VERBS_MAX]; /* borrowed from ids' slots */
 };

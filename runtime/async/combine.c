@@ -2,9 +2,10 @@
 /*
  * combine.c - several futures into one: all, any, race, settled, within.
  *
- * One object holds the combined future and a part for each future given. A part's waiter fires on whatever
- * thread completes it; the parts count down, and the one that decides the outcome completes the
- * combined future. Cancelling the others may run users' hooks, so that happens in a task.
+ * One object holds the combined future and a part for each future given. A part's waiter fires on
+ * whatever thread completes it; the parts count down, and the one that decides the outcome
+ * completes the combined future. Cancelling the others may run users' hooks, so that happens in a
+ * task.
  */
 #include "runtime/async/future.h"
 #include "runtime/base/alloc.h"
@@ -20,10 +21,10 @@ struct part {
 struct combined {
     struct gr_future future;
     enum rule rule;
-    _Atomic uint32_t left;      /* parts that have not fired */
-    _Atomic bool cancelling;    /* the task below was readied */
+    _Atomic uint32_t left;   /* parts that have not fired */
+    _Atomic bool cancelling; /* the task below was readied */
     struct gri_task cancel_task;
-    struct gri_timer timer;     /* WITHIN */
+    struct gri_timer timer; /* WITHIN */
     struct gri_task timeout_task;
     size_t count;
     struct part parts[];

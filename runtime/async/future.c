@@ -81,7 +81,7 @@ bool gri_future_unwatch(struct gr_future *f, struct gri_waiter *w)
                                                    memory_order_acquire);
 }
 
-/* ---- a future without a call: complete from birth --------------------------------------------- */
+/* ---- a future without a call: complete from birth -------------------------------------------- */
 
 static void failed_cancel(struct gr_future *f, gr_code why)
 {
@@ -109,7 +109,7 @@ struct gr_future *gri_future_failed(struct gri_sched *s, gr_value *err)
     return f;
 }
 
-/* ---- awaiting --------------------------------------------------------------------------------- */
+/* ---- awaiting -------------------------------------------------------------------------------- */
 
 struct await {
     struct gri_waiter waiter;
@@ -170,8 +170,9 @@ static gr_value *error_for(const gr_outcome *o)
     switch (o->code) {
     case GR_ENOMEM: return gr_error(GR_ENOMEM, "out of memory");
     case GR_EINTR: return gr_error(GR_ECANCELED, "the waiting handler was cancelled");
-    case GR_EDEADLK: return gr_error(GR_EDEADLK, "this wait would never end: "
-                                               "cheap code waits, or a cycle of calls");
+    case GR_EDEADLK:
+        return gr_error(GR_EDEADLK, "this wait would never end: "
+                                    "cheap code waits, or a cycle of calls");
     case GR_EFULL: return gr_error(GR_EFULL, "too many handlers wait (fibers_max)");
     default: return gr_error(o->code, "the answer could not be awaited");
     }
@@ -195,7 +196,7 @@ bool gr_done(const gr_future *f)
     return f == NULL || gri_future_done(f);
 }
 
-/* ---- letting go -------------------------------------------------------------------------------- */
+/* ---- letting go ------------------------------------------------------------------------------ */
 
 void gr_future_cancel(gr_future *f)
 {
@@ -223,7 +224,7 @@ gr_call gr_future_call(gr_future *f)
     return f->ops->name(f);
 }
 
-/* ---- callbacks --------------------------------------------------------------------------------- */
+/* ---- callbacks ------------------------------------------------------------------------------- */
 
 struct on_done {
     struct gri_waiter waiter;
@@ -259,7 +260,10 @@ gr_code gr_on_done(gr_future *f, gr_done_fn *fn, void (*drop)(void *arg), void *
     if (d != NULL) {
         *d = (struct on_done){ .waiter.fire = on_done_fire,
                                .task = { .run = on_done_run, .name = "on_done" },
-                               .future = f, .fn = fn, .drop = drop, .arg = arg };
+                               .future = f,
+                               .fn = fn,
+                               .drop = drop,
+                               .arg = arg };
         rc = gri_future_watch(f, &d->waiter);
         if (rc == GR_EOS)
             gri_ready(f->sched, &d->task);

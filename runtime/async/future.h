@@ -2,12 +2,14 @@
 /*
  * future.h - the one-shot cell behind every pending answer.
  *
- * Two sides hold a reference: the owner who waits, and whoever owes the answer. `waiter` is the meeting
- * point: NULL while pending and unwatched, a waiter once somebody watches, DONE for good after
- * completion. Completing exchanges it for DONE and fires the waiter it finds; watching swaps NULL for
- * the waiter and fails on DONE. So a waiter fires exactly once, or its owner knows that it won't.
+ * Two sides hold a reference: the owner who waits, and whoever owes the answer. `waiter` is the
+ * meeting point: NULL while pending and unwatched, a waiter once somebody watches, DONE for good
+ * after completion. Completing exchanges it for DONE and fires the waiter it finds; watching swaps
+ * NULL for the waiter and fails on DONE. So a waiter fires exactly once, or its owner knows that it
+ * won't.
  *
- * fire runs on the completing thread, whatever that is: it wakes or readies, and calls no user code.
+ * fire runs on the completing thread, whatever that is: it wakes or readies, and calls no user
+ * code.
  */
 #ifndef GR_RUNTIME_ASYNC_FUTURE_H
 #define GR_RUNTIME_ASYNC_FUTURE_H
@@ -27,18 +29,19 @@ struct gri_future_ops {
     void (*detach)(struct gr_future *f);
     /* name gives it a number for gr_cancel; may be NULL */
     gr_call (*name)(struct gr_future *f);
-    /* hurry is called before the owner waits: it may run cheap work that the answer needs on the owner's stack;
-     * GR_EDEADLK when the answer can't come while the owner waits. May be NULL */
+    /* hurry is called before the owner waits: it may run cheap work that the answer needs on the
+     * owner's stack; GR_EDEADLK when the answer can't come while the owner waits. May be NULL */
     gr_code (*hurry)(struct gr_future *f);
-    void (*destroy)(struct gr_future *f); /* the last reference is gone; frees f but not its result */
+    /* the last reference is gone; frees f but not its result */
+    void (*destroy)(struct gr_future *f);
 };
 
 struct gr_future {
     _Atomic(struct gri_waiter *) waiter;
     _Atomic uint32_t refs;
-    _Atomic bool claimed;  /* somebody completes it, or has; the loser's answer is dropped */
-    bool failed;           /* result is an error; written before DONE, as result is */
-    gr_value *result;      /* counted */
+    _Atomic bool claimed;    /* somebody completes it, or has; the loser's answer is dropped */
+    bool failed;             /* result is an error; written before DONE, as result is */
+    gr_value *result;        /* counted */
     struct gri_sched *sched; /* borrowed; not to be used once the runtime is gone */
     const struct gri_future_ops *ops;
 };
@@ -51,7 +54,8 @@ void gri_future_init(struct gr_future *f, struct gri_sched *s, const struct gri_
 struct gr_future *gri_future_ref(struct gr_future *f);
 void gri_future_unref(struct gr_future *f); /* NULL is fine */
 
-/* gri_future_complete gives the answer; an error value, a broken value or NULL fails it. false: it was complete. */
+/* gri_future_complete gives the answer; an error value, a broken value or NULL fails it. false: it
+ * was complete. */
 bool gri_future_complete(struct gr_future *f, gr_value *v GR_TAKES);
 static inline bool gri_future_done(const struct gr_future *f)
 {
@@ -60,14 +64,16 @@ static inline bool gri_future_done(const struct gr_future *f)
 }
 gr_outcome gri_future_outcome(const struct gr_future *f); /* of a done one */
 
-/* gri_future_watch: GR_OK, w will fire once; GR_EOS it is done already, w won't fire; GR_EINVAL it has a watcher. */
+/* gri_future_watch: GR_OK, w will fire once; GR_EOS it is done already, w won't fire; GR_EINVAL it
+ * has a watcher. */
 gr_code gri_future_watch(struct gr_future *f, struct gri_waiter *w);
 /* gri_future_unwatch: true, w won't fire; false, it has fired or is about to. */
 bool gri_future_unwatch(struct gr_future *f, struct gri_waiter *w);
 
 /* gri_future_failed makes a future that is complete with an error; NULL when out of memory. */
 struct gr_future *gri_future_failed(struct gri_sched *s, gr_value *err GR_TAKES);
-/* gri_answer turns what a handler returned into what a future may hold: NULL becomes GR_EINVAL "no value". */
+/* gri_answer turns what a handler returned into what a future may hold: NULL becomes GR_EINVAL "no
+ * value". */
 gr_value *gri_answer(gr_value *v GR_TAKES);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * queue.c - the completion queue: watched futures come out by completion, announced by an eventfd.
  *
- * The eventfd holds 1 exactly while `ready` is not empty: the push that finds it empty writes, the pop
- * that empties it reads, both under the lock.
+ * The eventfd holds 1 exactly while `ready` is not empty: the push that finds it empty writes, the
+ * pop that empties it reads, both under the lock.
  */
 #include <greenroom/cq.h>
 
@@ -22,9 +22,9 @@ struct watch {
 };
 
 struct gr_cq {
-    struct gri_lock lock;         /* guards the lists */
+    struct gri_lock lock; /* guards the lists */
     struct gri_list pending, ready;
-    int fd;                       /* owned */
+    int fd; /* owned */
 };
 
 gr_cq *gr_cq_new(gr_runtime *rt)

@@ -129,8 +129,8 @@ gr_code gri_scope_move(struct gri_member *m, struct gr_scope *to)
  * goes over all members, and the older one leaves off where it finds that. For that to be enough,
  * every pass that runs in a closed scope stops what can be stopped: see tell_calls.
  *
- * next_untold finds the youngest member that this pass has not told, keeps it and moves it to the front,
- * so that the untold ones stay together at the end and a pass over n members takes n steps.
+ * next_untold finds the youngest member that this pass has not told, keeps it and moves it to the
+ * front, so that the untold ones stay together at the end and a pass over n members takes n steps.
  */
 static struct gri_member *next_untold(struct gr_scope *s, uint32_t pass, bool actors)
 {
@@ -258,7 +258,7 @@ bool gri_scope_is_cancelled(struct gr_scope *s)
     return cancelled;
 }
 
-/* ---- draining ----------------------------------------------------------------------------------- */
+/* ---- draining -------------------------------------------------------------------------------- */
 
 struct drain {
     struct gri_waiter waiter;
@@ -270,7 +270,8 @@ static void drain_fire(struct gri_waiter *w)
     gri_park_wake(&gri_container_of(w, struct drain, waiter)->park, GRI_WOKEN);
 }
 
-/* wait_below waits until at most `calls` calls and `actors` actors are left; false at the deadline. */
+/* wait_below waits until at most `calls` calls and `actors` actors are left; false at the
+ * deadline. */
 static bool wait_below(struct gr_scope *s, uint32_t calls, uint32_t actors, uint64_t deadline_ns)
 {
     for (;;) {
@@ -323,7 +324,7 @@ bool gri_scope_drain(struct gr_scope *s, uint64_t deadline_ns)
     return all;
 }
 
-/* ---- scopes that users make -------------------------------------------------------------------- */
+/* ---- scopes that users make ------------------------------------------------------------------ */
 
 static struct gr_scope *scope_of(struct gri_member *m)
 {

@@ -2,10 +2,11 @@
 /*
  * scope.h - who is cancelled, joined and stopped with whom.
  *
- * A scope lists its members: calls, actors, child scopes. A member stays listed until it has really ended
- * (a handler has returned, an actor is gone), and holds a reference to its scope meanwhile, so an
- * empty scope means that nothing it started is left. Each call has a scope of its own inside it, made
- * when its handler first starts something; a call leaves its parent's scope only when its own is empty.
+ * A scope lists its members: calls, actors, child scopes. A member stays listed until it has really
+ * ended (a handler has returned, an actor is gone), and holds a reference to its scope meanwhile,
+ * so an empty scope means that nothing it started is left. Each call has a scope of its own inside
+ * it, made when its handler first starts something; a call leaves its parent's scope only when its
+ * own is empty.
  */
 #ifndef GR_RUNTIME_ASYNC_SCOPE_H
 #define GR_RUNTIME_ASYNC_SCOPE_H
@@ -17,33 +18,35 @@
 struct gri_member;
 
 struct gri_member_ops {
-    bool actor;                                   /* stopped after the others, in reverse order */
+    bool actor; /* stopped after the others, in reverse order */
     void (*cancel)(struct gri_member *m, gr_code why); /* [any] ask it to end */
-    void (*stop)(struct gri_member *m);           /* actors and scopes: end it */
-    void (*ref)(struct gri_member *m);            /* keeps the member's memory */
+    void (*stop)(struct gri_member *m);                /* actors and scopes: end it */
+    void (*ref)(struct gri_member *m);                 /* keeps the member's memory */
     void (*unref)(struct gri_member *m);
 };
 
 struct gri_member {
-    struct gri_list node;             /* guarded by scope->lock */
-    struct gr_scope *scope;           /* counted while listed; NULL: in none */
+    struct gri_list node;   /* guarded by scope->lock */
+    struct gr_scope *scope; /* counted while listed; NULL: in none */
     const struct gri_member_ops *ops;
-    uint32_t told;                    /* the youngest pass that reached it; guarded by scope->lock */
+    /* the youngest pass that reached it; guarded by scope->lock */
+    uint32_t told;
 };
 
 struct gr_scope {
-    struct gri_member member;   /* in its parent; first, so that a scope is a member */
+    struct gri_member member; /* in its parent; first, so that a scope is a member */
     _Atomic uint32_t refs;
-    struct gri_lock lock;       /* guards members, counts, flags, passes, idle */
-    struct gri_list members[2]; /* [0] calls and scopes, [1] actors; by time of birth, and rotated by a
-                                   pass: a full pass, last to first, restores the order */
-    uint32_t calls, actors;     /* how many of either */
+    struct gri_lock lock; /* guards members, counts, flags, passes, idle */
+    /* [0] calls and scopes, [1] actors; by time of birth, and rotated by a pass: a full pass, last
+     * to first, restores the order */
+    struct gri_list members[2];
+    uint32_t calls, actors; /* how many of either */
     uint32_t pass;
-    bool cancelled, closed;     /* closed: refuses new members */
-    struct gri_waiter *idle;    /* borrowed; fired at each leave, for who joins */
-    gr_runtime *rt;             /* borrowed */
-    void (*emptied)(struct gr_scope *s);  /* called once, when it is closed and empty */
-    void (*destroy)(struct gr_scope *s);  /* the last reference is gone */
+    bool cancelled, closed;              /* closed: refuses new members */
+    struct gri_waiter *idle;             /* borrowed; fired at each leave, for who joins */
+    gr_runtime *rt;                      /* borrowed */
+    void (*emptied)(struct gr_scope *s); /* called once, when it is closed and empty */
+    void (*destroy)(struct gr_scope *s); /* the last reference is gone */
     bool told_empty;
 };
 
@@ -56,14 +59,15 @@ void gri_scope_unref(struct gr_scope *s);
 /* gri_scope_join adds m: GR_OK, GR_ECANCELED or, closed, GR_EDEAD. */
 gr_code gri_scope_add(struct gr_scope *s, struct gri_member *m, const struct gri_member_ops *ops);
 void gri_scope_leave(struct gri_member *m); /* harmless when it is in none */
-/* gri_scope_move puts m into another scope; GR_OK or as gri_scope_add, m then stays where it was. */
+/* gri_scope_move puts m into another scope; GR_OK or as gri_scope_add, m then stays where it
+ * was. */
 gr_code gri_scope_move(struct gri_member *m, struct gr_scope *to);
 
 void gri_scope_cancel(struct gr_scope *s, gr_code why);
 /* gri_scope_close refuses new members, cancels calls and stops actors, without waiting. */
 void gri_scope_close(struct gr_scope *s, gr_code why);
-/* gri_scope_drain does the same and waits: calls first, then actors in reverse order. false: not all ended
- * by deadline_ns. [waits] */
+/* gri_scope_drain does the same and waits: calls first, then actors in reverse order. false: not
+ * all ended by deadline_ns. [waits] */
 bool gri_scope_drain(struct gr_scope *s, uint64_t deadline_ns);
 bool gri_scope_empty(struct gr_scope *s);
 bool gri_scope_is_cancelled(struct gr_scope *s);

@@ -233,7 +233,7 @@ gr_value *gri_stream_error(struct gr_stream *s)
     return err;
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 struct side_wait {
     struct gri_waiter waiter;
@@ -296,8 +296,8 @@ gr_code gri_stream_next(struct gr_stream *s, uint64_t deadline_ns, gr_value **re
     return rc;
 }
 
-/* ended_with returns the error of that code that the stream ended with, borrowed: it stays as it is. NULL:
- * it has not ended so, and the code is the wait's own. */
+/* ended_with returns the error of that code that the stream ended with, borrowed: it stays as it
+ * is. NULL: it has not ended so, and the code is the wait's own. */
 static const gr_value *ended_with(struct gr_stream *s, gr_code code)
 {
     const gr_value *err;
@@ -417,9 +417,10 @@ gr_value *gr_stream_take(gr_stream *s, gr_value **reterr)
     return sum;
 }
 
-/* ---- streams that callers fill ------------------------------------------------------------------- */
+/* ---- streams that callers fill --------------------------------------------------------------- */
 
-/* fill puts the list's items in; NULL, or the error that must end the stream where an item can't be sent. */
+/* fill puts the list's items in; NULL, or the error that must end the stream where an item can't be
+ * sent. */
 static gr_value *fill(struct gr_stream *s, const gr_value *list)
 {
     for (size_t i = 0; i < gr_len(list); i++) {
@@ -427,8 +428,9 @@ static gr_value *fill(struct gr_stream *s, const gr_value *list)
         gr_code rc = gri_stream_put(s, gr_value_ref(item));
 
         if (rc != GR_OK)
-            return gr_error_code(item) != GR_OK ? gr_value_ref(item)
-                                                : gr_error(rc, "the stream's input could not be stored");
+            return gr_error_code(item) != GR_OK
+                       ? gr_value_ref(item)
+                       : gr_error(rc, "the stream's input could not be stored");
     }
     return NULL;
 }

@@ -2,10 +2,10 @@
 /*
  * stream.h - the bounded channel behind gr_stream.
  *
- * One reader, one writer, one lock. A side that can't go on leaves a waiter; the other side fires it
- * under the lock, once, so after an unwatch it won't fire. `ended` is the writer's word and `closed` the
- * reader's; `released` comes when what produced the stream has let go of everything, which a reader
- * that leaves early waits for.
+ * One reader, one writer, one lock. A side that can't go on leaves a waiter; the other side fires
+ * it under the lock, once, so after an unwatch it won't fire. `ended` is the writer's word and
+ * `closed` the reader's; `released` comes when what produced the stream has let go of everything,
+ * which a reader that leaves early waits for.
  */
 #ifndef GR_RUNTIME_ASYNC_STREAM_H
 #define GR_RUNTIME_ASYNC_STREAM_H
@@ -18,36 +18,41 @@
 #define GRI_WINDOW_BYTES (256 * 1024)
 
 struct gr_stream {
-    _Atomic uint32_t refs;       /* the reader's and the writer's */
-    struct gri_lock lock;        /* guards all below but `current` and `producer` */
-    gr_value **chunks;           /* owned ring of counted values; grows up to window_chunks */
+    _Atomic uint32_t refs; /* the reader's and the writer's */
+    struct gri_lock lock;  /* guards all below but `current` and `producer` */
+    gr_value **chunks;     /* owned ring of counted values; grows up to window_chunks */
     size_t cap, head, count;
-    size_t bytes;                /* of the chunks in the ring, roughly */
+    size_t bytes; /* of the chunks in the ring, roughly */
     size_t window_chunks, window_bytes;
     bool ended, closed, released;
-    gr_value *error;             /* counted; why it ended, NULL: well */
-    struct gri_waiter *reader;   /* borrowed; fired when there is a chunk or the end */
-    struct gri_waiter *writer;   /* borrowed; fired when there is room or nobody reads any more */
-    struct gri_sched *sched;     /* borrowed */
-    gr_value *current;           /* counted; what gr_next gave last. The reader's own */
-    struct gri_waiter *leaver;   /* borrowed; fired at the release */
-    struct gr_future *producer;  /* counted; cancelled when the reader leaves early; NULL for a pipe */
+    gr_value *error;           /* counted; why it ended, NULL: well */
+    struct gri_waiter *reader; /* borrowed; fired when there is a chunk or the end */
+    struct gri_waiter *writer; /* borrowed; fired when there is room or nobody reads any more */
+    struct gri_sched *sched;   /* borrowed */
+    gr_value *current;         /* counted; what gr_next gave last. The reader's own */
+    struct gri_waiter *leaver; /* borrowed; fired at the release */
+    /* counted; cancelled when the reader leaves early; NULL for a pipe */
+    struct gr_future *producer;
 };
 
-/* gri_stream_new makes a stream with two references. 0: the default windows. NULL: out of memory. */
+/* gri_stream_new makes a stream with two references. 0: the default windows. NULL: out of
+ * memory. */
 struct gr_stream *gri_stream_new(struct gri_sched *s, size_t window_chunks, size_t window_bytes);
 struct gr_stream *gri_stream_ref(struct gr_stream *s);
 void gri_stream_unref(struct gr_stream *s);
 
 /* ---- the writer ---- */
-/* gri_stream_put: GR_OK; GR_EFULL, and chunk is still the caller's; GR_ECANCELED the reader has left,
- * GR_ENOMEM, or the chunk's own error if it is broken: then chunk is consumed. */
+/* gri_stream_put: GR_OK; GR_EFULL, and chunk is still the caller's; GR_ECANCELED the reader has
+ * left, GR_ENOMEM, or the chunk's own error if it is broken: then chunk is consumed. */
 gr_code gri_stream_put(struct gr_stream *s, gr_value *chunk);
 /* gri_stream_put_wait waits for room. Always consumes chunk. [waits] */
 gr_code gri_stream_put_wait(struct gr_stream *s, gr_value *chunk GR_TAKES);
-void gri_stream_end(struct gr_stream *s, gr_value *err GR_TAKES); /* NULL: well; the first end counts */
-void gri_stream_release(struct gr_stream *s); /* the producer is gone; ends the stream if nothing has */
-/* gri_stream_watch_room: true, w fires once when there is room or the reader has left; false: there is now. */
+/* NULL: well; the first end counts */
+void gri_stream_end(struct gr_stream *s, gr_value *err GR_TAKES);
+/* the producer is gone; ends the stream if nothing has */
+void gri_stream_release(struct gr_stream *s);
+/* gri_stream_watch_room: true, w fires once when there is room or the reader has left; false: there
+ * is now. */
 bool gri_stream_watch_room(struct gr_stream *s, struct gri_waiter *w);
 void gri_stream_unwatch_room(struct gr_stream *s, struct gri_waiter *w);
 bool gri_stream_closed(struct gr_stream *s);
@@ -56,15 +61,18 @@ bool gri_stream_has_room(struct gr_stream *s); /* also true when a put would fai
 /* ---- the reader ---- */
 /* gri_stream_get: GR_OK with *ret_chunk, owned; GR_EPENDING; GR_EOS; else the error's code. */
 gr_code gri_stream_get(struct gr_stream *s, gr_value **ret_chunk);
-bool gri_stream_watch(struct gr_stream *s, struct gri_waiter *w); /* as _watch_room, for a chunk or the end */
+/* as _watch_room, for a chunk or the end */
+bool gri_stream_watch(struct gr_stream *s, struct gri_waiter *w);
 void gri_stream_unwatch(struct gr_stream *s, struct gri_waiter *w);
-/* as _watch, for the release: for who leaves early and wants to know when the producer has let go */
+/* as _watch, for the release: for who leaves early and wants to know when the producer has let
+ * go */
 bool gri_stream_watch_release(struct gr_stream *s, struct gri_waiter *w);
 void gri_stream_unwatch_release(struct gr_stream *s, struct gri_waiter *w);
 /* gri_stream_next is gri_stream_get that waits. GR_EPENDING at the deadline, GR_EINTR. [waits] */
 gr_code gri_stream_next(struct gr_stream *s, uint64_t deadline_ns, gr_value **ret_chunk);
 gr_value *gri_stream_error(struct gr_stream *s); /* counted; NULL: none */
-/* gri_stream_close: nothing more will be read; cancels the producer. Doesn't wait, keeps the reference. */
+/* gri_stream_close: nothing more will be read; cancels the producer. Doesn't wait, keeps the
+ * reference. */
 void gri_stream_close(struct gr_stream *s);
 
 #endif

@@ -31,7 +31,8 @@
 
 /*
  * gri_switch_stack(&save, load): push the callee-saved registers, store the stack pointer in *save,
- * take `load` for it, pop the registers, return. A new stack is laid out as if it had switched away.
+ * take `load` for it, pop the registers, return. A new stack is laid out as if it had switched
+ * away.
  */
 #if defined(__x86_64__)
 void gri_switch_stack(void **save, void *load);

@@ -5,9 +5,9 @@
  * A worker's loop runs on a pooled stack. A handler that waits leaves that stack as it is, and the
  * thread goes on with the loop on another one. What ran on a stack is in its `exec`.
  *
- * A switch stores the callee-saved registers and the stack pointer, nothing else: errno, thread-local
- * state and the floating-point control words don't survive a wait. AddressSanitizer and ThreadSanitizer
- * are told of every switch.
+ * A switch stores the callee-saved registers and the stack pointer, nothing else: errno,
+ * thread-local state and the floating-point control words don't survive a wait. AddressSanitizer
+ * and ThreadSanitizer are told of every switch.
  */
 #ifndef GR_RUNTIME_SCHED_FIBER_H
 #define GR_RUNTIME_SCHED_FIBER_H
@@ -21,7 +21,8 @@ struct gri_cancel;
 
 struct gri_exec;
 
-/* How the layer above follows a handler that waits. Both run without locks, on a worker or any thread. */
+/* How the layer above follows a handler that waits. Both run without locks, on a worker or any
+ * thread. */
 struct gri_exec_hooks {
     void (*suspending)(struct gri_exec *e); /* about to leave its stack */
     /* may go on: ready it, by gri_resume_now or through a queue; NULL is gri_resume_now */
@@ -40,21 +41,22 @@ struct gri_exec {
 };
 
 struct gri_fiber {
-    void *sp;             /* where to go on; valid while not running */
-    void *stack;          /* owned mapping, guard page first; NULL for a thread's own stack */
-    size_t stack_size;    /* of the mapping */
+    void *sp;               /* where to go on; valid while not running */
+    void *stack;            /* owned mapping, guard page first; NULL for a thread's own stack */
+    size_t stack_size;      /* of the mapping */
     struct gri_fiber *next; /* in a pool */
     struct gri_exec exec;
     struct gri_task task; /* readied to resume the fiber */
     void *entry_arg;
     void (*entry)(void *arg);
-    void *asan_fake;      /* AddressSanitizer's fake stack while switched away */
+    void *asan_fake; /* AddressSanitizer's fake stack while switched away */
     const void *asan_bottom;
     size_t asan_size;
-    void *tsan;           /* ThreadSanitizer's fiber */
+    void *tsan; /* ThreadSanitizer's fiber */
 };
 
-/* gri_fiber_new maps a stack on which entry(arg) will run at the first switch; it must never return. */
+/* gri_fiber_new maps a stack on which entry(arg) will run at the first switch; it must never
+ * return. */
 struct gri_fiber *gri_fiber_new(size_t stack_size, void (*entry)(void *arg), void *arg);
 /* gri_fiber_free unmaps it; it must not be running, and what is on its stack is forgotten. */
 void gri_fiber_free(struct gri_fiber *f);

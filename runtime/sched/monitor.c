@@ -34,10 +34,12 @@ static void sleep_until(struct gri_sched *s, uint64_t until)
 
     atomic_store(&s->monitor_deep, until == GRI_NEVER);
     /* Of "wake a worker, see whether the monitor is deep" and "go deep, see whether all are idle"
-     * the later one sees the other, so a worker that gets busy now is not left without a monitor. */
+     * the later one sees the other, so a worker that gets busy now is not left without a
+     * monitor. */
     if (until == GRI_NEVER && !all_idle(s))
         until = gri_sched_now(s) + TICK_NS;
-    atomic_store(&s->monitor_until, until); /* seq_cst: before next_ns is read; pairs with gri_timer_start */
+    /* seq_cst: before next_ns is read; pairs with gri_timer_start */
+    atomic_store(&s->monitor_until, until);
     next = atomic_load(&s->wheel.next_ns);
     if (next < until) {
         until = next;

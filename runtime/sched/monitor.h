@@ -2,8 +2,8 @@
 /*
  * monitor.h - one thread that keeps time for the workers: it fires timers when they are due, and
  * moves a task that has waited in a LIFO slot for a whole tick to where another worker finds it.
- * While workers are busy it ticks every 2 ms; when nothing has run for ten ticks it sleeps until the
- * next timer, or for ever.
+ * While workers are busy it ticks every 2 ms; when nothing has run for ten ticks it sleeps until
+ * the next timer, or for ever.
  */
 #ifndef GR_RUNTIME_SCHED_MONITOR_H
 #define GR_RUNTIME_SCHED_MONITOR_H
@@ -14,7 +14,8 @@ gr_code gri_monitor_start(struct gri_sched *s);
 void gri_monitor_stop(struct gri_sched *s);
 void gri_monitor_wake(struct gri_sched *s);
 
-/* gri_monitor_notice is called when work comes from outside: a sleeping monitor starts to tick again. */
+/* gri_monitor_notice is called when work comes from outside: a sleeping monitor starts to tick
+ * again. */
 static inline void gri_monitor_notice(struct gri_sched *s)
 {
     /* seq_cst: after a worker was woken; pairs with sleep_until */

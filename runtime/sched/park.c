@@ -2,10 +2,10 @@
 /*
  * park.c - see park.h.
  *
- * `state` holds the reasons and GRI_PARKED. Whoever sets the first reason while GRI_PARKED is set resumes
- * the waiter; if a reason is there before GRI_PARKED, the waiter sees it when it sets GRI_PARKED and
- * resumes itself. So it is resumed exactly once. A waker reads what it needs from the park before its
- * fetch_or, since the frame may be gone right after.
+ * `state` holds the reasons and GRI_PARKED. Whoever sets the first reason while GRI_PARKED is set
+ * resumes the waiter; if a reason is there before GRI_PARKED, the waiter sees it when it sets
+ * GRI_PARKED and resumes itself. So it is resumed exactly once. A waker reads what it needs from
+ * the park before its fetch_or, since the frame may be gone right after.
  */
 #include "runtime/sched/park.h"
 
@@ -41,7 +41,8 @@ void gri_park_wake(struct gri_park *p, uint32_t why)
 {
     struct gri_fiber *fiber = p->fiber;
     struct gri_sched *sched = p->sched;
-    /* acq_rel: what came before the wake-up is seen by the waiter, which reads state with acquire */
+    /* acq_rel: what came before the wake-up is seen by the waiter, which reads state with
+     * acquire */
     uint32_t old = atomic_fetch_or_explicit(&p->state, why, memory_order_acq_rel);
 
     if ((old & GRI_PARKED) == 0 || (old & REASONS) != 0)
@@ -49,7 +50,8 @@ void gri_park_wake(struct gri_park *p, uint32_t why)
     if (fiber != NULL)
         gri_resume(sched, fiber);
     else
-        gri_futex_wake(&p->state, 1); /* at worst a spurious wake-up of whoever uses the address now */
+        /* at worst a spurious wake-up of whoever uses the address now */
+        gri_futex_wake(&p->state, 1);
 }
 
 /* On the stack that replaced the waiter's: from here on the waiter can be resumed. */

@@ -3,8 +3,9 @@
  * park.h - one wait of one execution, a fiber or a thread alike; and what interrupts waits.
  *
  * A gri_park lives on the waiter's stack. Whoever wants to end the wait calls gri_park_wake, from
- * anywhere, any number of times until the waiter has taken the park away from it; the first one counts.
- * The waiter must take it away (cancel the timer, detach from the future) before it leaves the frame.
+ * anywhere, any number of times until the waiter has taken the park away from it; the first one
+ * counts. The waiter must take it away (cancel the timer, detach from the future) before it leaves
+ * the frame.
  */
 #ifndef GR_RUNTIME_SCHED_PARK_H
 #define GR_RUNTIME_SCHED_PARK_H
@@ -13,7 +14,7 @@
 
 /* Why a wait ended; several may come true. */
 enum {
-    GRI_WOKEN = 1,       /* what was waited for has come */
+    GRI_WOKEN = 1, /* what was waited for has come */
     GRI_TIMEDOUT = 2,
     GRI_INTERRUPTED = 4, /* the waiter's own call was cancelled */
     GRI_PARKED = 8       /* internal: somebody must be resumed */
@@ -26,7 +27,8 @@ struct gri_park {
     struct gri_timer timer;
 };
 
-/* What interrupts the waits of a handler: one in each call whose handler may wait. Zeroed is ready. */
+/* What interrupts the waits of a handler: one in each call whose handler may wait. Zeroed is
+ * ready. */
 struct gri_cancel {
     struct gri_lock lock;
     bool fired;              /* guarded by lock; reads without it are hints */
@@ -34,18 +36,19 @@ struct gri_cancel {
 };
 
 void gri_park_init(struct gri_park *p);
-/* gri_park_deadline turns a wait's timeout into a deadline on the clock of whoever waits: -1 for ever, 0 now.
- * What is waited for may have outlived its runtime, whose clock is then no more. */
+/* gri_park_deadline turns a wait's timeout into a deadline on the clock of whoever waits: -1 for
+ * ever, 0 now. What is waited for may have outlived its runtime, whose clock is then no more. */
 uint64_t gri_park_deadline(int64_t timeout_ms);
 void gri_park_wake(struct gri_park *p, uint32_t why);
 /*
- * gri_park_wait waits for a wake-up or for deadline_ns (GRI_NEVER). With `interruptible` the current
- * handler's gri_cancel ends it too, at once if it has fired already. On GR_OK the reasons are in *ret_why;
- * GR_EDEADLK in cheap code, GR_EFULL when no stack is left.
+ * gri_park_wait waits for a wake-up or for deadline_ns (GRI_NEVER). With `interruptible` the
+ * current handler's gri_cancel ends it too, at once if it has fired already. On GR_OK the reasons
+ * are in *ret_why; GR_EDEADLK in cheap code, GR_EFULL when no stack is left.
  */
 gr_code gri_park_wait(struct gri_park *p, uint64_t deadline_ns, bool interruptible,
                       uint32_t *ret_why);
-/* gri_park_rest waits for GRI_WOKEN itself, however long, after a wait that ended for another reason. */
+/* gri_park_rest waits for GRI_WOKEN itself, however long, after a wait that ended for another
+ * reason. */
 void gri_park_rest(struct gri_park *p);
 
 /* gri_cancel_fire interrupts the wait under way, if any, and all later ones. */

@@ -4,9 +4,9 @@
  *
  * Each worker has a LIFO slot (what it readied last runs next, while its data is warm), a ring from
  * which others may steal, and an inbox for tasks pinned to it. What does not fit, and what comes
- * from other threads, goes through the injection queue. An idle worker looks around for about 20 us,
- * then parks on a futex. A monitor thread fires timers while workers are busy or parked, and passes
- * on a LIFO slot whose worker is held up; it sleeps while nothing happens.
+ * from other threads, goes through the injection queue. An idle worker looks around for about 20
+ * us, then parks on a futex. A monitor thread fires timers while workers are busy or parked, and
+ * passes on a LIFO slot whose worker is held up; it sleeps while nothing happens.
  *
  * The scheduler knows tasks and fibers; no future, value or actor.
  */
@@ -36,27 +36,30 @@ struct gri_task_queue {
 
 struct gri_worker {
     /* written by this worker and by thieves */
-    _Alignas(64) _Atomic uint32_t head;                   /* next to take */
-    _Alignas(64) _Atomic uint32_t tail;                   /* next to fill; written by the owner only */
+    _Alignas(64) _Atomic uint32_t head; /* next to take */
+    /* next to fill; written by the owner only */
+    _Alignas(64) _Atomic uint32_t tail;
     _Atomic(struct gri_task *) ring[GRI_RING];
-    _Alignas(64) _Atomic(struct gri_task *) lifo;         /* taken by the owner, by the monitor if stuck */
+    /* taken by the owner, by the monitor if stuck */
+    _Alignas(64) _Atomic(struct gri_task *) lifo;
 
-    struct gri_sched *sched;      /* borrowed */
+    struct gri_sched *sched; /* borrowed */
     unsigned index;
-    unsigned lifo_runs;           /* in a row; bounded so that the ring gets its turn */
-    unsigned tick;                /* tasks run; every so often the outside goes first */
-    unsigned outside;             /* looks outside; its two queues go first in turn */
-    struct gri_fiber *current;    /* what runs */
-    struct gri_fiber *spare;      /* loop stacks to go on with; only this worker's thread uses them */
+    unsigned lifo_runs;        /* in a row; bounded so that the ring gets its turn */
+    unsigned tick;             /* tasks run; every so often the outside goes first */
+    unsigned outside;          /* looks outside; its two queues go first in turn */
+    struct gri_fiber *current; /* what runs */
+    /* loop stacks to go on with; only this worker's thread uses them */
+    struct gri_fiber *spare;
     unsigned spare_count;
-    void (*after)(void *arg);     /* run by whoever is switched to, before anything else */
+    void (*after)(void *arg); /* run by whoever is switched to, before anything else */
     void *after_arg;
-    struct gri_fiber native;      /* the thread's own stack */
+    struct gri_fiber native; /* the thread's own stack */
     pthread_t thread;
     bool started;
 
-    struct gri_lock inbox_lock;   /* guards inbox */
-    struct gri_task_queue inbox;  /* pinned tasks */
+    struct gri_lock inbox_lock;  /* guards inbox */
+    struct gri_task_queue inbox; /* pinned tasks */
     _Atomic uint32_t inbox_count;
 
     _Atomic uint32_t wake;        /* 1: there may be work; the futex it parks on */
@@ -75,22 +78,22 @@ struct gri_sched {
     struct gri_world world;
     struct gri_wheel wheel;
     struct gri_blocking blocking;
-    struct gri_worker *workers;    /* owned array */
+    struct gri_worker *workers; /* owned array */
     unsigned worker_count;
     size_t fibers_max, stack_size;
-    _Atomic size_t fibers;         /* stacks that exist */
-    struct gri_lock fiber_lock;    /* guards the two below */
+    _Atomic size_t fibers;      /* stacks that exist */
+    struct gri_lock fiber_lock; /* guards the two below */
     struct gri_fiber *fiber_pool;
     unsigned fiber_pool_count;
 
-    struct gri_lock inject_lock;   /* guards injected */
+    struct gri_lock inject_lock; /* guards injected */
     struct gri_task_queue injected;
     _Atomic uint32_t inject_count;
 
-    struct gri_lock idle_lock;     /* guards idle_stack and the workers' idle fields */
+    struct gri_lock idle_lock; /* guards idle_stack and the workers' idle fields */
     struct gri_worker *idle_stack;
     _Atomic uint32_t idle_count;
-    _Atomic uint32_t searching;    /* workers that look around for work */
+    _Atomic uint32_t searching; /* workers that look around for work */
     _Atomic bool stopping;
 
     pthread_t monitor;
@@ -99,7 +102,7 @@ struct gri_sched {
     _Atomic uint64_t monitor_until; /* when it wakes up by itself; 0 while awake */
     _Atomic bool monitor_deep;      /* it sleeps until the next timer and does not tick */
 
-    struct gri_lock service_lock;   /* guards services; held while one is made */
+    struct gri_lock service_lock; /* guards services; held while one is made */
     struct gri_service services[GRI_SERVICE_COUNT];
     bool services_closed;
 };
@@ -110,30 +113,38 @@ static inline struct gri_sched *gri_sched_of(gr_runtime *rt)
 }
 
 gr_code gri_sched_start(struct gri_sched *s, const struct gri_sched_opts *opts);
-/* gri_sched_stop joins the workers once they have nothing left to run. Tasks still parked are left behind. */
+/* gri_sched_stop joins the workers once they have nothing left to run. Tasks still parked are left
+ * behind. */
 void gri_sched_stop(struct gri_sched *s);
 void gri_services_stop(struct gri_sched *s);
 
-/* gri_ready has t run soon: next on this worker, or injected from elsewhere. gri_ready_later puts it
- * behind what is queued already; gri_ready_on has it run on a worker of one's choice. [any] */
+/* gri_ready has t run soon: next on this worker, or injected from elsewhere. gri_ready_later puts
+ * it behind what is queued already; gri_ready_on has it run on a worker of one's choice. [any] */
 void gri_ready(struct gri_sched *s, struct gri_task *t);
 void gri_ready_later(struct gri_sched *s, struct gri_task *t);
 void gri_ready_on(struct gri_sched *s, struct gri_task *t, unsigned worker);
 
+/* gri_next_task is what a worker's loop runs next; it waits for work. NULL: the scheduler stops. */
+struct gri_task *gri_next_task(struct gri_worker *w);
+void gri_wake_worker(struct gri_worker *w);
+
 /* gri_take_lifo takes t out of the calling worker's LIFO slot, if it is what lies there. */
 bool gri_take_lifo(struct gri_task *t);
 
-/* gri_exec returns what runs on this thread now. A call, not inlined: after a switch it is another. */
+/* gri_exec returns what runs on this thread now. A call, not inlined: after a switch it is
+ * another. */
 struct gri_exec *gri_exec(void);
 
 /*
- * gri_suspend leaves the running fiber for the worker's loop and calls commit(arg) once it can be resumed;
- * gri_resume readies it again. gri_suspend returns GR_EFULL, without commit, when no stack is left.
+ * gri_suspend leaves the running fiber for the worker's loop and calls commit(arg) once it can be
+ * resumed; gri_resume readies it again. gri_suspend returns GR_EFULL, without commit, when no stack
+ * is left.
  */
 gr_code gri_suspend(void (*commit)(void *arg), void *arg);
 void gri_resume(struct gri_sched *s, struct gri_fiber *f);
-/* gri_resume_now readies a fiber past its hooks. gri_run_fiber goes on with it at once on this worker, leaving
- * the current stack to the spares: when it returns, the caller must return to the loop and touch nothing. */
+/* gri_resume_now readies a fiber past its hooks. gri_run_fiber goes on with it at once on this
+ * worker, leaving the current stack to the spares: when it returns, the caller must return to the
+ * loop and touch nothing. */
 void gri_resume_now(struct gri_sched *s, struct gri_fiber *f);
 void gri_run_fiber(struct gri_fiber *f);
 

@@ -2,9 +2,9 @@
 /*
  * timer.c - the wheel.
  *
- * A timer due in d ticks sits on level floor(log64 d), in the slot of its own time there. When the wheel
- * reaches the start of a slot of a higher level, the slot's timers move down (to where they belong by
- * then); those of level 0 fire. The bitmaps let the wheel jump over empty time.
+ * A timer due in d ticks sits on level floor(log64 d), in the slot of its own time there. When the
+ * wheel reaches the start of a slot of a higher level, the slot's timers move down (to where they
+ * belong by then); those of level 0 fire. The bitmaps let the wheel jump over empty time.
  */
 #include "runtime/sched/timer.h"
 

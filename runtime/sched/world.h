@@ -3,9 +3,9 @@
 /*
  * world.h - the seams between Greenroom and the world outside: time, chance, HTTP, links, files.
  *
- * Nothing above reads a clock, sleeps, draws a random number, does HTTP, moves frames or opens files
- * except through its runtime's world, so a simulated one can stand in (DESIGN: simulation). The
- * layers that know the foreign libraries (http, net) fill their tables in when first used.
+ * Nothing above reads a clock, sleeps, draws a random number, does HTTP, moves frames or opens
+ * files except through its runtime's world, so a simulated one can stand in (DESIGN: simulation).
+ * The layers that know the foreign libraries (http, net) fill their tables in when first used.
  * gri: for actors/
  */
 #ifndef GR_RUNTIME_SCHED_WORLD_H
@@ -22,8 +22,9 @@ struct gri_net_driver;  /* runtime/net/link.h */
 struct gri_world {
     uint64_t (*now)(struct gri_world *w);    /* monotonic, ns */
     uint64_t (*random)(struct gri_world *w); /* [any] 64 bits */
-    /* file_read gives the whole file, to be freed with gri_free; GR_EINVAL with errno's text in err[128],
-     * GR_ENOMEM above size_max. file_list gives the names in a folder, NUL-separated, sorted. */
+    /* file_read gives the whole file, to be freed with gri_free; GR_EINVAL with errno's text in
+     * err[128], GR_ENOMEM above size_max. file_list gives the names in a folder, NUL-separated,
+     * sorted. */
     gr_code (*file_read)(struct gri_world *w, const char *path, size_t size_max, char **ret_data,
                          size_t *ret_size, char err[128]);
     gr_code (*file_list)(struct gri_world *w, const char *path, char **ret_names, size_t *ret_size,

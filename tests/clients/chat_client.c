@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * chat_client.c - what only a program sees of the model client: built and run by api.sh, which starts
- * the server. Prints a line for each check that fails, and the counts last.
+ * chat_client.c - what only a program sees of the model client: built and run by api.sh, which
+ * starts the server. Prints a line for each check that fails, and the counts last.
  */
 #include <greenroom/greenroom.h>
 
@@ -114,7 +114,8 @@ static void refusals(gr_runtime *rt, gr_ref limited, gr_ref model)
     gr_value_unref(err);
 }
 
-/* A call that is cancelled and a reader that leaves: both are done at once, though the server is slow. */
+/* A call that is cancelled and a reader that leaves: both are done at once, though the server is
+ * slow. */
 static void leaving(gr_runtime *rt, gr_ref model)
 {
     gr_future *f = gr_ainvoke(rt, model, gr_str("item 1"), NULL);

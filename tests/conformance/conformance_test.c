@@ -72,18 +72,54 @@ static gr_ref lambda(gr_kind kind, gr_lambda_fn *fn)
     return gr_lambda(root, kind, fn, NULL, NULL);
 }
 
-static gr_ref sync_len(void) { return lambda(GR_BLOCKING, len_fn); }
-static gr_ref cheap_inc(void) { return inc(GR_CHEAP); }
-static gr_ref async_dbl(void) { return dbl(GR_ASYNC); }
-static gr_ref cheap_shout(void) { return shout(GR_CHEAP); }
-static gr_ref identity(void) { return lambda(GR_CHEAP, same_fn); }
-static gr_ref upper_or_fail(void) { return lambda(GR_ASYNC, upper_or_fail_fn); }
-static gr_ref passthrough(void) { return gr_passthrough(root); }
-static gr_ref abc(void) { return letters("abc"); }
-static gr_ref a_then_fails(void) { return letters("a!"); }
-static gr_ref inc_dbl(void) { return gr_seq(root, inc(GR_ASYNC), dbl(GR_CHEAP)); }
-static gr_ref pick_a(void) { return gr_pick(root, "a"); }
-static gr_ref pick_z(void) { return gr_pick(root, "z"); }
+static gr_ref sync_len(void)
+{
+    return lambda(GR_BLOCKING, len_fn);
+}
+static gr_ref cheap_inc(void)
+{
+    return inc(GR_CHEAP);
+}
+static gr_ref async_dbl(void)
+{
+    return dbl(GR_ASYNC);
+}
+static gr_ref cheap_shout(void)
+{
+    return shout(GR_CHEAP);
+}
+static gr_ref identity(void)
+{
+    return lambda(GR_CHEAP, same_fn);
+}
+static gr_ref upper_or_fail(void)
+{
+    return lambda(GR_ASYNC, upper_or_fail_fn);
+}
+static gr_ref passthrough(void)
+{
+    return gr_passthrough(root);
+}
+static gr_ref abc(void)
+{
+    return letters("abc");
+}
+static gr_ref a_then_fails(void)
+{
+    return letters("a!");
+}
+static gr_ref inc_dbl(void)
+{
+    return gr_seq(root, inc(GR_ASYNC), dbl(GR_CHEAP));
+}
+static gr_ref pick_a(void)
+{
+    return gr_pick(root, "a");
+}
+static gr_ref pick_z(void)
+{
+    return gr_pick(root, "z");
+}
 
 static gr_ref inc_boom_dbl(void)
 {
@@ -94,9 +130,9 @@ static gr_ref inc_boom_dbl(void)
  * same */
 static gr_ref nested_sequence(void)
 {
-    gr_ref last = gr_seq(root, gr_parallel(root, GR_STEP("x", inc(GR_CHEAP)),
-                                           GR_STEP("y", dbl(GR_CHEAP))),
-                         lambda(GR_CHEAP, same_fn));
+    gr_ref last =
+        gr_seq(root, gr_parallel(root, GR_STEP("x", inc(GR_CHEAP)), GR_STEP("y", dbl(GR_CHEAP))),
+               lambda(GR_CHEAP, same_fn));
 
     return gr_seq(root, gr_seq(root, inc(GR_CHEAP), inc(GR_ASYNC)), last);
 }
@@ -138,7 +174,10 @@ static gr_ref assign_num(void)
     return gr_assign(root, GR_STEP("num", lambda(GR_CHEAP, nine_fn)));
 }
 
-static gr_ref assign_new(void) { return gr_assign(root, GR_STEP("q", lambda(GR_ASYNC, new_fn))); }
+static gr_ref assign_new(void)
+{
+    return gr_assign(root, GR_STEP("q", lambda(GR_ASYNC, new_fn)));
+}
 
 static gr_ref retry_boom(void)
 {
@@ -146,7 +185,10 @@ static gr_ref retry_boom(void)
                          GR_RETRY(.attempts = 2, .backoff_ms = -1, .jitter_ms = -1));
 }
 
-static gr_ref retry_abc(void) { return gr_with_retry(root, letters("abc"), NULL); }
+static gr_ref retry_abc(void)
+{
+    return gr_with_retry(root, letters("abc"), NULL);
+}
 
 static gr_ref p_fails_second_ok(void)
 {
@@ -158,8 +200,14 @@ static gr_ref all_fail(void)
     return gr_with_fallbacks(root, boom(GR_ASYNC, "p"), boom(GR_CHEAP, "q"));
 }
 
-static gr_ref fails_then_foo(void) { return gr_with_fallbacks(root, letters("!"), letters("foo")); }
-static gr_ref empty_then_foo(void) { return gr_with_fallbacks(root, letters(""), letters("foo")); }
+static gr_ref fails_then_foo(void)
+{
+    return gr_with_fallbacks(root, letters("!"), letters("foo"));
+}
+static gr_ref empty_then_foo(void)
+{
+    return gr_with_fallbacks(root, letters(""), letters("foo"));
+}
 
 static gr_ref breaks_late(void)
 {
@@ -181,8 +229,8 @@ static const struct expectation cases[] = {
     { "core-09", upper_or_fail, BATCH_KEEPS, "[\"a\",\"b\",\"c\"]", "[\"A\",\"!no b\",\"C\"]", 0 },
     { "core-11", cheap_shout, TRANSFORM, "[\"a\",\"b\",\"c\"]", "[\"abc!\"]", 0 },
     /* Greenroom's maps are all addable, as lam-09's AddableDict */
-    { "core-12", identity, TRANSFORM, "[{\"foo\":\"a\"},{\"foo\":\"n\"}]",
-      "[{\"foo\":\"an\"}]", 0 },
+    { "core-12", identity, TRANSFORM, "[{\"foo\":\"a\"},{\"foo\":\"n\"}]", "[{\"foo\":\"an\"}]",
+      0 },
     { "lam-01", cheap_inc, INVOKE, "1", "2", 0 },
     { "lam-01", async_dbl, BATCH, "[1,2]", "[2,4]", 0 },
     { "lam-07", abc, STREAM, "\"_\"", "[\"a\",\"b\",\"c\"]", 0 },
@@ -282,9 +330,9 @@ Test(conformance, what_langchain_core_gives)
 Test(conformance, par_04_both_branches_see_every_chunk)
 {
     gr_value *err = NULL;
-    gr_value *list = chunks(gr_atransform(rt, upper_and_same(),
-                                          gr_stream_of(rt, json("[\"a\",\"b\",\"c\"]")), NULL),
-                            &err);
+    gr_value *list = chunks(
+        gr_atransform(rt, upper_and_same(), gr_stream_of(rt, json("[\"a\",\"b\",\"c\"]")), NULL),
+        &err);
     gr_value *sum = NULL;
 
     cr_assert_null(err);

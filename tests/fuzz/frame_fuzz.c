@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* frame_fuzz.c - any bytes as a frame: read, ignored, or told why not; and what is read is inside. */
+/* frame_fuzz.c - any bytes as a frame: read, ignored, or told why not; and what is read is
+ * inside. */
 #include <stdint.h>
 #include <stdlib.h>
 

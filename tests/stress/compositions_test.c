@@ -13,11 +13,10 @@ TestSuite(compositions, .init = set_up, .fini = tear_down, .timeout = 280);
 /* chain mixes everything: all of it answers a string with a map, unless it is cancelled. */
 static gr_ref chain(struct flaky *f)
 {
-    gr_ref failing = gr_with_fallbacks(root, boom(GR_ASYNC, "p"), boom(GR_CHEAP, "q"),
-                                       letters("!"), shout(GR_ASYNC));
-    gr_ref retried = gr_with_retry(root, flaky(GR_ASYNC, f),
-                                   GR_RETRY(.attempts = 1000, .backoff_ms = 1,
-                                            .backoff_max_ms = 1));
+    gr_ref failing = gr_with_fallbacks(root, boom(GR_ASYNC, "p"), boom(GR_CHEAP, "q"), letters("!"),
+                                       shout(GR_ASYNC));
+    gr_ref retried = gr_with_retry(
+        root, flaky(GR_ASYNC, f), GR_RETRY(.attempts = 1000, .backoff_ms = 1, .backoff_max_ms = 1));
     gr_ref upper = gr_seq(root, shout(GR_BLOCKING), each_upper(), gr_passthrough(root));
     gr_ref branches = gr_parallel(root, GR_STEP("f", failing), GR_STEP("r", retried),
                                   GR_STEP("u", upper), GR_STEP("p", gr_passthrough(root)));
@@ -42,8 +41,8 @@ Test(compositions, calls_may_be_dropped_at_any_moment)
     gr_ref r = chain(&f);
 
     for (int i = 0; i < ROUNDS; i++) {
-        gr_future *call = gr_ainvoke(rt, r, gr_str("x"),
-                                     i % 7 == 0 ? GR_CALL(.timeout_ms = 1) : NULL);
+        gr_future *call =
+            gr_ainvoke(rt, r, gr_str("x"), i % 7 == 0 ? GR_CALL(.timeout_ms = 1) : NULL);
 
         for (volatile int spin = 0; spin < (i * 7919) % 20000; spin++)
             ;

@@ -186,24 +186,17 @@ static enum outcome play_step(struct conn *c, const struct fault_step *step)
     bool stalled = false;
 
     switch (step->op) {
-    case FAULT_OP_SEND:
-        return send_all(c, step->data, len);
-    case FAULT_OP_DRIP:
-        return drip(c, step->data, len);
-    case FAULT_OP_CHUNK:
-        return send_chunk(c, step->data, len);
+    case FAULT_OP_SEND: return send_all(c, step->data, len);
+    case FAULT_OP_DRIP: return drip(c, step->data, len);
+    case FAULT_OP_CHUNK: return send_chunk(c, step->data, len);
     case FAULT_OP_FLOOD:
         for (size_t i = 0; i < step->number && outcome == GO_ON; i++)
             outcome = send_all(c, step->data, len);
         return outcome;
-    case FAULT_OP_GATE:
-        return await(c, 0, c->server->gates[step->number], -1, &stalled);
-    case FAULT_OP_HANG:
-        return await(c, 0, -1, -1, &stalled);
-    case FAULT_OP_RST:
-        return end_with_reset(c);
-    case FAULT_OP_END:
-        break;
+    case FAULT_OP_GATE: return await(c, 0, c->server->gates[step->number], -1, &stalled);
+    case FAULT_OP_HANG: return await(c, 0, -1, -1, &stalled);
+    case FAULT_OP_RST: return end_with_reset(c);
+    case FAULT_OP_END: break;
     }
     return OVER;
 }
@@ -438,8 +431,9 @@ static struct script *add_script(struct fault_server *s, const char *path, struc
 {
     struct script *k = grow(NULL, sizeof(*k)), **end = NULL;
 
-    *k = (struct script){ .path = copy(path, strlen(path)), .steps = steps, .count = steps_count,
-                          .own = own };
+    *k = (struct script){
+        .path = copy(path, strlen(path)), .steps = steps, .count = steps_count, .own = own
+    };
     if (steps == NULL)
         k->steps = &k->own;
     pthread_mutex_lock(&s->lock);

@@ -40,16 +40,40 @@ struct fault_step {
     size_t number;
 };
 
-#define FAULT_TEXT(text) { FAULT_OP_SEND, (text), 0, 0 }
-#define FAULT_DRIP(text) { FAULT_OP_DRIP, (text), 0, 0 }
-#define FAULT_CHUNK(text) { FAULT_OP_CHUNK, (text), 0, 0 }
-#define FAULT_FLOOD(text, times) { FAULT_OP_FLOOD, (text), 0, (times) }
-#define FAULT_GATE(number) { FAULT_OP_GATE, "", 0, (number) }
-#define FAULT_HANG { FAULT_OP_HANG, "", 0, 0 }
-#define FAULT_END { FAULT_OP_END, "", 0, 0 }
-#define FAULT_RST { FAULT_OP_RST, "", 0, 0 }
-#define FAULT_STREAM_HEAD                                                                \
-    FAULT_TEXT("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"                  \
+#define FAULT_TEXT(text)                                                                           \
+    {                                                                                              \
+        FAULT_OP_SEND, (text), 0, 0                                                                \
+    }
+#define FAULT_DRIP(text)                                                                           \
+    {                                                                                              \
+        FAULT_OP_DRIP, (text), 0, 0                                                                \
+    }
+#define FAULT_CHUNK(text)                                                                          \
+    {                                                                                              \
+        FAULT_OP_CHUNK, (text), 0, 0                                                               \
+    }
+#define FAULT_FLOOD(text, times)                                                                   \
+    {                                                                                              \
+        FAULT_OP_FLOOD, (text), 0, (times)                                                         \
+    }
+#define FAULT_GATE(number)                                                                         \
+    {                                                                                              \
+        FAULT_OP_GATE, "", 0, (number)                                                             \
+    }
+#define FAULT_HANG                                                                                 \
+    {                                                                                              \
+        FAULT_OP_HANG, "", 0, 0                                                                    \
+    }
+#define FAULT_END                                                                                  \
+    {                                                                                              \
+        FAULT_OP_END, "", 0, 0                                                                     \
+    }
+#define FAULT_RST                                                                                  \
+    {                                                                                              \
+        FAULT_OP_RST, "", 0, 0                                                                     \
+    }
+#define FAULT_STREAM_HEAD                                                                          \
+    FAULT_TEXT("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"                            \
                "Transfer-Encoding: chunked\r\n\r\n")
 
 enum fault_count {

@@ -23,7 +23,8 @@ long test_memory_total(void); /* allocations and reallocations so far, refused o
 void test_memory_fail_at(long n);
 void test_memory_fail_from(long n);
 
-/* test_memory_reached tells whether one was refused since the last call of either, and stops refusing. */
+/* test_memory_reached tells whether one was refused since the last call of either, and stops
+ * refusing. */
 bool test_memory_reached(void);
 
 #endif

@@ -192,7 +192,7 @@ static inline gr_ref boom(gr_kind kind, const char *name)
 /* A lambda that counts its calls, and fails the first few. */
 struct flaky {
     _Atomic int calls;
-    int failures;    /* so many calls fail */
+    int failures; /* so many calls fail */
     gr_code code;
     int retry_after_ms;
 };
@@ -303,7 +303,10 @@ struct gate {
     gr_promise *promise;
     int entered, cancelled;
 };
-#define GATE { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER }
+#define GATE                                                                                       \
+    {                                                                                              \
+        .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER                     \
+    }
 
 static inline void gate_cancel(void *arg)
 {

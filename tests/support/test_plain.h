@@ -58,14 +58,16 @@ static inline void test_register(struct test_case *c)
 
 static inline void test_summary(int crashed)
 {
-    printf("[====] Synthesis: Tested: %d | Passing: %d | Failing: %d | Crashing: %d | Skipped: %d\n",
-           test_run.tested, test_run.tested - test_run.failures - crashed, test_run.failures, crashed,
-           test_run.skips);
+    printf(
+        "[====] Synthesis: Tested: %d | Passing: %d | Failing: %d | Crashing: %d | Skipped: %d\n",
+        test_run.tested, test_run.tested - test_run.failures - crashed, test_run.failures, crashed,
+        test_run.skips);
     fflush(stdout);
 }
 
-static inline __attribute__((format(printf, 5, 6))) void
-test_fail(bool fatal, const char *file, int line, const char *what, const char *fmt, ...)
+static inline __attribute__((format(printf, 5, 6))) void test_fail(bool fatal, const char *file,
+                                                                   int line, const char *what,
+                                                                   const char *fmt, ...)
 {
     va_list ap;
 
@@ -93,8 +95,9 @@ static inline void test_skip(void)
 
 static inline void test_timed_out(int sig)
 {
-    static const char text[] = "[FAIL] the running test took too long\n"
-                               "[====] Synthesis: Tested: 1 | Passing: 0 | Failing: 1 | Crashing: 0\n";
+    static const char text[] =
+        "[FAIL] the running test took too long\n"
+        "[====] Synthesis: Tested: 1 | Passing: 0 | Failing: 1 | Crashing: 0\n";
 
     (void)sig;
     if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
@@ -177,26 +180,26 @@ int main(int argc, char **argv)
 }
 
 #define Test(...) TEST_DEFINE_(__VA_ARGS__, .sentinel = 0)
-#define TEST_DEFINE_(s, n, ...)                                                                   \
-    static void s##_##n##_test_(void);                                                            \
-    static struct test_case s##_##n##_case_ = { #s, #n, s##_##n##_test_, { __VA_ARGS__ }, NULL }; \
-    __attribute__((constructor)) static void s##_##n##_register_(void)                            \
-    {                                                                                             \
-        test_register(&s##_##n##_case_);                                                          \
-    }                                                                                             \
+#define TEST_DEFINE_(s, n, ...)                                                                    \
+    static void s##_##n##_test_(void);                                                             \
+    static struct test_case s##_##n##_case_ = { #s, #n, s##_##n##_test_, { __VA_ARGS__ }, NULL };  \
+    __attribute__((constructor)) static void s##_##n##_register_(void)                             \
+    {                                                                                              \
+        test_register(&s##_##n##_case_);                                                           \
+    }                                                                                              \
     static void s##_##n##_test_(void)
 #define TestSuite(...) TEST_SUITE_(__VA_ARGS__, .sentinel = 0)
-#define TEST_SUITE_(s, ...)                                                         \
-    static struct test_case s##_suite_ = { #s, NULL, NULL, { __VA_ARGS__ }, NULL }; \
-    __attribute__((constructor)) static void s##_suite_register_(void)              \
-    {                                                                               \
-        test_register(&s##_suite_);                                                 \
-    }                                                                               \
+#define TEST_SUITE_(s, ...)                                                                        \
+    static struct test_case s##_suite_ = { #s, NULL, NULL, { __VA_ARGS__ }, NULL };                \
+    __attribute__((constructor)) static void s##_suite_register_(void)                             \
+    {                                                                                              \
+        test_register(&s##_suite_);                                                                \
+    }                                                                                              \
     struct test_suite_wants_semicolon_
 
-#define TEST_CHECK_(fatal, cond, text, ...)                                   \
+#define TEST_CHECK_(fatal, cond, text, ...)                                                        \
     ((cond) ? (void)0 : test_fail(fatal, __FILE__, __LINE__, text, " " __VA_ARGS__))
-#define TEST_FLOAT_(a, b, e) \
+#define TEST_FLOAT_(a, b, e)                                                                       \
     (((a) > (b) ? (double)(a) - (double)(b) : (double)(b) - (double)(a)) <= (double)(e))
 
 #define cr_assert(cond, ...) TEST_CHECK_(true, cond, #cond, __VA_ARGS__)
@@ -209,25 +212,26 @@ int main(int argc, char **argv)
 #define cr_assert_geq(a, b, ...) TEST_CHECK_(true, (a) >= (b), #a " >= " #b, __VA_ARGS__)
 #define cr_assert_null(p, ...) TEST_CHECK_(true, (p) == NULL, #p " is NULL", __VA_ARGS__)
 #define cr_assert_not_null(p, ...) TEST_CHECK_(true, (p) != NULL, #p " is not NULL", __VA_ARGS__)
-#define cr_assert_str_eq(a, b, ...) \
+#define cr_assert_str_eq(a, b, ...)                                                                \
     TEST_CHECK_(true, strcmp((a), (b)) == 0, #a " is the text " #b, __VA_ARGS__)
-#define cr_assert_str_neq(a, b, ...) \
+#define cr_assert_str_neq(a, b, ...)                                                               \
     TEST_CHECK_(true, strcmp((a), (b)) != 0, #a " is not the text " #b, __VA_ARGS__)
 #define cr_assert_str_empty(a, ...) TEST_CHECK_(true, (a)[0] == '\0', #a " is empty", __VA_ARGS__)
-#define cr_assert_str_not_empty(a, ...) \
+#define cr_assert_str_not_empty(a, ...)                                                            \
     TEST_CHECK_(true, (a)[0] != '\0', #a " is not empty", __VA_ARGS__)
-#define cr_assert_arr_eq(a, b, size, ...) \
+#define cr_assert_arr_eq(a, b, size, ...)                                                          \
     TEST_CHECK_(true, memcmp((a), (b), (size)) == 0, #a " has the bytes of " #b, __VA_ARGS__)
-#define cr_assert_arr_neq(a, b, size, ...) \
+#define cr_assert_arr_neq(a, b, size, ...)                                                         \
     TEST_CHECK_(true, memcmp((a), (b), (size)) != 0, #a " has not the bytes of " #b, __VA_ARGS__)
-#define cr_assert_float_eq(a, b, e, ...) \
+#define cr_assert_float_eq(a, b, e, ...)                                                           \
     TEST_CHECK_(true, TEST_FLOAT_(a, b, e), #a " is about " #b, __VA_ARGS__)
-#define cr_assert_float_neq(a, b, e, ...) \
+#define cr_assert_float_neq(a, b, e, ...)                                                          \
     TEST_CHECK_(true, !TEST_FLOAT_(a, b, e), #a " is not about " #b, __VA_ARGS__)
-#define cr_assert_fail(...) test_fail(true, __FILE__, __LINE__, "must not get here", " " __VA_ARGS__)
+#define cr_assert_fail(...)                                                                        \
+    test_fail(true, __FILE__, __LINE__, "must not get here", " " __VA_ARGS__)
 #define cr_expect(cond, ...) TEST_CHECK_(false, cond, #cond, __VA_ARGS__)
 #define cr_expect_eq(a, b, ...) TEST_CHECK_(false, (a) == (b), #a " == " #b, __VA_ARGS__)
-#define cr_expect_str_eq(a, b, ...) \
+#define cr_expect_str_eq(a, b, ...)                                                                \
     TEST_CHECK_(false, strcmp((a), (b)) == 0, #a " is the text " #b, __VA_ARGS__)
 #define cr_skip_test(...) test_skip()
 #define cr_log_info(...) (fprintf(stderr, __VA_ARGS__), (void)fputc('\n', stderr))

@@ -44,7 +44,8 @@ static void sequence(void)
 static void parallel(void)
 {
     use(gr_parallel(root, GR_STEP("a", inc(GR_CHEAP)), GR_STEP("b", inc(GR_ASYNC)),
-                    GR_STEP("c", gr_passthrough(root)), GR_STEP("d", letters("ab"))), gr_int(1));
+                    GR_STEP("c", gr_passthrough(root)), GR_STEP("d", letters("ab"))),
+        gr_int(1));
 }
 
 static void assign(void)
@@ -91,8 +92,23 @@ static void torture(void (*chain)(void))
     cr_assert_lt(n, ROUNDS_MAX);
 }
 
-Test(compositions, a_sequence_survives_any_allocation) { torture(sequence); }
-Test(compositions, a_parallel_survives_any_allocation) { torture(parallel); }
-Test(compositions, an_assign_survives_any_allocation) { torture(assign); }
-Test(compositions, a_retry_survives_any_allocation) { torture(retry); }
-Test(compositions, fallbacks_survive_any_allocation) { torture(fallbacks); }
+Test(compositions, a_sequence_survives_any_allocation)
+{
+    torture(sequence);
+}
+Test(compositions, a_parallel_survives_any_allocation)
+{
+    torture(parallel);
+}
+Test(compositions, an_assign_survives_any_allocation)
+{
+    torture(assign);
+}
+Test(compositions, a_retry_survives_any_allocation)
+{
+    torture(retry);
+}
+Test(compositions, fallbacks_survive_any_allocation)
+{
+    torture(fallbacks);
+}

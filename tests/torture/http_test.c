@@ -65,9 +65,13 @@ static const struct gri_http_events events = { note_status, note_bytes, note_end
 static gr_code exchange_once(gr_runtime *rt, const char *url)
 {
     static const struct gri_http_header header = { "X-A", "b" };
-    struct gri_http_request req = { .method = "POST", .url = url, .headers = &header,
-                                    .header_count = 1, .secret_header = "Authorization: Bearer s",
-                                    .body = "body", .body_size = 4 };
+    struct gri_http_request req = { .method = "POST",
+                                    .url = url,
+                                    .headers = &header,
+                                    .header_count = 1,
+                                    .secret_header = "Authorization: Bearer s",
+                                    .body = "body",
+                                    .body_size = 4 };
     struct call c = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
     struct gri_http_exchange *x = NULL;
     gr_value *err = NULL;

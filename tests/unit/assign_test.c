@@ -48,16 +48,17 @@ Test(assign, the_input_must_be_a_map)
 
 Test(assign, a_step_that_fails_fails_it)
 {
-    invoke_fails(gr_assign(root, GR_STEP("q", says(GR_ASYNC, "Q")),
-                           GR_STEP("r", boom(GR_CHEAP, "p"))), "{}", GR_EREMOTE, "p:");
+    invoke_fails(
+        gr_assign(root, GR_STEP("q", says(GR_ASYNC, "Q")), GR_STEP("r", boom(GR_CHEAP, "p"))), "{}",
+        GR_EREMOTE, "p:");
 }
 
 Test(assign, the_inputs_chunks_come_first)
 {
     struct gate g = GATE;
     gr_ref a = gr_assign(root, GR_STEP("q", gate(&g)));
-    gr_stream *s = gr_atransform(rt, a, gr_stream_of(rt, json("[{\"a\":\"1\"},{\"b\":\"2\"}]")),
-                                 NULL);
+    gr_stream *s =
+        gr_atransform(rt, a, gr_stream_of(rt, json("[{\"a\":\"1\"},{\"b\":\"2\"}]")), NULL);
     gr_value *err = NULL;
 
     gate_open(&g, gr_str("Q"));

@@ -64,21 +64,28 @@ Test(backoff, reads_all_three_forms_of_an_http_date)
     cr_assert_eq(gri_backoff_hint_ms(NULL, "Tue Nov 14 22:13:25 2023", WALL_MS), 5000);
     cr_assert_eq(gri_backoff_hint_ms(NULL, "Fri Dec  1 00:00:00 2023", WALL_MS),
                  (int64_t)(1701388800 - 1700000000) * 1000);
-    cr_assert_eq(gri_backoff_hint_ms(NULL, "Thu, 29 Feb 2024 12:00:00 GMT",
-                                     UINT64_C(1709207999000)),
-                 1000, "a leap day");
+    cr_assert_eq(
+        gri_backoff_hint_ms(NULL, "Thu, 29 Feb 2024 12:00:00 GMT", UINT64_C(1709207999000)), 1000,
+        "a leap day");
 }
 
 Test(backoff, refuses_dates_that_are_past_or_are_none)
 {
     static const char *const bad[] = {
-        "Tue, 14 Nov 2023 22:13:20 GMT", "Tue, 14 Nov 2023 22:13:25 CET",
-        "Tue, 14 Foo 2023 22:13:25 GMT", "Tue, 14 Nov 2023 22:13",
-        "Tue, 32 Nov 2023 22:13:25 GMT", "Tue, 14 Nov 2023 24:13:25 GMT",
-        "Tue, 14 Nov",                   "Tue,",
-        ",",                             "Tue",
-        "Tue Nov",                       "Tue Nov 14 22:13:25 20",
-        "Tue Nov 14 22:13:25 2023 GMT",  "Tue, 14 Nov 9999 22:13:25 GMT",
+        "Tue, 14 Nov 2023 22:13:20 GMT",
+        "Tue, 14 Nov 2023 22:13:25 CET",
+        "Tue, 14 Foo 2023 22:13:25 GMT",
+        "Tue, 14 Nov 2023 22:13",
+        "Tue, 32 Nov 2023 22:13:25 GMT",
+        "Tue, 14 Nov 2023 24:13:25 GMT",
+        "Tue, 14 Nov",
+        "Tue,",
+        ",",
+        "Tue",
+        "Tue Nov",
+        "Tue Nov 14 22:13:25 20",
+        "Tue Nov 14 22:13:25 2023 GMT",
+        "Tue, 14 Nov 9999 22:13:25 GMT",
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -124,9 +131,18 @@ Test(backoff, reads_durations_as_rate_limit_headers_have_them)
 
 Test(backoff, refuses_what_is_no_duration)
 {
-    static const char *const bad[] = { "",    "1",       "-1s",  "s",         "1 s",
-                                       "1.s.", "1..5s", "1y",   "6m 0s",     "1s!",
-                                       "99999999999999999999h", "600000000h600000000h600000000h" };
+    static const char *const bad[] = { "",
+                                       "1",
+                                       "-1s",
+                                       "s",
+                                       "1 s",
+                                       "1.s.",
+                                       "1..5s",
+                                       "1y",
+                                       "6m 0s",
+                                       "1s!",
+                                       "99999999999999999999h",
+                                       "600000000h600000000h600000000h" };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         cr_assert_eq(duration(bad[i]), -1, "%s", bad[i]);

@@ -43,8 +43,10 @@ static const char good[] = "{\"id\":\"x\",\"model\":\"m1\",\"choices\":[{\"index
                            "{\"role\":\"assistant\",\"content\":\"Hello.\"},"
                            "\"finish_reason\":\"stop\"}]}";
 
-#define DELTA(text) "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" text "\"}}]}\n\n"
-#define FINISH "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+#define DELTA(text)                                                                                \
+    "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" text "\"}}]}\n\n"
+#define FINISH                                                                                     \
+    "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
 
 Test(chat_model, asks_and_answers, .init = start, .fini = stop)
 {
@@ -65,12 +67,11 @@ Test(chat_model, asks_and_answers, .init = start, .fini = stop)
 
 Test(chat_model, options_go_into_the_request, .init = start, .fini = stop)
 {
-    gr_ref m = gr_chat_model(
-        gr_root(rt),
-        GR_CHAT(.url = url, .model = "m1", .key_env = "GR_TEST_NO_KEY",
-                .temperature = &(double){ 0.5 }, .max_tokens = 7, .header_count = 1,
-                .headers = &(gr_header){ "X-Mine", "yes" },
-                .extra = gr_map(GR_KV("top_p", gr_real(0.25)))));
+    gr_ref m = gr_chat_model(gr_root(rt),
+                             GR_CHAT(.url = url, .model = "m1", .key_env = "GR_TEST_NO_KEY",
+                                     .temperature = &(double){ 0.5 }, .max_tokens = 7,
+                                     .header_count = 1, .headers = &(gr_header){ "X-Mine", "yes" },
+                                     .extra = gr_map(GR_KV("top_p", gr_real(0.25)))));
     char *request;
 
     fault_server_reply(server, PATH, 200, "Content-Type: application/json\r\n", good);
@@ -143,8 +144,8 @@ Test(chat_model, an_overload_is_tried_again, .init = start, .fini = stop)
 
 Test(chat_model, nobody_there_is_unreachable, .init = start, .fini = stop)
 {
-    gr_ref m = gr_chat_model(gr_root(rt), GR_CHAT(.url = "http://127.0.0.1:1/v1", .model = "m",
-                                                  .max_retries = -1));
+    gr_ref m = gr_chat_model(
+        gr_root(rt), GR_CHAT(.url = "http://127.0.0.1:1/v1", .model = "m", .max_retries = -1));
 
     cr_assert_null(gr_invoke(rt, m, gr_str("hi"), NULL, &err));
     cr_assert_eq(gr_error_code(err), GR_EUNREACH, "%s", gr_error_text(err));
@@ -169,10 +170,13 @@ Test(chat_model, bad_options_give_broken_refs, .init = start, .fini = stop)
 
 Test(chat_model, streams_chunk_by_chunk, .init = start, .fini = stop)
 {
-    static const struct fault_step steps[] = {
-        FAULT_STREAM_HEAD, FAULT_CHUNK(": ping\n\n" DELTA("Hel")), FAULT_GATE(0),
-        FAULT_CHUNK(DELTA("lo") FINISH), FAULT_CHUNK("data: [DONE]\n\n"), FAULT_CHUNK(""), FAULT_END
-    };
+    static const struct fault_step steps[] = { FAULT_STREAM_HEAD,
+                                               FAULT_CHUNK(": ping\n\n" DELTA("Hel")),
+                                               FAULT_GATE(0),
+                                               FAULT_CHUNK(DELTA("lo") FINISH),
+                                               FAULT_CHUNK("data: [DONE]\n\n"),
+                                               FAULT_CHUNK(""),
+                                               FAULT_END };
     gr_stream *s;
     gr_outcome o;
     gr_value *sum;
@@ -199,8 +203,8 @@ static bool ends_with(const struct fault_step *steps, size_t count, gr_code code
 
     fault_server_script(server, PATH, steps, count);
     got = gr_stream_take(gr_astream(rt, model(-1), gr_str("hi"), NULL), &why);
-    as_wanted = got == NULL && gr_error_code(why) == code &&
-                strstr(gr_error_text(why), text) != NULL;
+    as_wanted =
+        got == NULL && gr_error_code(why) == code && strstr(gr_error_text(why), text) != NULL;
     if (!as_wanted)
         fprintf(stderr, "got %d %s\n", (int)gr_error_code(why), gr_error_text(why));
     gr_value_unref(got);

@@ -120,7 +120,7 @@ Test(extract, no_allocation_is_trusted)
 {
     long before = test_memory_live();
 
-    for (long n = 1; test_memory_fail_at(n), gr_value_unref(answer(prompt, &usual)),
-              test_memory_reached(); n++)
+    for (long n = 1;
+         test_memory_fail_at(n), gr_value_unref(answer(prompt, &usual)), test_memory_reached(); n++)
         cr_assert_eq(test_memory_live(), before, "after allocation %ld", n);
 }

@@ -40,10 +40,11 @@ Test(extractive_model, quotes_what_was_retrieved, .init = start, .fini = stop)
 
 Test(extractive_model, context_and_question_may_be_two_messages, .init = start, .fini = stop)
 {
-    gr_value *got = gr_invoke(
-        rt, gr_extractive_model(gr_root(rt), NULL),
-        gr_list(gr_system("Context:\n[docs/refunds.md]\nRefunds take five days."),
-                gr_human("How many days do refunds take?")), NULL, &err);
+    gr_value *got =
+        gr_invoke(rt, gr_extractive_model(gr_root(rt), NULL),
+                  gr_list(gr_system("Context:\n[docs/refunds.md]\nRefunds take five days."),
+                          gr_human("How many days do refunds take?")),
+                  NULL, &err);
 
     cr_assert_str_eq(gr_cstr(gr_get(got, "content"), gr_error_text(err)), answer);
     gr_value_unref(got);
@@ -71,14 +72,16 @@ Test(extractive_model, the_whole_chain_runs_offline, .init = start, .fini = stop
     gr_scope *root = gr_root(rt);
     gr_ref store = gr_memory_store(root, gr_hash_embeddings(root, 0));
     gr_value *ids = gr_add_documents(
-        rt, store, gr_list(gr_document("Refunds take five days.",
-                                       gr_map(GR_KV("source", gr_str("docs/refunds.md"))), NULL),
-                           gr_document("Bring your dog.", NULL, NULL)), NULL, &err);
-    gr_ref context = gr_seq(root, gr_retriever(root, store, GR_RETRIEVER(.k = 1)),
-                            gr_format_docs(root));
+        rt, store,
+        gr_list(gr_document("Refunds take five days.",
+                            gr_map(GR_KV("source", gr_str("docs/refunds.md"))), NULL),
+                gr_document("Bring your dog.", NULL, NULL)),
+        NULL, &err);
+    gr_ref context =
+        gr_seq(root, gr_retriever(root, store, GR_RETRIEVER(.k = 1)), gr_format_docs(root));
     gr_ref chain = gr_seq(
-        root, gr_parallel(root, GR_STEP("context", context),
-                          GR_STEP("question", gr_passthrough(root))),
+        root,
+        gr_parallel(root, GR_STEP("context", context), GR_STEP("question", gr_passthrough(root))),
         gr_prompt(root, "Context:\n{context}\n\nQuestion: {question}"),
         gr_extractive_model(root, NULL), gr_str_parser(root));
     gr_value *got = gr_invoke(rt, chain, gr_str("How many days do refunds take?"), NULL, &err);

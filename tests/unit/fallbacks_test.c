@@ -41,8 +41,7 @@ Test(fallbacks, if_all_fail_the_first_error_is_given)
 Test(fallbacks, a_stream_falls_back_until_its_first_chunk)
 {
     stream_is(gr_with_fallbacks(root, letters("!"), letters("foo")), "1", "[\"f\",\"o\",\"o\"]");
-    stream_is(gr_with_fallbacks(root, letters("foo"), letters("bar")), "1",
-              "[\"f\",\"o\",\"o\"]");
+    stream_is(gr_with_fallbacks(root, letters("foo"), letters("bar")), "1", "[\"f\",\"o\",\"o\"]");
 }
 
 Test(fallbacks, a_stream_that_gives_nothing_counts_as_failed)
@@ -51,7 +50,8 @@ Test(fallbacks, a_stream_that_gives_nothing_counts_as_failed)
 
     stream_is(gr_with_fallbacks(root, letters(""), letters("foo")), "1", "[\"f\",\"o\",\"o\"]");
     is(chunks(gr_astream(rt, gr_with_fallbacks(root, letters(""), letters("")), gr_nil(), NULL),
-              &err), "[]");
+              &err),
+       "[]");
     fails_with(err, GR_EBROKEN, "without a chunk");
 }
 

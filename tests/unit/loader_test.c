@@ -121,8 +121,8 @@ Test(loader, what_is_no_utf8_is_an_error_or_left_out, .init = start, .fini = sto
 
 static bool load_fails(const char *path, const gr_loader_opts *opts, gr_code code)
 {
-    gr_value *why = NULL, *docs = gr_load(rt, gr_directory_loader(gr_root(rt), path, opts), NULL,
-                                          &why);
+    gr_value *why = NULL,
+             *docs = gr_load(rt, gr_directory_loader(gr_root(rt), path, opts), NULL, &why);
     bool as_wanted = docs == NULL && gr_error_code(why) == code;
 
     if (!as_wanted)

@@ -90,8 +90,8 @@ static const char *ids(gr_value *list)
 
 static bool failed(gr_value *v, gr_code code, const char *text)
 {
-    bool as_wanted = v == NULL && gr_error_code(err) == code &&
-                     strstr(gr_error_text(err), text) != NULL;
+    bool as_wanted =
+        v == NULL && gr_error_code(err) == code && strstr(gr_error_text(err), text) != NULL;
 
     if (!as_wanted)
         fprintf(stderr, "got %s\n", gr_error_text(err));
@@ -107,28 +107,32 @@ Test(memory_store, searches_by_likeness, .init = start, .fini = stop)
 
     fill();
     cr_assert_str_eq(ids(gr_similarity_search(rt, store, "1 0", NULL, NULL, &err)), "adbc");
-    cr_assert_str_eq(ids(gr_take(gr_asimilarity_search(rt, store, "1 0", GR_SEARCH(.k = 2), NULL),
-                                 &err)), "ad");
+    cr_assert_str_eq(
+        ids(gr_take(gr_asimilarity_search(rt, store, "1 0", GR_SEARCH(.k = 2), NULL), &err)), "ad");
     pairs = gr_similarity_search_with_score(rt, store, "1 0", GR_SEARCH(.k = 2), NULL, &err);
     cr_assert_float_eq(gr_as_real(gr_at(gr_at(pairs, 1), 1), 0), 0.9938837346736189, 1e-6);
     cr_assert_str_eq(gr_cstr(gr_get(gr_at(gr_at(pairs, 1), 0), "page_content"), ""), "0.9 0.1");
     gr_value_unref(pairs);
     cr_assert_str_eq(ids(gr_similarity_search_by_vector(rt, store, gr_list(gr_int(0), gr_real(1.0)),
-                                                        GR_SEARCH(.k = 1), NULL, &err)), "b");
+                                                        GR_SEARCH(.k = 1), NULL, &err)),
+                     "b");
 }
 
 Test(memory_store, filters_by_metadata, .init = start, .fini = stop)
 {
     fill();
-    cr_assert_str_eq(ids(gr_similarity_search(
-                         rt, store, "1 0", GR_SEARCH(.filter = gr_map(GR_KV("g", gr_int(2)))), NULL,
-                         &err)), "dc");
-    cr_assert(failed(gr_do(rt, store, "similarity_search",
-                           gr_map(GR_KV("query", gr_str("1 0")), GR_KV("filter", gr_int(1))), NULL,
-                           &err), GR_ETYPE, "filter"));
-    cr_assert(failed(gr_do(rt, store, "similarity_search",
-                           gr_map(GR_KV("query", gr_str("1 0")), GR_KV("k", gr_int(-1))), NULL,
-                           &err), GR_EINVAL, "k is"));
+    cr_assert_str_eq(
+        ids(gr_similarity_search(rt, store, "1 0",
+                                 GR_SEARCH(.filter = gr_map(GR_KV("g", gr_int(2)))), NULL, &err)),
+        "dc");
+    cr_assert(
+        failed(gr_do(rt, store, "similarity_search",
+                     gr_map(GR_KV("query", gr_str("1 0")), GR_KV("filter", gr_int(1))), NULL, &err),
+               GR_ETYPE, "filter"));
+    cr_assert(
+        failed(gr_do(rt, store, "similarity_search",
+                     gr_map(GR_KV("query", gr_str("1 0")), GR_KV("k", gr_int(-1))), NULL, &err),
+               GR_EINVAL, "k is"));
 }
 
 Test(memory_store, an_empty_store_finds_nothing, .init = start, .fini = stop)
@@ -142,9 +146,11 @@ Test(memory_store, an_empty_store_finds_nothing, .init = start, .fini = stop)
 
 Test(memory_store, documents_get_ids_and_come_back_whole, .init = start, .fini = stop)
 {
-    gr_value *got = gr_add_documents(
-        rt, store, gr_list(gr_document("1 0", gr_map(GR_KV("k", gr_str("v"))), NULL),
-                           gr_document("0 1", NULL, "mine")), NULL, &err);
+    gr_value *got =
+        gr_add_documents(rt, store,
+                         gr_list(gr_document("1 0", gr_map(GR_KV("k", gr_str("v"))), NULL),
+                                 gr_document("0 1", NULL, "mine")),
+                         NULL, &err);
     gr_value *found;
 
     cr_assert_eq(gr_len(gr_at(got, 0)), 36);

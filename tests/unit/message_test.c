@@ -110,8 +110,9 @@ Test(message, lists_of_all_kinds_become_messages)
     cr_assert(is(gr_messages_coerce(gr_str("hi")), "[{\"type\":\"human\",\"content\":\"hi\"}]"));
     cr_assert(is(gr_messages_coerce(json("[\"system\",\"be\"]")),
                  "[{\"type\":\"system\",\"content\":\"be\"}]"));
-    cr_assert(is(gr_messages_coerce(json("[\"a\",\"b\"]")),
-                 "[{\"type\":\"human\",\"content\":\"a\"},{\"type\":\"human\",\"content\":\"b\"}]"));
+    cr_assert(
+        is(gr_messages_coerce(json("[\"a\",\"b\"]")),
+           "[{\"type\":\"human\",\"content\":\"a\"},{\"type\":\"human\",\"content\":\"b\"}]"));
     cr_assert(is(gr_messages_coerce(json("{\"messages\":[[\"ai\",\"x\"]]}")),
                  "[{\"type\":\"ai\",\"content\":\"x\"}]"));
     cr_assert(is(gr_messages_coerce(json("[]")), "[]"));

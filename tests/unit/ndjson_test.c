@@ -34,9 +34,9 @@ static void expect(const char *text, bool end, const char *want)
 
         gri_ndjson_init(&n, 0, note, &log);
         for (size_t at = 0; at < len; at += piece)
-            cr_assert_eq(gri_ndjson_feed(&n, text + at, len - at < piece ? len - at : piece, NULL,
-                                         NULL),
-                         GR_OK);
+            cr_assert_eq(
+                gri_ndjson_feed(&n, text + at, len - at < piece ? len - at : piece, NULL, NULL),
+                GR_OK);
         if (end)
             cr_assert_eq(gri_ndjson_end(&n, NULL), GR_OK);
         gri_ndjson_fini(&n);

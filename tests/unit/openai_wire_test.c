@@ -62,11 +62,11 @@ static gr_value *read_vectors(const char *text, size_t count)
 
 Test(openai_wire, requests_have_openai_roles)
 {
-    gr_value *messages = json(
-        "[{\"type\":\"system\",\"content\":\"be\"},{\"type\":\"human\",\"content\":\"hi\"},"
-        "{\"type\":\"ai\",\"content\":\"\",\"tool_calls\":[{\"name\":\"f\",\"args\":{\"a\":1},"
-        "\"id\":\"c1\",\"type\":\"tool_call\"}]},"
-        "{\"type\":\"tool\",\"content\":\"4\",\"tool_call_id\":\"c1\"}]");
+    gr_value *messages =
+        json("[{\"type\":\"system\",\"content\":\"be\"},{\"type\":\"human\",\"content\":\"hi\"},"
+             "{\"type\":\"ai\",\"content\":\"\",\"tool_calls\":[{\"name\":\"f\",\"args\":{\"a\":1},"
+             "\"id\":\"c1\",\"type\":\"tool_call\"}]},"
+             "{\"type\":\"tool\",\"content\":\"4\",\"tool_call_id\":\"c1\"}]");
     gr_value *wire = gri_openai_messages(messages);
 
     cr_assert_str_eq(gr_cstr(gr_get(gr_at(wire, 0), "role"), ""), "system");
@@ -83,16 +83,16 @@ Test(openai_wire, requests_have_openai_roles)
 
 Test(openai_wire, answers_become_ai_messages)
 {
-    cr_assert(is(read_answer(
-                     "{\"id\":\"x1\",\"model\":\"m\",\"new_field\":1,\"choices\":[{\"index\":0,"
-                     "\"message\":{\"role\":\"assistant\",\"content\":\"hi\",\"refusal\":null},"
-                     "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,"
-                     "\"completion_tokens\":4,\"total_tokens\":7,"
-                     "\"prompt_tokens_details\":{\"cached_tokens\":1}}}"),
-                 "{\"type\":\"ai\",\"content\":\"hi\",\"response_metadata\":{\"model_name\":\"m\","
-                 "\"finish_reason\":\"stop\"},\"usage_metadata\":{\"input_tokens\":3,"
-                 "\"output_tokens\":4,\"total_tokens\":7,\"input_token_details\":"
-                 "{\"cache_read\":1}},\"id\":\"x1\"}"));
+    cr_assert(
+        is(read_answer("{\"id\":\"x1\",\"model\":\"m\",\"new_field\":1,\"choices\":[{\"index\":0,"
+                       "\"message\":{\"role\":\"assistant\",\"content\":\"hi\",\"refusal\":null},"
+                       "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,"
+                       "\"completion_tokens\":4,\"total_tokens\":7,"
+                       "\"prompt_tokens_details\":{\"cached_tokens\":1}}}"),
+           "{\"type\":\"ai\",\"content\":\"hi\",\"response_metadata\":{\"model_name\":\"m\","
+           "\"finish_reason\":\"stop\"},\"usage_metadata\":{\"input_tokens\":3,"
+           "\"output_tokens\":4,\"total_tokens\":7,\"input_token_details\":"
+           "{\"cache_read\":1}},\"id\":\"x1\"}"));
 }
 
 Test(openai_wire, null_content_with_tool_calls_is_legal)
@@ -106,8 +106,9 @@ Test(openai_wire, null_content_with_tool_calls_is_legal)
 
 Test(openai_wire, what_is_no_answer_is_a_protocol_error)
 {
-    static const char *const wrong[] = { "[]", "{}", "{\"choices\":[]}", "{\"choices\":[{}]}", "3",
-                                         "{\"choices\":{\"message\":1}}" };
+    static const char *const wrong[] = {
+        "[]", "{}", "{\"choices\":[]}", "{\"choices\":[{}]}", "3", "{\"choices\":{\"message\":1}}"
+    };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         gr_value *m = read_answer(wrong[i]);
@@ -198,14 +199,16 @@ Test(openai_wire, errors_say_status_kind_and_whether_to_retry)
                        GR_EREMOTE, "invalid_api_key", "bad key", false));
     cr_assert(error_is(404, "{\"error\":{\"message\":\"no\",\"code\":\"model_not_found\"}}",
                        GR_EREMOTE, "model_not_found", "no", false));
-    cr_assert(error_is(400, "{\"error\":{\"message\":\"m\",\"type\":\"invalid_request_error\","
-                            "\"code\":null}}",
+    cr_assert(error_is(400,
+                       "{\"error\":{\"message\":\"m\",\"type\":\"invalid_request_error\","
+                       "\"code\":null}}",
                        GR_EREMOTE, "invalid_request_error", "m", false));
     cr_assert(error_is(403, "", GR_EREMOTE, "PermissionDenied", "PermissionDenied", false));
     cr_assert(error_is(429, "{\"error\":{\"message\":\"slow\",\"code\":\"rate_limit_exceeded\"}}",
                        GR_ERATE, "rate_limit_exceeded", "slow", true));
-    cr_assert(error_is(429, "{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\","
-                            "\"code\":\"insufficient_quota\"}}",
+    cr_assert(error_is(429,
+                       "{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\","
+                       "\"code\":\"insufficient_quota\"}}",
                        GR_ERATE, "insufficient_quota", "pay", false));
     cr_assert(error_is(503, "<html>busy</html>", GR_EREMOTE, "InternalServer", "<html>busy", true));
     cr_assert(error_is(529, "{}", GR_EREMOTE, "Overloaded", "", true));
@@ -229,7 +232,8 @@ Test(openai_wire, retry_after_is_kept)
 Test(openai_wire, vectors_come_in_order_of_index)
 {
     gr_value *v = read_vectors("{\"data\":[{\"index\":1,\"embedding\":[1,2.5]},"
-                               "{\"index\":0,\"embedding\":\"AACAPwAAAEA=\"}]}", 2);
+                               "{\"index\":0,\"embedding\":\"AACAPwAAAEA=\"}]}",
+                               2);
     size_t dim = 0;
     const float *x = gr_as_floats(gr_at(v, 0), &dim);
 
@@ -245,7 +249,9 @@ Test(openai_wire, vectors_come_in_order_of_index)
 Test(openai_wire, wrong_vectors_are_protocol_errors)
 {
     static const char *const wrong[] = {
-        "{}", "{\"data\":[]}", "{\"data\":[{\"embedding\":[1]}]}",
+        "{}",
+        "{\"data\":[]}",
+        "{\"data\":[{\"embedding\":[1]}]}",
         "{\"data\":[{\"index\":0,\"embedding\":[1]},{\"index\":0,\"embedding\":[1]}]}",
         "{\"data\":[{\"index\":0,\"embedding\":[1]},{\"index\":2,\"embedding\":[1]}]}",
         "{\"data\":[{\"index\":0,\"embedding\":[1]},{\"index\":-1,\"embedding\":[1]}]}",

@@ -10,8 +10,7 @@ Test(parallel, keys_come_in_the_order_given)
 
     for (size_t i = 0; i < 3; i++)
         for (size_t k = 0; k < 3; k++) {
-            gr_ref p = gr_parallel(root, GR_STEP("b", inc(kinds[i])),
-                                   GR_STEP("a", dbl(kinds[k])));
+            gr_ref p = gr_parallel(root, GR_STEP("b", inc(kinds[i])), GR_STEP("a", dbl(kinds[k])));
 
             invoke_is(p, "3", "{\"b\":4,\"a\":6}");
             batch_is(p, "[3,4]", "[{\"b\":4,\"a\":6},{\"b\":5,\"a\":8}]");
@@ -81,9 +80,9 @@ Test(parallel, cancelling_reaches_all_branches)
 Test(parallel, streams_add_up_to_invoke)
 {
     gr_ref p = gr_parallel(root, GR_STEP("x", letters("abc")), GR_STEP("y", letters("dd")));
-    gr_ref nested = gr_parallel(root, GR_STEP("outer", gr_parallel(root,
-                                              GR_STEP("a", letters("xy")),
-                                              GR_STEP("b", shout(GR_CHEAP)))));
+    gr_ref nested =
+        gr_parallel(root, GR_STEP("outer", gr_parallel(root, GR_STEP("a", letters("xy")),
+                                                       GR_STEP("b", shout(GR_CHEAP)))));
 
     invoke_is(p, "\"_\"", "{\"x\":\"abc\",\"y\":\"dd\"}");
     sum_equals(gr_astream(rt, p, gr_nil(), NULL), "{\"x\":\"abc\",\"y\":\"dd\"}");
@@ -121,14 +120,15 @@ Test(parallel, every_branch_sees_the_whole_input_stream)
 Test(parallel, a_long_input_goes_through_narrow_windows)
 {
     enum { COUNT = 2000 };
-    gr_ref p = gr_parallel(root, GR_STEP("a", gr_passthrough(root)),
-                           GR_STEP("b", gr_passthrough(root)));
+    gr_ref p =
+        gr_parallel(root, GR_STEP("a", gr_passthrough(root)), GR_STEP("b", gr_passthrough(root)));
     gr_value *list = gr_list_n(NULL, 0), *err = NULL, *got, *part;
 
     for (int i = 0; i < COUNT; i++)
         list = gr_append(list, gr_int(i));
-    got = chunks(gr_atransform(rt, p, gr_stream_of(rt, gr_value_ref(list)),
-                               GR_CALL(.window_chunks = 1)), &err);
+    got = chunks(
+        gr_atransform(rt, p, gr_stream_of(rt, gr_value_ref(list)), GR_CALL(.window_chunks = 1)),
+        &err);
     cr_assert_null(err, "%s", gr_error_text(err));
     part = part_of(got, "a");
     cr_assert(gr_equal(part, list));

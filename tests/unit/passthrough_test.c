@@ -28,8 +28,8 @@ Test(passthrough, more_chunks_than_any_window_arrive_in_order)
 
     for (int i = 0; i < 1000; i++)
         list = gr_append(list, gr_int(i));
-    got = chunks(gr_atransform(rt, gr_passthrough(root), gr_stream_of(rt, gr_value_ref(list)),
-                               NULL), &err);
+    got = chunks(
+        gr_atransform(rt, gr_passthrough(root), gr_stream_of(rt, gr_value_ref(list)), NULL), &err);
     cr_assert_null(err);
     cr_assert(gr_equal(got, list));
     gr_value_unref(got);
@@ -66,6 +66,6 @@ Test(passthrough, leaving_stops_the_writer)
 
 Test(passthrough, a_transform_called_as_no_stream_is_refused)
 {
-    fails_with(answer(gr_acall(rt, gr_passthrough(root), "transform", gr_int(1), NULL)),
-               GR_EINVAL, "stream");
+    fails_with(answer(gr_acall(rt, gr_passthrough(root), "transform", gr_int(1), NULL)), GR_EINVAL,
+               "stream");
 }

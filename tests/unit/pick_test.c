@@ -26,7 +26,8 @@ Test(pick, the_input_must_be_a_map)
 
     invoke_fails(gr_pick(root, "a"), "[1]", GR_ETYPE, "must be a dict");
     is(chunks(gr_atransform(rt, gr_pick(root, "a"), gr_stream_of(rt, json("[{\"a\":1},2]")), NULL),
-              &err), "[1]");
+              &err),
+       "[1]");
     fails_with(err, GR_ETYPE, "must be a dict");
 }
 

@@ -23,8 +23,10 @@ Test(prompt, answers_with_a_string, .init = start, .fini = stop)
 {
     gr_ref p = gr_prompt(gr_root(rt), "Tell {who} about {what}.");
     gr_value *err = NULL;
-    gr_value *got = gr_invoke(rt, p, gr_map(GR_KV("who", gr_str("me")), GR_KV("what", gr_int(7)),
-                                            GR_KV("more", gr_int(1))), NULL, &err);
+    gr_value *got = gr_invoke(
+        rt, p,
+        gr_map(GR_KV("who", gr_str("me")), GR_KV("what", gr_int(7)), GR_KV("more", gr_int(1))),
+        NULL, &err);
 
     cr_assert_str_eq(gr_cstr(got, gr_error_text(err)), "Tell me about 7.");
     gr_value_unref(got);
@@ -69,9 +71,10 @@ Test(prompt, a_chat_prompt_answers_with_messages, .init = start, .fini = stop)
     gr_ref p = gr_chat_prompt(gr_root(rt), GR_ROLE("system", "In {language}."),
                               GR_ROLE("placeholder", "{history}"), GR_ROLE("user", "{question}"));
     gr_value *history = gr_list(gr_human("a"), gr_ai("b")), *err = NULL;
-    gr_value *got = gr_invoke(rt, p, gr_map(GR_KV("language", gr_str("French")),
-                                            GR_KV("history", history),
-                                            GR_KV("question", gr_str("{why}?"))), NULL, &err);
+    gr_value *got = gr_invoke(rt, p,
+                              gr_map(GR_KV("language", gr_str("French")), GR_KV("history", history),
+                                     GR_KV("question", gr_str("{why}?"))),
+                              NULL, &err);
     gr_value *text = gr_messages_text(got);
 
     cr_assert_str_eq(gr_cstr(text, gr_error_text(err)),
@@ -82,8 +85,10 @@ Test(prompt, a_chat_prompt_answers_with_messages, .init = start, .fini = stop)
                     NULL, &err);
     cr_assert_eq(gr_len(got), 2);
     gr_value_unref(got);
-    got = gr_invoke(rt, p, gr_map(GR_KV("language", gr_str("x")), GR_KV("question", gr_str("y")),
-                                  GR_KV("history", gr_int(3))), NULL, &err);
+    got = gr_invoke(rt, p,
+                    gr_map(GR_KV("language", gr_str("x")), GR_KV("question", gr_str("y")),
+                           GR_KV("history", gr_int(3))),
+                    NULL, &err);
     cr_assert_null(got);
     cr_assert_not_null(strstr(gr_error_text(err), "variable 'history'"));
     gr_value_unref(err);

@@ -49,7 +49,8 @@ Test(reactor_fault, says_where_a_connection_was_refused_but_no_secret)
 {
     char url[128], want[128];
     int port = refusing_port();
-    struct gri_http_request req = { .method = "GET", .url = url,
+    struct gri_http_request req = { .method = "GET",
+                                    .url = url,
                                     .secret_header = "Authorization: Bearer sesame" };
     struct call c;
 
@@ -72,7 +73,8 @@ Test(reactor_fault, a_connection_that_never_comes_ends_in_a_timeout)
     struct gri_http_request req = { .method = "GET", .url = url, .connect_timeout_ms = 50 };
     struct call c;
 
-    /* a listener that accepts nobody, its queue filled: the kernel leaves further SYNs unanswered */
+    /* a listener that accepts nobody, its queue filled: the kernel leaves further SYNs
+     * unanswered */
     cr_assert_eq(bind(listener, (struct sockaddr *)&addr, len), 0);
     cr_assert_eq(listen(listener, 0), 0);
     cr_assert_eq(getsockname(listener, (struct sockaddr *)&addr, &len), 0);
@@ -193,7 +195,8 @@ Test(reactor_fault, silence_ends_in_a_timeout_and_closes_the_connection)
 /* ends_late runs GET path with a deadline that the server doesn't keep. */
 static void ends_late(const char *path, uint64_t deadline_ns, const char *text)
 {
-    struct gri_http_request req = { .method = "GET", .url = url_of(path),
+    struct gri_http_request req = { .method = "GET",
+                                    .url = url_of(path),
                                     .deadline_ns = deadline_ns };
     struct call c;
 

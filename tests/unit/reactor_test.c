@@ -28,8 +28,13 @@ Test(reactor, sends_method_headers_secret_and_body)
     static const struct gri_http_header headers[] = { { "Content-Type", "application/json" },
                                                       { "X-Empty", "" } };
     struct gri_http_request req = {
-        .method = "POST", .url = url_of("/v1?q=1"), .headers = headers, .header_count = 2,
-        .secret_header = "Authorization: Bearer sesame", .body = "{\"a\":1}", .body_size = 7,
+        .method = "POST",
+        .url = url_of("/v1?q=1"),
+        .headers = headers,
+        .header_count = 2,
+        .secret_header = "Authorization: Bearer sesame",
+        .body = "{\"a\":1}",
+        .body_size = 7,
     };
     struct call c;
     char *text = NULL;
@@ -100,8 +105,9 @@ Test(reactor, passes_bytes_on_as_they_come)
 Test(reactor, puts_an_answer_together_that_comes_byte_by_byte)
 {
     static const struct fault_step steps[] = {
-        FAULT_DRIP("HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nX-Test: a\r\n"
-                   "Transfer-Encoding: chunked\r\n\r\n5\r\n\xC3\xBC\r\n\xC3\r\n1\r\n\xBC\r\n0\r\n\r\n"),
+        FAULT_DRIP(
+            "HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nX-Test: a\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n5\r\n\xC3\xBC\r\n\xC3\r\n1\r\n\xBC\r\n0\r\n\r\n"),
     };
     struct call c;
 

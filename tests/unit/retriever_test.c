@@ -63,9 +63,9 @@ Test(retriever, takes_strings_messages_and_maps, .init = start, .fini = stop)
 
 Test(retriever, filters_and_thresholds, .init = start, .fini = stop)
 {
-    gr_ref filtered = gr_retriever(
-        gr_root(rt), store,
-        GR_RETRIEVER(.filter = gr_map(GR_KV("source", gr_str("docs/refunds.md")))));
+    gr_ref filtered =
+        gr_retriever(gr_root(rt), store,
+                     GR_RETRIEVER(.filter = gr_map(GR_KV("source", gr_str("docs/refunds.md")))));
     gr_ref strict = gr_retriever(gr_root(rt), store, GR_RETRIEVER(.score_min = &(double){ 0.99 }));
 
     cr_assert_str_eq(found(filtered, gr_str("office in Bern")) + 1, "/2");

@@ -50,8 +50,7 @@ Test(retry, all_errors_are_when_asked_for)
     const gr_retry_opts *all = GR_RETRY(.attempts = 3, .all_errors = true, AT_ONCE);
 
     invoke_fails(gr_with_retry(root, flaky(GR_ASYNC, &f), all), "\"x\"", GR_EINVAL, "failure 3");
-    invoke_fails(gr_with_retry(root, flaky(GR_ASYNC, &g), all), "\"x\"", GR_ECANCELED,
-                 "failure 1");
+    invoke_fails(gr_with_retry(root, flaky(GR_ASYNC, &g), all), "\"x\"", GR_ECANCELED, "failure 1");
 }
 
 static gr_value *flaky_item(gr_ctx *c, void *arg, const gr_value *input)
@@ -71,8 +70,8 @@ static gr_value *flaky_item(gr_ctx *c, void *arg, const gr_value *input)
 Test(retry, a_batch_tries_only_what_failed)
 {
     struct flaky f = { .failures = 1 }, dead = { .failures = 99 };
-    gr_ref r = gr_with_retry(root, gr_lambda(root, GR_ASYNC, flaky_item, NULL, &f),
-                             GR_RETRY(AT_ONCE));
+    gr_ref r =
+        gr_with_retry(root, gr_lambda(root, GR_ASYNC, flaky_item, NULL, &f), GR_RETRY(AT_ONCE));
     gr_value *list;
 
     batch_is(r, "[\"a\",\"b\",\"c\"]", "[\"R:a\",\"R:b\",\"R:c\"]");
@@ -121,8 +120,8 @@ Test(retry, no_attempt_after_the_deadline)
 Test(retry, cancelling_ends_the_wait)
 {
     struct flaky f = { .failures = 9, .code = GR_EUNREACH };
-    gr_ref r = gr_with_retry(root, flaky(GR_ASYNC, &f), GR_RETRY(.backoff_ms = 3600000,
-                                                                .backoff_max_ms = 3600000));
+    gr_ref r = gr_with_retry(root, flaky(GR_ASYNC, &f),
+                             GR_RETRY(.backoff_ms = 3600000, .backoff_max_ms = 3600000));
     gr_scope *s = gr_scope_new(root);
     gr_future *call = gr_ainvoke(rt, r, gr_str("x"), GR_CALL(.scope = s));
 

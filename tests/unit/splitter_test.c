@@ -23,16 +23,18 @@ static void stop(void)
 
 Test(splitter, splits_texts_and_documents, .init = start, .fini = stop)
 {
-    gr_ref s = gr_recursive_splitter(gr_root(rt), GR_SPLITTER(.chunk_size = 6, .chunk_overlap = 3,
-                                                              .add_start_index = true));
+    gr_ref s = gr_recursive_splitter(
+        gr_root(rt), GR_SPLITTER(.chunk_size = 6, .chunk_overlap = 3, .add_start_index = true));
     gr_value *got = gr_split_text(rt, s, "aa bb cc dd", NULL, &err);
 
     cr_assert_eq(gr_len(got), 3, "%s", gr_error_text(err));
     cr_assert_str_eq(gr_cstr(gr_at(got, 2), ""), "cc dd");
     gr_value_unref(got);
     got = gr_take(gr_asplit_documents(
-                      rt, s, gr_list(gr_document("aa bb cc", gr_map(GR_KV("source", gr_str("f"))),
-                                                 NULL)), NULL), &err);
+                      rt, s,
+                      gr_list(gr_document("aa bb cc", gr_map(GR_KV("source", gr_str("f"))), NULL)),
+                      NULL),
+                  &err);
     cr_assert_eq(gr_len(got), 2);
     const gr_value *meta = gr_get(gr_at(got, 1), "metadata");
 
@@ -61,7 +63,7 @@ Test(splitter, says_what_is_wrong, .init = start, .fini = stop)
         cr_assert_eq(gr_error_code(why), GR_EINVAL, "%zu: %s", i, gr_error_text(why));
         gr_value_unref(why);
     }
-    cr_assert_null(gr_split_documents(rt, gr_recursive_splitter(root, NULL), gr_list(gr_int(1)),
-                                      NULL, &err));
+    cr_assert_null(
+        gr_split_documents(rt, gr_recursive_splitter(root, NULL), gr_list(gr_int(1)), NULL, &err));
     cr_assert_eq(gr_error_code(err), GR_EINVAL);
 }

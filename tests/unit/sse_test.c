@@ -103,8 +103,7 @@ Test(sse, reads_name_id_and_retry)
 Test(sse, ignores_a_retry_that_is_no_number)
 {
     expect("retry: 1s\ndata: x\n\nretry:\ndata: y\n\nretry: 99999999999999999999\ndata: z\n\n",
-           false,
-           "message|x||-1;message|y||-1;message|z||-1;");
+           false, "message|x||-1;message|y||-1;message|z||-1;");
 }
 
 Test(sse, skips_comments_and_unknown_fields)
@@ -115,7 +114,10 @@ Test(sse, skips_comments_and_unknown_fields)
 
 Test(sse, drops_one_byte_order_mark_at_the_start_only)
 {
-    expect("\xEF\xBB\xBF" "data: a\n\n\xEF\xBB\xBF" "data: b\n\n", false, "message|a||-1;");
+    expect("\xEF\xBB\xBF"
+           "data: a\n\n\xEF\xBB\xBF"
+           "data: b\n\n",
+           false, "message|a||-1;");
 }
 
 Test(sse, an_empty_data_field_is_an_event_and_no_field_is_none)

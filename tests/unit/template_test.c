@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* template_test.c - reading templates, filling them in, and what is said when that can't be done.
- * */
+/* template_test.c - reading templates, filling them in, and what is said when that can't be
+ * done. */
 #include <greenroom/codec.h>
 
 #include <stdio.h>

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* spawn.c - making actors, and the calls that stop and check them. */
+#include "runtime/actor/actor.h"
+
+#include "runtime/actor/runtime_impl.h"
+#include "runtime/base/alloc.h"
+
+static void member_cancel(struct gri_member *m, gr_code why)
+{
+    (void)m, (void)why; /* cancelling a scope leaves its actors alone */
+}
+
+static void member_stop(struct gri_member *m)
+{
+    gri_actor_stop(gri_container_of(m, struct gri_actor, member));
+}
+
+static void member_ref(struct gri_member *m)
+{
+    atomic_fetch_add(&gri_container_of(m, struct gri_actor, member)->load, GRI_PIN);
+}
+
+static void member_unref(struct gri_member *m)
+{
+    gri_actor_unpin(gri_container_of(m, struct gri_actor, member));
+}
+
+static const struct gri_member_ops actor_ops = { .actor = true,
+                                                 .cancel = member_cancel,
+                                                 .stop = member_stop,
+                                                 .ref = member_ref,
+                                                 .unref = member_unref };
+
+static gr_ref broken(gr_code code)
+{
+    return (gr_ref){ .node = 0, .id = (uint64_t)code };
+}
+
+/* set_up fills a fresh slot in; the actor is not to be found yet. */
+static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klass *k,
+                      const gr_spawn_opts *o)
+{
+    a->turn = (struct gri_task){ .run = gri_turn_run, .name = k->cls->name };
+    a->waiting.first = NULL;
+    a->klass = k;
+    a->rt = rt;
+    a->error = NULL;
+    a->mailbox_max = (uint32_t)(o->mailbox_max != 0 ? o->mailbox_max : rt->mailbox_max);
+    a->max_concurrency = o->max_concurrency;
+    a->pin = (uint32_t)(o->worker > 0 ? (unsigned)(o->worker - 1) % rt->sched.worker_count + 1 : 0);
+    a->init_done = k->cls->init == NULL;
+    gri_list_init(&a->room);
+    atomic_store(&a->running, 0);
+    if (k->cls->state_size != 0 && (a->self = gri_alloc0(k->cls->state_size)) == NULL)
+        return GR_ENOMEM;
+    if (o->name != NULL && (a->name = gri_strdup(o->name)) == NULL)
+        return GR_ENOMEM;
+    return GR_OK;
+}
+
+static void give_up(gr_runtime *rt, struct gri_actor *a, uint64_t id)
+{
+    gri_free(a->self);
+    gri_free(a->name);
+    a->self = NULL;
+    a->name = NULL;
+    gri_registry_give(&rt->registry, a, id);
+}
+
+/* publish makes the actor to be found, and starts it if it has an init. args is taken on
+ * success. */
+static gr_code publish(gr_scope *in, struct gri_actor *a, uint64_t id, gr_value *args)
+{
+    bool starts = !a->init_done; /* without an init it may be gone again before we look at it */
+    gr_code rc;
+
+    a->args = args;
+    atomic_fetch_add(&a->load, GRI_PIN); /* its own */
+    atomic_store(&a->flags, a->init_done ? GRI_READY : 0);
+    gri_mailbox_init(a, a->init_done);
+    atomic_store(&a->id, id); /* seq_cst: after all of the above */
+    rc = gri_scope_add(in, &a->member, &actor_ops);
+    if (rc != GR_OK) {
+        atomic_store(&a->id, 0);
+        a->args = NULL;
+        atomic_fetch_sub(&a->load, GRI_PIN);
+        return rc;
+    }
+    if (starts)
+        gri_actor_ready_turn(a);
+    return GR_OK;
+}
+
+/*
+ * refused spawns what can't be made: an actor that is there only to say why, until its scope ends.
+ * So constructors pass their error on as the spawn arguments, and gr_check tells its text.
+ */
+static gr_ref refused(gr_scope *in, const gr_class *cls, gr_value *err)
+{
+    static const gr_class nothing = GR_CLASS(.name = "refused");
+    gr_spawn_opts o = { .size = sizeof(o), .name = cls != NULL ? cls->name : NULL };
+    gr_code rc = gr_error_code(err);
+    gr_ref r = gr_spawn(in, &nothing, &o);
+    gr_value *gone = NULL;
+    struct gri_actor *a = r.node != 0 ? gri_actor_pin(in->rt, r, false, &gone) : NULL;
+
+    gr_value_unref(gone);
+    if (a == NULL) {
+        gr_value_unref(err);
+        return r.node != 0 ? broken(rc) : r;
+    }
+    a->error = err; /* nobody else knows the actor yet */
+    atomic_fetch_or(&a->flags, GRI_FAILED | GRI_SAID);
+    gri_actor_unpin(a);
+    return r;
+}
+
+gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
+{
+    static const gr_spawn_opts defaults = { .size = sizeof(defaults) };
+    const gr_spawn_opts *o = opts != NULL ? opts : &defaults;
+    gr_runtime *rt = in != NULL ? in->rt : NULL;
+    const struct gri_klass *k = NULL;
+    struct gri_actor *a = NULL;
+    uint64_t id = 0;
+    gr_code rc = GR_OK;
+
+    if (rt != NULL && o->args != NULL && gr_error_code(o->args) != GR_OK)
+        return refused(in, cls, o->args);
+    if (rc == GR_OK && (rt == NULL || cls == NULL))
+        rc = GR_EINVAL;
+    if (rc == GR_OK && (k = gri_klass_get(&rt->klasses, &rt->verbs, cls, &rc)) != NULL)
+        rc = (a = gri_registry_take(&rt->registry, &id)) != NULL ? GR_OK : GR_EFULL;
+    if (rc == GR_OK)
+        rc = set_up(a, rt, k, o);
+    if (rc == GR_OK)
+        rc = publish(in, a, id, o->args);
+    if (rc == GR_OK)
+        return (gr_ref){ .node = rt->node, .id = id };
+    if (a != NULL)
+        give_up(rt, a, id);
+    gr_value_unref(o->args);
+    return broken(rc);
+}
+
+void gr_stop(gr_runtime *rt, gr_ref who)
+{
+    gr_value *err = NULL;
+    struct gri_actor *a = gri_actor_pin(rt, who, false, &err);
+
+    if (a != NULL) {
+        gri_actor_stop(a);
+        gri_actor_unpin(a);
+    }
+    gr_value_unref(err);
+}
+
+gr_value *gr_check(gr_runtime *rt, gr_ref who)
+{
+    gr_value *err = NULL;
+    struct gri_actor *a = gri_actor_pin(rt, who, false, &err);
+
+    if (a != NULL)
+        gri_actor_unpin(a);
+    return err;
+}

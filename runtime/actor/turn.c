@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * turn.c - an actor at work: which message is next, who runs it, and when the turn ends. See
+ * actor.h.
+ */
+#include "runtime/actor/actor.h"
+
+#include "runtime/actor/runtime_impl.h"
+
+#define TURN_BUDGET 64 /* messages in a row before others get the worker */
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static bool start_call(struct gri_call *call)
+{
+    uint32_t queued = GRI_QUEUED;
+
+    return atomic_compare_exchange_strong(&call->state, &queued, GRI_RUNNING);
+}
+
+/* A cancellation came first and has ended the call: throw the shell away. */
+static void drop_shell(struct gri_actor *a, struct gri_call *call)
+{
+    if (call->counted)
+        gri_actor_release_permit(a);
+    gri_actor_unpin(a);
+    gri_future_unref(&call->future);
+}
+
+/* Runs a call of a stateless actor, on a worker or a blocking thread. */
+static void call_run(struct gri_task *t)
+{
+    struct gri_call *call = gri_container_of(t, struct gri_call, envelope.task);
+    struct gri_actor *a = call->actor;
+
+    gri_actor_unqueue(a);
+    if (start_call(call))
+        gri_handle_call(a, call);
+    else
+        drop_shell(a, call);
+}
+
+static const gr_method *method_of(struct gri_actor *a, struct gri_call *call)
+{
+    const gr_method *m = NULL;
+
+    gri_klass_resolve(a->klass, call->verb, &m);
+    return m;
+}
+
+static void fail_queued(struct gri_actor *a, struct gri_call *call, gr_value *err)
+{
+    gri_actor_unqueue(a);
+    if (start_call(call)) {
+        gri_call_end(call, err);
+    } else {
+        gr_value_unref(err);
+        drop_shell(a, call);
+    }
+}
+
+/* dispatch hands a stateless actor's call to whoever runs it. */
+static void dispatch(struct gri_actor *a, struct gri_call *call)
+{
+    const gr_method *m = method_of(a, call);
+    struct gri_sched *s = &a->rt->sched;
+    gr_code rc;
+
+    call->envelope.task.run = call_run;
+    if (m->kind != GR_BLOCKING) {
+        if (a->pin != 0)
+            gri_ready_on(s, &call->envelope.task, a->pin - 1);
+        else
+            gri_ready(s, &call->envelope.task);
+        return;
+    }
+    rc = gri_blocking_submit(&s->blocking, &call->envelope.task);
+    if (rc != GR_OK)
+        fail_queued(a, call, gr_error(rc, "the blocking pool takes no more work"));
+}
+
+/* serve_default takes a call whose verb the class has only by a default that needs no turn. */
+static bool serve_default(struct gri_actor *a, struct gri_call *call, enum gri_how how)
+{
+    if (how == GRI_BY_METHOD || how == GRI_BY_INVOKE)
+        return false;
+    if (how == GRI_BY_NOTHING) {
+        fail_queued(a, call,
+                    gr_error_with(gr_error(GR_ETYPE, "%s has no method '%s'", gri_actor_name(a),
+                                           gri_call_verb(call)),
+                                  "where", gr_str(gri_actor_name(a))));
+        return true;
+    }
+    gri_actor_unqueue(a);
+    if (start_call(call))
+        gri_default_run(call, how);
+    else
+        drop_shell(a, call);
+    return true;
+}
+
+void gri_actor_send_call(struct gri_actor *a, struct gri_call *call)
+{
+    const gr_method *m = NULL;
+    enum gri_how how = gri_klass_resolve(a->klass, call->verb, &m);
+
+    if (serve_default(a, call, how))
+        return;
+    /* a stream that invoke answers and passes on to a plain verb still has that answer as its
+     * chunk */
+    call->one_chunk = how == GRI_BY_INVOKE ||
+                      (call->one_chunk && call->verb != GRI_STREAM && call->verb != GRI_TRANSFORM);
+    if (a->klass->stateless && a->max_concurrency == 0 &&
+        (atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) != 0)
+        dispatch(a, call);
+    else
+        gri_actor_post(a, &call->envelope);
+}
+
+void gri_actor_release_permit(struct gri_actor *a)
+{
+    /* seq_cst: of "give a permit back, read HELD" and "set HELD, look at running" the later sees
+     * the other */
+    atomic_fetch_sub(&a->running, 1);
+    if ((atomic_load(&a->flags) & GRI_HELD) != 0 &&
+        (atomic_fetch_and(&a->flags, ~(uint32_t)GRI_HELD) & GRI_HELD) != 0)
+        gri_mailbox_kick(a); /* a turn that is on its way already looks for permits itself */
+}
+
+/* ---- blocking methods of actors with state: the actor is held until they are done ------------ */
+
+static void held_run(struct gri_task *t)
+{
+    struct gri_call *call = gri_container_of(t, struct gri_call, envelope.task);
+    struct gri_actor *a = call->actor;
+
+    /* the actor keeps its own pin as long as it is held: only a turn drops that */
+    if (start_call(call))
+        gri_handle_call(a, call);
+    else
+        drop_shell(a, call);
+    gri_actor_ready_turn(a);
+}
+
+/* hold sends the call to the blocking pool; false: it failed, and the turn goes on. */
+static bool hold(struct gri_actor *a, struct gri_call *call)
+{
+    gr_code rc;
+
+    call->envelope.task.run = held_run;
+    gri_actor_offer_room(a);
+    rc = gri_blocking_submit(&a->rt->sched.blocking, &call->envelope.task);
+    if (rc == GR_OK)
+        return true;
+    if (start_call(call))
+        gri_call_end(call, gr_error(rc, "the blocking pool takes no more work"));
+    else
+        drop_shell(a, call);
+    return false;
+}
+
+/* ---- the turn -------------------------------------------------------------------------------- */
+
+/* What a turn does after a message. LOST: its pin is gone too. */
+enum next { GO_ON, LEAVE, LOST };
+
+static enum next turn_call(struct gri_actor *a, struct gri_call *call)
+{
+    const gr_method *m = method_of(a, call);
+
+    call->counted = a->max_concurrency != 0;
+    if (a->klass->stateless) {
+        dispatch(a, call);
+        return GO_ON;
+    }
+    gri_actor_unqueue(a);
+    if (m->kind == GR_BLOCKING)
+        return hold(a, call) ? LEAVE : GO_ON;
+    if (start_call(call))
+        gri_handle_call(a, call);
+    else
+        drop_shell(a, call);
+    return GO_ON;
+}
+
+/* refuse fails a message of an actor that stops. */
+static void refuse(struct gri_actor *a, struct gri_envelope *e)
+{
+    switch (e->kind) {
+    case GRI_CALL:
+        fail_queued(a, gri_container_of(e, struct gri_call, envelope),
+                    a->error != NULL ? gr_value_ref(a->error)
+                                     : gr_error_with(gr_error(GR_EDEAD, "the actor has stopped"),
+                                                     "where", gr_str(gri_actor_name(a))));
+        break;
+    case GRI_TELL: gri_tell_run(a, e, false); break;
+    case GRI_THEN: gri_then_run(a, e, false); break;
+    case GRI_RESUME: /* a handler that has begun runs to its end: see turn_message */ break;
+    }
+}
+
+static enum next turn_message(struct gri_actor *a, struct gri_envelope *e)
+{
+    if (e->kind == GRI_RESUME) {
+        /* A handler of a reentrant class goes on, then its own turn frame does. This frame's stack
+         * goes to the spares, to return here at some time, so the pin must go first; the other
+         * frame has one. */
+        gri_actor_unpin(a);
+        gri_run_fiber(gri_container_of(e, struct gri_resume, envelope)->fiber);
+        return LOST;
+    }
+    if ((atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0) {
+        refuse(a, e);
+        return GO_ON;
+    }
+    if (e->kind == GRI_CALL)
+        return turn_call(a, gri_container_of(e, struct gri_call, envelope));
+    if (e->kind == GRI_TELL)
+        gri_tell_run(a, e, true);
+    else
+        gri_then_run(a, e, true);
+    return GO_ON;
+}
+
+static void do_init(struct gri_actor *a)
+{
+    a->init_done = true;
+    if (a->klass->cls->init != NULL && gri_handle_init(a) != GR_OK)
+        atomic_fetch_or(&a->flags, GRI_FAILED | GRI_SAID);
+    /* release: who finds READY may call methods past the turn */
+    atomic_fetch_or_explicit(&a->flags, GRI_READY, memory_order_release);
+}
+
+/* drained drops the actor's own pin, once, when it stops and its mailbox is empty. */
+static void drained(struct gri_actor *a)
+{
+    if ((atomic_load(&a->flags) & GRI_STOPPING) != 0 &&
+        (atomic_fetch_or(&a->flags, GRI_DRAINED) & GRI_DRAINED) == 0)
+        gri_actor_unpin(a);
+}
+
+/* permit takes one of max_concurrency; false: none is left. An actor that stops asks for none,
+ * since it refuses all calls. */
+static bool permit(struct gri_actor *a)
+{
+    if (a->max_concurrency == 0 || (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0)
+        return true;
+    if (atomic_fetch_add(&a->running, 1) < a->max_concurrency)
+        return true;
+    atomic_fetch_sub(&a->running, 1);
+    return false;
+}
+
+static void step_aside(struct gri_actor *a, struct gri_envelope *e)
+{
+    e->task.next = NULL;
+    if (a->waiting.first != NULL)
+        a->waiting.last->next = &e->task;
+    else
+        a->waiting.first = &e->task;
+    a->waiting.last = &e->task;
+}
+
+/*
+ * next_message takes what the turn does next: a call that waited for a permit if there is one now,
+ * else the mailbox's first. Calls without a permit step aside, in order: what lets the calls under
+ * way end, a handler that goes on, a continuation, a tell, must get past them.
+ */
+static struct gri_envelope *next_message(struct gri_actor *a)
+{
+    struct gri_envelope *e = gri_envelope_of(a->waiting.first);
+
+    if (e != NULL && permit(a)) {
+        a->waiting.first = e->task.next;
+        return e;
+    }
+    while ((e = gri_mailbox_pop(a)) != NULL && e->kind == GRI_CALL &&
+           (a->waiting.first != NULL || !permit(a)))
+        step_aside(a, e);
+    return e;
+}
+
+/* rest ends a turn that has nothing to do: true, the next push or permit readies a new one. false:
+ * there is something by now. */
+static bool rest(struct gri_actor *a)
+{
+    bool waits = a->waiting.first != NULL;
+    uint32_t flags;
+
+    if (waits) {
+        atomic_fetch_or(&a->flags, GRI_HELD);
+        if (atomic_load(&a->running) < a->max_concurrency)
+            return false;
+    } else {
+        drained(a);
+    }
+    if (!gri_mailbox_go_idle(a))
+        return false;
+    /* told to stop, or given a permit, just now, by somebody who saw us running; a push may have
+     * readied another turn meanwhile, so nothing of the turn's own may be looked at here */
+    flags = atomic_load(&a->flags);
+    if ((flags & (GRI_STOPPING | GRI_DRAINED)) == GRI_STOPPING ||
+        (waits && (flags & GRI_HELD) == 0))
+        gri_mailbox_kick(a);
+    return true;
+}
+
+/* yield_turn lets others have the worker, and goes on later. */
+static void yield_turn(struct gri_actor *a)
+{
+    if (a->pin != 0)
+        gri_actor_ready_task(a); /* its worker's inbox is served in order, after what lies there */
+    else
+        gri_ready_later(&a->rt->sched, &a->turn);
+}
+
+void gri_actor_give_turn_away(struct gri_actor *a)
+{
+    gri_actor_ready_turn(a);
+}
+
+/*
+ * A turn: messages one by one, up to a budget. In a reentrant class a handler that waits gives the
+ * turn away, and the RESUME message gives it back.
+ */
+void gri_turn_run(struct gri_task *t)
+{
+    struct gri_actor *a = gri_container_of(t, struct gri_actor, turn);
+    unsigned budget = TURN_BUDGET;
+    enum next next;
+
+    if (!a->init_done)
+        do_init(a);
+    for (;;) {
+        struct gri_envelope *e = next_message(a);
+
+        if (e == NULL) {
+            if (rest(a))
+                break;
+            continue;
+        }
+        next = turn_message(a, e);
+        if (next == LOST)
+            return;
+        if (next == LEAVE)
+            break;
+        if (--budget == 0) {
+            yield_turn(a); /* with our pin */
+            return;
+        }
+    }
+    gri_actor_unpin(a);
+}
