@@ -41,13 +41,15 @@ static void finish_run(struct gri_task *t);
 
 void gri_actor_unpin(struct gri_actor *a)
 {
-    /* seq_cst on load and flags: of "set STOPPING, drop the own pin" and "drop my pin, read
-     * STOPPING" the later one sees the other, so the last pin is noticed */
     uint64_t old = atomic_fetch_sub(&a->load, GRI_PIN);
+    uint64_t over = GRI_LOAD_DRAINED;
 
-    if ((uint32_t)old != 1 || (atomic_load(&a->flags) & GRI_DRAINED) == 0)
+    if ((uint32_t)old != (uint32_t)(GRI_LOAD_DRAINED | GRI_PIN))
         return;
-    if ((atomic_fetch_or(&a->flags, GRI_FINISHING) & GRI_FINISHING) != 0)
+    /* The mark is in the same word as the pins, and taking it off claims the finish: so it is
+     * claimed once, and only while there is no pin, however late we come to it. If the exchange
+     * fails somebody has a pin again, and comes here when that goes. */
+    if (!atomic_compare_exchange_strong(&a->load, &over, 0))
         return;
     a->turn.run = finish_run; /* no turn is queued or running: it would hold a pin */
     gri_actor_ready_task(a);
@@ -118,6 +120,16 @@ gr_code gri_actor_wait_room(struct gri_actor *a)
     return rc;
 }
 
+/* is_gone looks before anything is pinned, so that who keeps calling a stopped actor does not hold
+ * up its end. One that has an error to tell is pinned first. */
+static bool is_gone(struct gri_actor *a, gr_ref ref)
+{
+    uint32_t flags = atomic_load(&a->flags);
+
+    return atomic_load(&a->id) != ref.id ||
+           ((flags & (GRI_STOPPING | GRI_FAILED)) != 0 && (flags & GRI_SAID) == 0);
+}
+
 struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value **ret_err)
 {
     struct gri_actor *a = NULL;
@@ -126,7 +138,7 @@ struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value
 
     if (ref.node == rt->node)
         a = gri_registry_find(&rt->registry, ref.id);
-    if (a == NULL) {
+    if (a == NULL || is_gone(a, ref)) {
         *ret_err = ref_error(rt, ref);
         return NULL;
     }

@@ -5,7 +5,8 @@
  * `load` counts in one word what is queued (high half, the mailbox bound) and pins (low half):
  * everybody who is on the way to the actor, lies in its mailbox or runs in it holds one, so does a
  * turn, and the actor itself holds one until it has been told to stop and has emptied its mailbox.
- * Whoever drops the last pin has the actor finished: stopped() runs, the slot is given back.
+ * A mark in the same word (GRI_LOAD_DRAINED) tells that it has. Whoever drops the last pin then takes
+ * the mark off and has the actor finished: stopped() runs, the slot is given back.
  *
  * The mailbox is a stack that senders push on and the one consumer takes whole and turns around, so
  * order between a pair holds. IDLE in its head means that no turn is queued or running: the push
@@ -19,13 +20,12 @@
 #include "runtime/base/list.h"
 
 enum gri_actor_flags {
-    GRI_READY = 1,     /* init is done */
-    GRI_STOPPING = 2,  /* told to stop: what is queued and what comes fails */
-    GRI_DRAINED = 4,   /* has dropped its own pin */
-    GRI_FINISHING = 8, /* the finish was readied */
-    GRI_FAILED = 32,   /* its init failed: it stays, to say so, until its scope ends */
-    GRI_HELD = 16,     /* calls wait for a permit; whoever gives one back readies the turn */
-    GRI_SAID = 64      /* `error` is set, for good */
+    GRI_READY = 1,    /* init is done */
+    GRI_STOPPING = 2, /* told to stop: what is queued and what comes fails */
+    GRI_DRAINED = 4,  /* has dropped its own pin */
+    GRI_FAILED = 32,  /* its init failed: it stays, to say so, until its scope ends */
+    GRI_HELD = 16,    /* calls wait for a permit; whoever gives one back readies the turn */
+    GRI_SAID = 64     /* `error` is set, for good */
 };
 
 struct gri_actor {
@@ -75,6 +75,7 @@ struct gri_resume {
 
 #define GRI_PIN UINT64_C(1)
 #define GRI_ONE_QUEUED (UINT64_C(1) << 32)
+#define GRI_LOAD_DRAINED (UINT64_C(1) << 31)
 
 /*
  * gri_actor_pin finds a ref's actor in this runtime and pins it; with `queue` it also takes a place

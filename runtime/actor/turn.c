@@ -235,8 +235,10 @@ static void do_init(struct gri_actor *a)
 static void drained(struct gri_actor *a)
 {
     if ((atomic_load(&a->flags) & GRI_STOPPING) != 0 &&
-        (atomic_fetch_or(&a->flags, GRI_DRAINED) & GRI_DRAINED) == 0)
+        (atomic_fetch_or(&a->flags, GRI_DRAINED) & GRI_DRAINED) == 0) {
+        atomic_fetch_or(&a->load, GRI_LOAD_DRAINED);
         gri_actor_unpin(a);
+    }
 }
 
 /* permit takes one of max_concurrency; false: none is left. An actor that stops asks for none,
