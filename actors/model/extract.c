@@ -185,8 +185,8 @@ static bool is_fence(struct gri_span line)
 /* is_no_prose: headings, table rows and indented code are no sentences to quote. */
 static bool is_no_prose(struct gri_span line, const char *raw)
 {
-    return line.len > 0 && (line.text[0] == '#' || line.text[0] == '|' || raw[0] == '\t' ||
-                            line.text - raw >= 4);
+    return line.len > 0 &&
+           (line.text[0] == '#' || line.text[0] == '|' || raw[0] == '\t' || line.text - raw >= 4);
 }
 
 /* stands_alone: list items and quotes don't run on into the next line. */
@@ -205,8 +205,8 @@ static bool cut_context(struct sentences *list, struct gri_span context)
         size_t len = line_len(context.text + at, context.len - at);
         struct gri_span line = trim(context.text + at, len);
         bool named = is_source(line), fence = is_fence(line);
-        bool skipped = named || fence || code || line.len == 0 ||
-                       is_no_prose(line, context.text + at);
+        bool skipped =
+            named || fence || code || line.len == 0 || is_no_prose(line, context.text + at);
         bool alone = !skipped && stands_alone(line);
 
         if (skipped || alone) {

@@ -32,7 +32,8 @@ static int use_chain(gr_runtime *rt)
     gr_value *err = NULL;
     gr_value *plain = gr_invoke(rt, chain, gr_int(41), GR_CALL(.timeout_ms = 20000), &err);
     gr_value *later = gr_take(gr_ainvoke(rt, chain, gr_int(1), NULL), &err);
-    int rc = strcmp(gr_cstr(plain, ""), "it is 42") != 0 || strcmp(gr_cstr(later, ""), "it is 2") != 0;
+    int rc =
+        strcmp(gr_cstr(plain, ""), "it is 42") != 0 || strcmp(gr_cstr(later, ""), "it is 2") != 0;
 
     if (rc != 0)
         fprintf(stderr, "wrong: %s, %s; %s\n", gr_cstr(plain, "nothing"), gr_cstr(later, "nothing"),
