@@ -55,15 +55,13 @@ gr_ref gr_lambda(gr_scope *in, gr_kind kind, gr_lambda_fn *fn, void (*drop)(void
 {
     const gr_class *cls = class_of(kind);
     struct lambda *l = NULL;
-    gr_value *args;
+    gr_value *args = NULL;
 
     if (cls == NULL || fn == NULL)
         args = gr_error(GR_EINVAL, fn == NULL ? "lambda: no function" : "lambda: no such kind");
     else if ((l = gri_new0(struct lambda)) == NULL)
         args = gri_no_memory();
-    else
-        args = NULL;
-    if (args != NULL) {
+    if (l == NULL) {
         if (drop != NULL)
             drop(arg);
         return gri_compose_spawn(in, &cheap_class, "RunnableLambda", args);

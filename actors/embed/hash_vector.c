@@ -151,8 +151,11 @@ static void scale(const int64_t *sums, size_t dim, float *x)
         squares += (uint64_t)(s * s);
     }
     norm = sqrt((double)squares);
-    for (size_t i = 0; i < dim; i++)
-        x[i] = squares == 0 ? 0.0f : (float)((double)(sums[i] / (INT64_C(1) << shift)) / norm);
+    for (size_t i = 0; i < dim; i++) {
+        int64_t s = sums[i] / (INT64_C(1) << shift);
+
+        x[i] = squares == 0 ? 0.0f : (float)((double)s / norm);
+    }
 }
 
 gr_code gri_hash_vector(const char *text, size_t len, size_t dim, float *x)

@@ -131,9 +131,9 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
         rc = GR_EINVAL;
     if (rc == GR_OK && (k = gri_klass_get(&rt->klasses, &rt->verbs, cls, &rc)) != NULL)
         rc = (a = gri_registry_take(&rt->registry, &id)) != NULL ? GR_OK : GR_EFULL;
-    if (rc == GR_OK)
+    if (rc == GR_OK && a != NULL)
         rc = set_up(a, rt, k, o);
-    if (rc == GR_OK)
+    if (rc == GR_OK && a != NULL)
         rc = publish(in, a, id, o->args);
     if (rc == GR_OK)
         return (gr_ref){ .node = rt->node, .id = id };

