@@ -54,6 +54,21 @@ interrupted TERM 143 "$greenroom" run "$work/slow.yaml" --text x
 interrupted INT 130 "$greenroom" stream "$work/slow.yaml" mute --text x
 interrupted INT 130 "$greenroom" batch "$work/slow.yaml" --input '["x", "y"]'
 
+# The first signal asks, the second kills: both wait while the process is stopped; it hears SIGINT first.
+env --default-signal=INT,TERM "$greenroom" run "$work/slow.yaml" --text x >"$work/out" 2>"$work/err" &
+pid=$!
+started="$started $pid"
+if until_true hears "$pid"; then
+    kill -STOP "$pid"
+    kill -INT "$pid"
+    kill -TERM "$pid"
+    kill -CONT "$pid"
+    code=0
+    wait "$pid" || code=$?
+    is "the second signal ends it at once" 143 "$code"
+    lacks "without a word" "cancelled" "$(cat "$work/err")"
+fi
+
 # Over a link, the call at the other end is cancelled too: the server then ends at once.
 SOCKET=$work/s.ipc
 export SOCKET
