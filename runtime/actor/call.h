@@ -101,10 +101,6 @@ void gri_call_cancel(struct gri_call *call, gr_code why);
 bool gri_call_cancelled(struct gri_call *call);
 
 /* What a call in progress was sent with. Borrowed. */
-static inline gr_ref gri_call_self(const struct gri_call *call)
-{
-    return call->to;
-}
 const gr_value *gri_call_spawn_args(const struct gri_call *call); /* the actor's spawn arguments */
 const char *gri_call_verb(const struct gri_call *call);
 struct gri_sched *gri_call_sched(const struct gri_call *call);

@@ -238,26 +238,6 @@ void gri_scope_close(struct gr_scope *s, gr_code why)
     check_empty(s);
 }
 
-bool gri_scope_empty(struct gr_scope *s)
-{
-    bool empty;
-
-    gri_lock(&s->lock);
-    empty = s->calls == 0 && s->actors == 0;
-    gri_unlock(&s->lock);
-    return empty;
-}
-
-bool gri_scope_is_cancelled(struct gr_scope *s)
-{
-    bool cancelled;
-
-    gri_lock(&s->lock);
-    cancelled = s->cancelled;
-    gri_unlock(&s->lock);
-    return cancelled;
-}
-
 /* ---- draining -------------------------------------------------------------------------------- */
 
 struct drain {

@@ -69,7 +69,5 @@ void gri_scope_close(struct gr_scope *s, gr_code why);
 /* gri_scope_drain does the same and waits: calls first, then actors in reverse order. false: not
  * all ended by deadline_ns. [waits] */
 bool gri_scope_drain(struct gr_scope *s, uint64_t deadline_ns);
-bool gri_scope_empty(struct gr_scope *s);
-bool gri_scope_is_cancelled(struct gr_scope *s);
 
 #endif

@@ -137,16 +137,6 @@ void gri_stream_release(struct gr_stream *s)
     gri_unlock(&s->lock);
 }
 
-bool gri_stream_closed(struct gr_stream *s)
-{
-    bool closed;
-
-    gri_lock(&s->lock);
-    closed = s->closed || s->ended;
-    gri_unlock(&s->lock);
-    return closed;
-}
-
 bool gri_stream_has_room(struct gr_stream *s)
 {
     bool room;

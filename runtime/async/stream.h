@@ -55,7 +55,6 @@ void gri_stream_release(struct gr_stream *s);
  * is now. */
 bool gri_stream_watch_room(struct gr_stream *s, struct gri_waiter *w);
 void gri_stream_unwatch_room(struct gr_stream *s, struct gri_waiter *w);
-bool gri_stream_closed(struct gr_stream *s);
 bool gri_stream_has_room(struct gr_stream *s); /* also true when a put would fail for good */
 
 /* ---- the reader ---- */

@@ -27,7 +27,6 @@ void gri_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline
 void gri_futex_wake(_Atomic uint32_t *word, int count);
 
 uint64_t gri_clock_ns(void);      /* CLOCK_MONOTONIC */
-uint64_t gri_clock_wall_ms(void); /* CLOCK_REALTIME, for people and trace records only */
 uint64_t gri_random_seed(void);   /* 64 bits from the kernel; never 0 */
 
 static inline void gri_cpu_relax(void)

@@ -11,29 +11,9 @@
 #include <greenroom/message.h>
 
 #include "actors/embed/openai_vectors.h"
+#include "tests/support/json_check.h"
 #include "tests/support/memory.h"
 #include "tests/support/test.h"
-
-static gr_value *json(const char *text)
-{
-    return gr_json_parse(text, strlen(text), NULL);
-}
-
-static bool is(gr_value *v, const char *text)
-{
-    gr_value *want = json(text);
-    bool same = gr_equal(v, want);
-
-    if (!same) {
-        char *got = gr_json_print(v, 0, NULL);
-
-        fprintf(stderr, "got  %s\nwant %s\n", got == NULL ? "?" : got, text);
-        gr_free(got);
-    }
-    gr_value_unref(v);
-    gr_value_unref(want);
-    return same;
-}
 
 /* read applies one of the readers to a text. */
 static gr_value *read_answer(const char *text)
