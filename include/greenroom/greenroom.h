@@ -10,6 +10,7 @@
 #include <greenroom/future.h>
 #include <greenroom/stream.h>
 #include <greenroom/scope.h>
+#include <greenroom/sim.h>
 #include <greenroom/cq.h>
 #include <greenroom/call.h>
 #include <greenroom/actor.h>

@@ -26,12 +26,16 @@ typedef struct gr_runtime_opts {
     size_t blocking_queue_max;
     size_t actors_max;      /* default 4 Mi, at most 16 Mi - 1; beyond: broken refs, GR_EFULL */
     int64_t shutdown_ms;    /* how long gr_runtime_free waits for handlers to end; default 5000 */
+    /* not 0: the runtime is simulated, see sim.h; workers then defaults to 2 */
+    uint64_t sim_seed;
+    unsigned sim_faults;    /* of gr_sim_fault; default: GR_SIM_SCHED | GR_SIM_TIME */
 } gr_runtime_opts;
 #define GR_RUNTIME(...) GR_OPT(gr_runtime_opts, __VA_ARGS__)
 
 /*
  * gr_runtime_new makes a runtime and starts its workers.
- * Errors:  GR_EINVAL an option out of range; GR_ENOMEM memory or threads ran out.    [any]
+ * Errors:  GR_EINVAL an option out of range, or a simulation (sim.h) that this thread's own does not
+ *          go with; GR_ENOMEM memory or threads ran out.    [any]
  */
 GR_NODISCARD GR_API gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt);
 

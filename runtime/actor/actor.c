@@ -46,6 +46,7 @@ void gri_actor_unpin(struct gri_actor *a)
 
     if ((uint32_t)old != (uint32_t)(GRI_LOAD_DRAINED | GRI_PIN))
         return;
+    gri_point(GRI_AT_UNPIN);
     /* The mark is in the same word as the pins, and taking it off claims the finish: so it is
      * claimed once, and only while there is no pin, however late we come to it. If the exchange
      * fails somebody has a pin again, and comes here when that goes. */
@@ -108,6 +109,7 @@ gr_code gri_actor_wait_room(struct gri_actor *a)
     gri_list_push(&a->room, &room.node);
     atomic_fetch_add(&a->room_waiting, 1);
     gri_unlock(&a->room_lock);
+    gri_point(GRI_AT_ROOM_WAIT);
     if (atomic_load(&a->load) >> 32 >= a->mailbox_max &&
         (atomic_load(&a->flags) & GRI_STOPPING) == 0)
         rc = gri_park_wait(&room.park, GRI_NEVER, true, &why);
@@ -142,7 +144,9 @@ struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value
         *ret_err = ref_error(rt, ref);
         return NULL;
     }
+    gri_point(GRI_AT_PIN);
     old = atomic_fetch_add(&a->load, add);
+    gri_point(GRI_AT_PINNED);
     if (atomic_load(&a->id) != ref.id ||
         (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0) {
         *ret_err = ref_error(rt, ref);
@@ -152,7 +156,7 @@ struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value
             gr_value_unref(*ret_err);
             *ret_err = gr_value_ref(a->error);
         }
-    } else if (queue && old >> 32 >= a->mailbox_max) {
+    } else if (queue && (old >> 32 >= a->mailbox_max || gri_fault(GRI_AT_MAILBOX_FULL))) {
         *ret_err = gr_error_with(
             gr_error(GR_EFULL, "the mailbox is full (%u messages)", (unsigned)a->mailbox_max),
             "where", gr_str(gri_actor_name(a)));
@@ -172,6 +176,7 @@ void gri_actor_stop(struct gri_actor *a)
     /* seq_cst: before kick looks at the inbox */
     if ((atomic_fetch_or(&a->flags, GRI_STOPPING) & GRI_STOPPING) != 0)
         return;
+    gri_point(GRI_AT_STOP);
     gri_mailbox_kick(a);
     wake_senders(a);
 }

@@ -193,6 +193,7 @@ static void finish(struct gri_call *call, gr_value *v)
     struct gr_scope *run;
 
     gri_future_complete(&call->future, v);
+    gri_point(GRI_AT_CALL_END);
     disarm(call);
     if (atomic_load(&call->id) != 0) /* seq_cst: after the completion; pairs with op_name */
         forget_number(call);
@@ -308,6 +309,7 @@ void gri_call_cancel(struct gri_call *call, gr_code why)
     gri_unlock(&call->cancel.lock);
     if (!first)
         return;
+    gri_point(GRI_AT_CALL_CANCEL);
     /* Before the handler learns of it, so that what the handler makes of that can't be the answer.
      * If an answer came first, whoever brought it ends the stream, after its chunk. */
     if (gri_future_complete(&call->future, cancel_error(call, why)) && call->streams)
@@ -321,6 +323,7 @@ void gri_call_cancel(struct gri_call *call, gr_code why)
         gri_scope_unref(run);
     }
     run_cancel_hook(call);
+    gri_point(GRI_AT_CALL_CANCEL);
     /* not begun: end it here, and leave a shell in the queue */
     if (atomic_compare_exchange_strong(&call->state, &queued, GRI_DROPPED))
         finish(call, NULL);
@@ -338,6 +341,7 @@ static void deadline_fire(struct gri_timer *t)
 {
     struct gri_deadline *d = gri_container_of(t, struct gri_deadline, timer);
 
+    gri_point(GRI_AT_DEADLINE);
     gri_ready(&d->call->rt->sched, &d->task);
 }
 
@@ -455,7 +459,8 @@ static gr_code op_hurry(struct gr_future *f)
     if (gri_ctx_holds(call->rt, call->target))
         return GR_EDEADLK;
     give_permit_back(gri_ctx_current(call->rt));
-    if (atomic_load_explicit(&call->quick, memory_order_relaxed) && gri_take_lifo(t))
+    if (atomic_load_explicit(&call->quick, memory_order_relaxed) && !gri_fault(GRI_AT_NO_HURRY) &&
+        gri_take_lifo(t))
         t->run(t);
     return GR_OK;
 }
@@ -536,7 +541,7 @@ bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value
     const gr_method *m;
     struct gr_ctx c;
 
-    if (r.node != rt->node || gri_exec()->worker == NULL)
+    if (r.node != rt->node || gri_exec()->worker == NULL || gri_fault(GRI_AT_NO_DIRECT))
         return false;
     a = gri_actor_pin(rt, r, false, &err);
     if (a == NULL) {

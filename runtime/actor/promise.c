@@ -23,6 +23,7 @@ gr_promise *gr_defer(gr_ctx *c)
 
 void gr_resolve(gr_promise *p, gr_value *v)
 {
+    gri_point(GRI_AT_PROMISE);
     if (p == NULL) {
         gr_value_unref(v);
         return;

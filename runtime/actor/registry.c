@@ -63,6 +63,8 @@ struct gri_actor *gri_registry_take(struct gri_registry *r, uint64_t *ret_id)
 {
     struct gri_actor *a;
 
+    if (gri_fault(GRI_AT_ACTORS_FULL))
+        return NULL;
     gri_lock(&r->lock);
     a = r->free_first;
     if (a != NULL) {

@@ -6,6 +6,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/log.h"
+#include "runtime/sched/sim.h"
 
 #define STACK_MIN ((size_t)64 * 1024)
 
@@ -23,6 +24,8 @@ static gr_code with_defaults(gr_runtime_opts *o)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
+    if (o->workers == 0 && o->sim_seed != 0)
+        o->workers = 2; /* the same on every machine */
     if (o->workers == 0)
         o->workers = cpus < 1 ? 1 : cpus > GRI_WORKERS_MAX ? GRI_WORKERS_MAX : (unsigned)cpus;
     if (o->mailbox_max == 0)
@@ -39,6 +42,8 @@ static gr_code with_defaults(gr_runtime_opts *o)
         o->actors_max = (size_t)4 << 20;
     if (o->shutdown_ms == 0)
         o->shutdown_ms = 5000;
+    if (o->sim_faults == 0)
+        o->sim_faults = GR_SIM_SCHED | GR_SIM_TIME;
     if (o->workers > GRI_WORKERS_MAX || o->stack_size < STACK_MIN || o->mailbox_max > INT32_MAX ||
         o->blocking_max > INT32_MAX || o->actors_max >= (size_t)1 << GRI_SLOT_BITS)
         return GR_EINVAL;
@@ -55,18 +60,13 @@ static void fini_tables(gr_runtime *rt)
     gri_free_aligned(rt);
 }
 
-gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
+static gr_code make(const gr_runtime_opts *opts, gr_runtime **ret_rt)
 {
-    gr_runtime_opts o = { .size = sizeof(o) };
+    gr_runtime_opts o = *opts;
     struct gri_sched_opts so;
     gr_runtime *rt;
     gr_code rc;
 
-    if (opts != NULL)
-        o = *opts;
-    rc = with_defaults(&o);
-    if (rc != GR_OK)
-        return rc;
     rt = gri_alloc_aligned(64, sizeof(*rt));
     if (rt == NULL)
         return GR_ENOMEM;
@@ -93,6 +93,29 @@ gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
     }
     *ret_rt = rt;
     return GR_OK;
+}
+
+gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
+{
+    gr_runtime_opts o = { .size = sizeof(o) };
+    gr_code rc;
+
+    if (opts != NULL)
+        o = *opts;
+    rc = with_defaults(&o);
+    if (rc != GR_OK)
+        return rc;
+    if (o.sim_seed == 0)
+        return gri_sim_here() == NULL ? make(&o, ret_rt) : GR_EINVAL;
+    rc = gri_sim_enter(o.sim_seed, o.sim_faults);
+    if (rc != GR_OK)
+        return rc;
+    rc = make(&o, ret_rt);
+    if (rc == GR_OK)
+        (*ret_rt)->sched.sim = gri_sim_here();
+    else
+        gri_sim_leave();
+    return rc;
 }
 
 gr_scope *gr_root(gr_runtime *rt)
@@ -123,16 +146,13 @@ static void await_root(gr_runtime *rt)
 {
     gri_scope_unref(&rt->root);
     while (atomic_load(&rt->root_gone) == 0)
-        gri_futex_wait(&rt->root_gone, 0, GRI_NEVER);
+        gri_check(gri_futex_wait(&rt->root_gone, 0, GRI_NEVER));
 }
 
-void gr_runtime_free(gr_runtime *rt)
+static void end(gr_runtime *rt)
 {
     uint64_t deadline;
 
-    if (rt == NULL)
-        return;
-    gri_check(gri_exec()->ctx == NULL && gri_exec()->worker == NULL);
     deadline = gri_clock_ns() + (uint64_t)rt->shutdown_ms * 1000000u;
     gri_scope_cancel(&rt->root, GR_ECANCELED);
     if (!gri_scope_drain(&rt->root, deadline)) {
@@ -150,4 +170,18 @@ void gr_runtime_free(gr_runtime *rt)
     }
     gri_sched_stop(&rt->sched);
     fini_tables(rt);
+}
+
+void gr_runtime_free(gr_runtime *rt)
+{
+    struct gri_sim *sim;
+
+    if (rt == NULL)
+        return;
+    gri_check(gri_exec()->ctx == NULL && gri_exec()->worker == NULL);
+    sim = rt->sched.sim;
+    gri_check(sim == NULL || sim == gri_sim_here());
+    end(rt);
+    if (sim != NULL)
+        gri_sim_leave();
 }

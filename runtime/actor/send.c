@@ -107,6 +107,7 @@ void gri_call_post(struct gri_call *call, gr_ref to)
         take_back(call, NULL);
         return;
     }
+    gri_point(GRI_AT_CALL_QUEUED);
     a = gri_actor_pin(call->rt, to, true, &err);
     if (a == NULL) {
         take_back(call, err);
@@ -145,6 +146,10 @@ static void start(struct gri_call *call, gr_ref to, const struct caller *who, co
     if (who->parent != NULL)
         call->parent = gri_call_of(gri_future_ref(&who->parent->future));
     call->config = child_config(who->parent, o->config);
+    if (gri_sched_foreign(&call->rt->sched)) {
+        gri_call_end(call, gr_error(GR_EINVAL, "the runtime is simulated, on another thread"));
+        return;
+    }
     if (!check_args(call) || !join(call, who->scope))
         return;
     if (o->timeout_ms < 0)

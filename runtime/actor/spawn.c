@@ -127,6 +127,8 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
 
     if (rt != NULL && o->args != NULL && gr_error_code(o->args) != GR_OK)
         return refused(in, cls, o->args);
+    if (rt != NULL && gri_sched_foreign(&rt->sched))
+        rc = GR_EINVAL;
     if (rc == GR_OK && (rt == NULL || cls == NULL))
         rc = GR_EINVAL;
     if (rc == GR_OK && (k = gri_klass_get(&rt->klasses, &rt->verbs, cls, &rc)) != NULL)

@@ -51,7 +51,12 @@ static gr_code tell_once(gr_runtime *rt, gr_ref to, gr_value *msg, struct tell *
 static gr_code tell(gr_runtime *rt, gr_ref to, gr_value *msg, bool wait)
 {
     gr_code rc = msg == NULL ? GR_EINVAL : gri_is_broken(msg) ? gr_error_code(msg) : GR_OK;
-    struct tell *t = rc == GR_OK ? gri_new0(struct tell) : NULL;
+    struct tell *t = NULL;
+
+    if (gri_sched_foreign(&rt->sched))
+        rc = GR_EINVAL;
+    if (rc == GR_OK)
+        t = gri_new0(struct tell);
 
     if (rc == GR_OK && t == NULL)
         rc = GR_ENOMEM;

@@ -15,6 +15,7 @@ static bool start_call(struct gri_call *call)
 {
     uint32_t queued = GRI_QUEUED;
 
+    gri_point(GRI_AT_CALL_START);
     return atomic_compare_exchange_strong(&call->state, &queued, GRI_RUNNING);
 }
 
@@ -300,6 +301,7 @@ static bool rest(struct gri_actor *a)
         return false;
     /* told to stop, or given a permit, just now, by somebody who saw us running; a push may have
      * readied another turn meanwhile, so nothing of the turn's own may be looked at here */
+    gri_point(GRI_AT_WENT_IDLE);
     flags = atomic_load(&a->flags);
     if ((flags & (GRI_STOPPING | GRI_DRAINED)) == GRI_STOPPING ||
         (waits && (flags & GRI_HELD) == 0))
@@ -346,7 +348,7 @@ void gri_turn_run(struct gri_task *t)
             return;
         if (next == LEAVE)
             break;
-        if (--budget == 0) {
+        if (--budget == 0 || gri_fault(GRI_AT_SHORT_TURN)) {
             yield_turn(a); /* with our pin */
             return;
         }

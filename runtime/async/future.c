@@ -2,6 +2,7 @@
 #include "runtime/async/future.h"
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/point.h"
 
 void gri_future_init(struct gr_future *f, struct gri_sched *s, const struct gri_future_ops *ops,
                      uint32_t refs)
@@ -45,6 +46,7 @@ bool gri_future_complete(struct gr_future *f, gr_value *v)
     }
     f->result = gri_answer(v);
     f->failed = gr_value_type(f->result) == GR_ERROR;
+    gri_point(GRI_AT_COMPLETE);
     /* release: the result is readable by whoever sees DONE; acquire: the waiter's fields by us */
     w = atomic_exchange_explicit(&f->waiter, GRI_DONE, memory_order_acq_rel);
     if (w != NULL)
@@ -69,6 +71,7 @@ gr_code gri_future_watch(struct gr_future *f, struct gri_waiter *w)
 {
     struct gri_waiter *expected = NULL;
 
+    gri_point(GRI_AT_WATCH);
     if (atomic_compare_exchange_strong_explicit(&f->waiter, &expected, w, memory_order_acq_rel,
                                                 memory_order_acquire))
         return GR_OK;
@@ -77,6 +80,7 @@ gr_code gri_future_watch(struct gr_future *f, struct gri_waiter *w)
 
 bool gri_future_unwatch(struct gr_future *f, struct gri_waiter *w)
 {
+    gri_point(GRI_AT_UNWATCH);
     return atomic_compare_exchange_strong_explicit(&f->waiter, &w, NULL, memory_order_acq_rel,
                                                    memory_order_acquire);
 }

@@ -30,6 +30,7 @@ gr_code gri_scope_add(struct gr_scope *s, struct gri_member *m, const struct gri
 {
     gr_code rc = GR_OK;
 
+    gri_point(GRI_AT_SCOPE_ADD);
     if (m->ops != ops) /* a pass over the scope that it moves from may look at it right now */
         m->ops = ops;
     gri_lock(&s->lock);
@@ -68,6 +69,7 @@ static void take_out(struct gr_scope *s, struct gri_member *m)
     struct gri_waiter *idle;
     bool due;
 
+    gri_point(GRI_AT_SCOPE_LEAVE);
     gri_lock(&s->lock);
     gri_list_remove(&m->node);
     if (m->ops->actor)
@@ -137,6 +139,7 @@ static struct gri_member *next_untold(struct gr_scope *s, uint32_t pass, bool ac
     struct gri_list *list = &s->members[actors];
     struct gri_member *found = NULL;
 
+    gri_point(GRI_AT_SCOPE_PASS);
     gri_lock(&s->lock);
     for (struct gri_list *n = list->prev; n != list; n = n->prev) {
         struct gri_member *m = gri_container_of(n, struct gri_member, node);

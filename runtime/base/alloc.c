@@ -9,6 +9,8 @@
 #include <greenroom/base.h>
 #include <greenroom/codec.h>
 
+#include "runtime/base/point.h"
+
 /* Set once, before the first allocation; `used` makes a late change fail instead of mixing
  * heaps. */
 static gr_resize_fn *hook;
@@ -19,6 +21,8 @@ static void *resize(void *p, size_t size)
 {
     if (!atomic_load_explicit(&used, memory_order_relaxed))
         atomic_store_explicit(&used, true, memory_order_relaxed);
+    if (size != 0 && gri_fault(GRI_AT_ALLOC))
+        return NULL;
     if (hook != NULL)
         return hook(hook_ctx, p, size);
     if (size == 0) {

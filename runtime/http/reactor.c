@@ -426,7 +426,7 @@ static void stop_reactor(void *object)
     r->stopping = true;
     wake_locked(r);
     gri_unlock(&r->lock);
-    pthread_join(r->thread, NULL);
+    gri_thread_join(&r->thread);
     free_reactor(r);
 }
 

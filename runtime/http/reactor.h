@@ -24,7 +24,7 @@ enum ask { ASK_START = 1, ASK_RESUME = 2, ASK_CANCEL = 4 };
 #define GRI_DUE_NOWHERE SIZE_MAX
 
 struct reactor {
-    pthread_t thread;
+    struct gri_thread thread;
     int epoll_fd, event_fd; /* owned */
 
     struct gri_lock lock;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/platform.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -181,13 +182,8 @@ void gri_fiber_free(struct gri_fiber *f)
     gri_free(f);
 }
 
-void gri_fiber_adopt(struct gri_fiber *f)
+void gri_fiber_bounds(struct gri_fiber *f)
 {
-    *f = (struct gri_fiber){ .stack = NULL };
-#ifndef HAVE_SWITCH
-    f->sp = gri_new0(ucontext_t);
-    gri_check(f->sp != NULL);
-#endif
 #ifdef GRI_ASAN
     pthread_attr_t attr;
     void *bottom = NULL;
@@ -197,10 +193,34 @@ void gri_fiber_adopt(struct gri_fiber *f)
         pthread_attr_destroy(&attr);
     }
     f->asan_bottom = bottom;
+#else
+    (void)f;
 #endif
+}
+
+void gri_fiber_note(struct gri_fiber *f)
+{
 #ifdef GRI_TSAN
     f->tsan = __tsan_get_current_fiber();
+#else
+    (void)f;
 #endif
+}
+
+void gri_fiber_adopt(struct gri_fiber *f)
+{
+    const struct gri_platform *m = gri_platform_here();
+
+    *f = (struct gri_fiber){ .stack = NULL };
+#ifndef HAVE_SWITCH
+    f->sp = gri_new0(ucontext_t);
+    gri_check(f->sp != NULL);
+#endif
+    if (m != NULL)
+        m->stack(&f->asan_bottom, &f->asan_size);
+    else
+        gri_fiber_bounds(f);
+    gri_fiber_note(f);
 }
 
 void gri_fiber_disown(struct gri_fiber *f)

@@ -60,6 +60,10 @@ struct gri_fiber {
 struct gri_fiber *gri_fiber_new(size_t stack_size, void (*entry)(void *arg), void *arg);
 /* gri_fiber_free unmaps it; it must not be running, and what is on its stack is forgotten. */
 void gri_fiber_free(struct gri_fiber *f);
+/* gri_fiber_bounds and gri_fiber_note fill in what the sanitizers want to know of the calling thread's
+ * own stack, and of what runs now; nothing without them. */
+void gri_fiber_bounds(struct gri_fiber *f);
+void gri_fiber_note(struct gri_fiber *f);
 /* gri_fiber_adopt makes f stand for the calling thread's own stack. */
 void gri_fiber_adopt(struct gri_fiber *f);
 void gri_fiber_disown(struct gri_fiber *f);

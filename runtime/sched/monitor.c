@@ -45,6 +45,7 @@ static void sleep_until(struct gri_sched *s, uint64_t until)
         until = next;
         atomic_store(&s->monitor_until, until);
     }
+    gri_point(GRI_AT_MONITOR_SLEEP);
     if (atomic_load(&s->monitor_wake) == 0)
         gri_futex_wait(&s->monitor_wake, 0, until);
     atomic_store(&s->monitor_deep, false);
@@ -89,5 +90,5 @@ void gri_monitor_stop(struct gri_sched *s)
     if (!s->monitor_started)
         return;
     gri_monitor_wake(s);
-    pthread_join(s->monitor, NULL);
+    gri_thread_join(&s->monitor);
 }

@@ -9,6 +9,8 @@
  */
 #include "runtime/sched/park.h"
 
+#include "runtime/base/point.h"
+
 #define REASONS (GRI_WOKEN | GRI_TIMEDOUT | GRI_INTERRUPTED)
 
 static void timer_fired(struct gri_timer *t)
@@ -47,6 +49,7 @@ void gri_park_wake(struct gri_park *p, uint32_t why)
 
     if ((old & GRI_PARKED) == 0 || (old & REASONS) != 0)
         return;
+    gri_point(GRI_AT_PARK_WAKE);
     if (fiber != NULL)
         gri_resume(sched, fiber);
     else
@@ -60,33 +63,37 @@ static void commit(void *arg)
     struct gri_park *p = arg;
     struct gri_fiber *fiber = p->fiber;
     struct gri_sched *sched = p->sched;
-    uint32_t old = atomic_fetch_or_explicit(&p->state, GRI_PARKED, memory_order_acq_rel);
+    uint32_t old;
+
+    gri_point(GRI_AT_COMMIT);
+    old = atomic_fetch_or_explicit(&p->state, GRI_PARKED, memory_order_acq_rel);
 
     if ((old & REASONS) != 0)
         gri_resume(sched, fiber);
 }
 
-static void thread_sleep(struct gri_park *p, uint64_t deadline_ns)
+/* false: nothing will ever wake it, see gri_futex_wait. */
+static bool thread_sleep(struct gri_park *p, uint64_t deadline_ns)
 {
     uint32_t state = atomic_fetch_or_explicit(&p->state, GRI_PARKED, memory_order_acq_rel);
 
     while ((state & REASONS) == 0) {
-        gri_futex_wait(&p->state, GRI_PARKED, deadline_ns);
+        if (!gri_futex_wait(&p->state, GRI_PARKED, deadline_ns))
+            return false;
         state = atomic_load_explicit(&p->state, memory_order_acquire);
         if ((state & REASONS) == 0 && deadline_ns != GRI_NEVER && gri_clock_ns() >= deadline_ns)
             state = atomic_fetch_or_explicit(&p->state, GRI_TIMEDOUT, memory_order_acq_rel) |
                     GRI_TIMEDOUT;
     }
+    return true;
 }
 
 static gr_code sleep_now(struct gri_park *p, uint64_t deadline_ns)
 {
     gr_code rc;
 
-    if (p->fiber == NULL) {
-        thread_sleep(p, deadline_ns);
-        return GR_OK;
-    }
+    if (p->fiber == NULL)
+        return thread_sleep(p, deadline_ns) ? GR_OK : GR_EDEADLK;
     if (deadline_ns != GRI_NEVER)
         gri_timer_start(p->sched, &p->timer, deadline_ns);
     rc = gri_suspend(commit, p);
@@ -146,7 +153,7 @@ void gri_park_rest(struct gri_park *p)
         if (p->fiber == NULL || gri_suspend(commit, p) != GR_OK) {
             /* a thread; or no stack is left, and the wake-up is moments away */
             if (p->fiber == NULL)
-                thread_sleep(p, GRI_NEVER);
+                gri_check(thread_sleep(p, GRI_NEVER));
             else
                 gri_cpu_relax();
         }

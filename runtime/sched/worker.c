@@ -10,6 +10,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/log.h"
+#include "runtime/base/point.h"
 #include "runtime/sched/monitor.h"
 
 #define SPARE_MAX 16 /* loop stacks that a worker keeps */
@@ -32,6 +33,14 @@ __attribute__((noinline)) static void set_exec(struct gri_exec *e)
 {
     current_exec = e;
     __asm__ __volatile__("" ::: "memory");
+}
+
+struct gri_exec *gri_exec_swap(struct gri_exec *e)
+{
+    struct gri_exec *old = current_exec;
+
+    set_exec(e);
+    return old;
 }
 
 /* ---- fibers --------------------------------------------------------------------------------- */
@@ -111,7 +120,7 @@ static struct gri_fiber *fiber_take(struct gri_worker *w)
     struct gri_sched *s = w->sched;
     struct gri_fiber *f = w->spare;
 
-    if (f != NULL) {
+    if (f != NULL && !gri_fault(GRI_AT_NO_SPARE)) {
         w->spare = f->next;
         w->spare_count--;
         return f;
@@ -170,6 +179,9 @@ gr_code gri_suspend(void (*commit)(void *arg), void *arg)
     struct gri_fiber *next;
 
     gri_assert(w != NULL);
+    if (gri_fault(GRI_AT_FIBERS_FULL))
+        return GR_EFULL;
+    gri_point(GRI_AT_SUSPEND);
     next = fiber_take(w);
     if (next == NULL)
         return GR_EFULL;
@@ -249,7 +261,8 @@ gr_code gri_sched_start(struct gri_sched *s, const struct gri_sched_opts *opts)
         return GR_ENOMEM;
     for (unsigned i = 0; i < opts->workers; i++)
         s->workers[i] = (struct gri_worker){ .index = 0 };
-    rc = gri_blocking_init(&s->blocking, (unsigned)opts->blocking_max, opts->blocking_queue_max);
+    gri_blocking_init(&s->blocking, (unsigned)opts->blocking_max, opts->blocking_queue_max);
+    rc = GR_OK;
     for (unsigned i = 0; i < opts->workers && rc == GR_OK; i++)
         rc = worker_init(s, i);
     if (rc == GR_OK)
@@ -268,7 +281,7 @@ static void join_workers(struct gri_sched *s)
         gri_wake_worker(&s->workers[i]);
     for (unsigned i = 0; i < s->worker_count; i++)
         if (s->workers[i].started)
-            pthread_join(s->workers[i].thread, NULL);
+            gri_thread_join(&s->workers[i].thread);
 }
 
 static void free_fibers(struct gri_fiber *f)

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sim.h - simulation: a runtime on one thread and a virtual clock, every choice drawn from a seed.
+ *
+ * gr_runtime_new with sim_seed makes a runtime that has no real threads. Its workers, timers and
+ * blocking pool take turns on the calling thread, and only while that waits for the runtime:
+ * gr_await, gr_next, gr_sleep, gr_sim_advance, gr_runtime_free. What runs next, when a thread loses
+ * the processor, how long things take, what fails: all comes from the seed. So a seed that shows a
+ * bug shows it again, under a debugger too. Time is virtual: an hour of waiting takes none.
+ *
+ * Your handlers run as they are. They should ask gr_now_ns for the time and gr_sleep to wait; code
+ * that reads other clocks, draws other random numbers, or starts threads is outside the simulation.
+ * HTTP goes to a simulated server (gr_sim_http), links between the runtimes of one simulation over a
+ * simulated network. Other threads must keep out: their calls give GR_EINVAL. A wait of the creating
+ * thread that nothing can ever end gives GR_EDEADLK instead of hanging.
+ *
+ * Runtimes made on a thread that already has a simulation join it: the nodes of one cluster. They
+ * must have the same sim_seed, and no runtime of another kind can be made there meanwhile.
+ */
+#ifndef GREENROOM_SIM_H
+#define GREENROOM_SIM_H
+
+#include <greenroom/runtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What may go wrong: gr_runtime_opts.sim_faults. */
+typedef enum gr_sim_fault {
+    GR_SIM_SCHED = 1,   /* any order of threads and tasks that the machine might choose */
+    GR_SIM_TIME = 2,    /* delays, late time-outs, late and spurious wake-ups, slow handlers */
+    GR_SIM_MEMORY = 4,  /* allocations fail */
+    GR_SIM_FULL = 8,    /* mailboxes, pools and stacks are full now and then */
+    GR_SIM_THREADS = 16, /* threads can't be started */
+    GR_SIM_HTTP = 32,   /* servers refuse, stall, hang up, answer 429, 500, or nonsense */
+    GR_SIM_NET = 64,    /* links break, partition, delay; nodes vanish */
+    GR_SIM_FILES = 128, /* files can't be read */
+    GR_SIM_NONE = 256,  /* nothing; the order of events is drawn all the same */
+    GR_SIM_ALL = 255
+} gr_sim_fault;
+
+/* gr_sim_advance lets so much virtual time pass, and everything happen that happens in it.
+ * GR_EINVAL: rt is not of the calling thread's simulation, or a handler called. [waits] */
+GR_API gr_code gr_sim_advance(gr_runtime *rt, int64_t ms);
+
+/* gr_sim_heal ends all faults for good; order is drawn on. What should recover, recovers now. */
+GR_API void gr_sim_heal(void);
+
+typedef struct gr_sim_info {
+    uint64_t seed;
+    uint64_t now_ns;     /* virtual */
+    uint64_t events;     /* points passed, each of which the seed decided something at */
+    uint64_t trace_hash; /* of all that was decided: the same for the same seed and program */
+} gr_sim_info;
+
+/* gr_sim_report tells of the calling thread's simulation. GR_EINVAL: it has none. */
+GR_API gr_code gr_sim_report(gr_sim_info *ret_info);
+
+/* gr_sim_point names the points at which a simulation steps in, by index from 0, and tells how often
+ * it did so at each; NULL after the last. ret_what and ret_fired may be NULL. Borrowed, static. */
+GR_API const char *gr_sim_point(unsigned index, const char **ret_what, uint64_t *ret_fired);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
