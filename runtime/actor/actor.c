@@ -147,7 +147,7 @@ struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value
     gri_point(GRI_AT_PIN);
     old = atomic_fetch_add(&a->load, add);
     gri_point(GRI_AT_PINNED);
-    if (atomic_load(&a->id) != ref.id ||
+    if ((atomic_load(&a->id) != ref.id && !GRI_PLANTED(STALE_REF)) ||
         (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0) {
         *ret_err = ref_error(rt, ref);
         /* only while it is still the same actor may its error be read: our pin keeps it so, see

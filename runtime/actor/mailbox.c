@@ -62,6 +62,10 @@ bool gri_mailbox_go_idle(struct gri_actor *a)
     struct gri_envelope *empty = NULL;
 
     gri_point(GRI_AT_GO_IDLE);
+    if (GRI_PLANTED(LOST_MESSAGE)) {
+        atomic_store(&a->inbox, IDLE);
+        return true;
+    }
     return atomic_compare_exchange_strong(&a->inbox, &empty, IDLE);
 }
 

@@ -39,8 +39,16 @@ gr_value *gri_answer(gr_value *v)
 bool gri_future_complete(struct gr_future *f, gr_value *v)
 {
     struct gri_waiter *w;
+    bool taken;
 
-    if (atomic_exchange_explicit(&f->claimed, true, memory_order_relaxed)) {
+    if (GRI_PLANTED(DOUBLE_COMPLETION)) {
+        taken = atomic_load(&f->claimed);
+        gri_point(GRI_AT_COMPLETE);
+        atomic_store(&f->claimed, true);
+    } else {
+        taken = atomic_exchange_explicit(&f->claimed, true, memory_order_relaxed);
+    }
+    if (taken) {
         gr_value_unref(v);
         return false;
     }

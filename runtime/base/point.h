@@ -90,10 +90,6 @@ enum gri_point_class {
     X(CALL_END, SCHED, "between the steps of a call's end")                                        \
     X(DEADLINE, SCHED, "a deadline has fired")                                                     \
     X(PROMISE, SCHED, "before a promise is resolved")                                              \
-    X(SIGNAL, SCHED, "before a system message is handled")                                         \
-    X(LINK, SCHED, "between the two halves of a link")                                             \
-    X(UNLINK, SCHED, "between the two halves of an unlink")                                        \
-    X(DOWN, SCHED, "an actor has ended, its watchers are not told")                                \
     /* the world outside */                                                                        \
     X(HTTP_REFUSED, HTTP, "a server can't be reached")                                             \
     X(HTTP_RESET, HTTP, "a server goes away in mid-answer")                                        \
@@ -135,14 +131,24 @@ static inline bool gri_fault(enum gri_point p)
 }
 
 /*
- * GRI_PLANTED(n) is true in the build that has known faults in it, for the one that is chosen: with
- * it the tests of the simulation show that it finds what it is there to find. Elsewhere it is 0.
+ * GRI_PLANTED(F) is true in the library that tests link, for the one fault that a test has chosen: so
+ * tests/sim/planted_test.c shows that simulation finds what it is there to find. Else it is 0.
  */
-#ifdef GR_PLANTED
-extern int gri_planted;
-#define GRI_PLANTED(n) (gri_planted == (n))
+enum gri_plant {
+    GRI_PLANT_NONE,
+    GRI_PLANT_LOST_MESSAGE,      /* a turn goes idle without a second look at its mailbox */
+    GRI_PLANT_DOUBLE_COMPLETION, /* a future is claimed by a read and a write, not by one exchange */
+    GRI_PLANT_LOST_WAKEUP,       /* a worker parks without a second look at the queues */
+    GRI_PLANT_LOST_RESUME,       /* a handler that parks overlooks a wake-up that came first */
+    GRI_PLANT_STALE_REF,         /* a sender trusts the id that it read before it pinned */
+    GRI_PLANT_SKIPPED_UNLINK,    /* a link is taken out on one of its two sides only */
+    GRI_PLANT_COUNT
+};
+#ifdef GR_TESTING
+extern enum gri_plant gri_planted;
+#define GRI_PLANTED(f) (gri_planted == GRI_PLANT_##f)
 #else
-#define GRI_PLANTED(n) 0
+#define GRI_PLANTED(f) 0
 #endif
 
 #endif

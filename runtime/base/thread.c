@@ -12,6 +12,9 @@
 #include "runtime/base/lock.h"
 
 _Atomic uint32_t gri_simulations;
+#ifdef GR_TESTING
+enum gri_plant gri_planted;
+#endif
 _Thread_local const struct gri_platform *gri_platform;
 
 gr_code gri_thread_start(struct gri_thread *ret_thread, const char *name, void *(*fn)(void *),

@@ -68,7 +68,7 @@ static void commit(void *arg)
     gri_point(GRI_AT_COMMIT);
     old = atomic_fetch_or_explicit(&p->state, GRI_PARKED, memory_order_acq_rel);
 
-    if ((old & REASONS) != 0)
+    if ((old & REASONS) != 0 && !GRI_PLANTED(LOST_RESUME))
         gri_resume(sched, fiber);
 }
 

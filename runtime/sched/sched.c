@@ -307,7 +307,7 @@ static void park(struct gri_worker *w)
     atomic_fetch_add(&s->idle_count, 1); /* seq_cst: before we look once more */
     gri_unlock(&s->idle_lock);
     gri_point(GRI_AT_IDLE);
-    if (anything_queued(w) || atomic_load(&s->stopping)) {
+    if (!GRI_PLANTED(LOST_WAKEUP) && (anything_queued(w) || atomic_load(&s->stopping))) {
         if (leave_idle(w)) {
             atomic_fetch_add(&s->searching, 1);
             return;

@@ -6,7 +6,7 @@
 #include "runtime/base/log.h"
 #include "runtime/sched/sched.h"
 
-#define STACK_SIZE ((size_t)1024 * 1024)
+#define STACK_SIZE ((size_t)256 * 1024)
 #define START_NS UINT64_C(1000000000)
 #define READ_NS 20 /* what reading the clock takes */
 
@@ -182,7 +182,10 @@ static void sim_point(unsigned point)
             gri_sim_sleep(s, gri_sim_draw(c, c->delay_ns));
     } else if (gri_sim_odds(c, c->preempt)) {
         c->fired[point]++;
-        yield_turn(s, false);
+        if (gri_sim_draw(c, 4) == 0) /* long enough for others to do a whole thing */
+            gri_sim_sleep(s, gri_sim_draw(c, 100 * c->step_ns));
+        else
+            yield_turn(s, false);
     } else if (!c->healed && gri_sim_odds(c, c->delay)) {
         c->fired[GRI_AT_DELAY]++;
         gri_sim_sleep(s, gri_sim_draw(c, c->delay_ns));

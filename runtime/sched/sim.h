@@ -74,7 +74,6 @@ struct gri_sim {
     struct gri_sim_thread main; /* the creating thread */
     struct gri_sim_thread *running;
     struct gri_sim_thread *ended; /* to be freed by whoever runs next */
-    struct gri_fiber *stacks;     /* free ones, for the next threads */
     unsigned thread_count;
     bool stuck; /* nothing can ever happen again, but by the creating thread */
     void *net;  /* the simulated network's; borrowed */

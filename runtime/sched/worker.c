@@ -214,12 +214,15 @@ void gri_resume(struct gri_sched *s, struct gri_fiber *f)
 static void *worker_main(void *arg)
 {
     struct gri_worker *w = arg;
+    struct gri_fiber *first = w->spare; /* worker_init has left it there */
 
     gri_fiber_adopt(&w->native);
     w->native.exec.worker = w;
     w->current = &w->native;
     set_exec(&w->native.exec);
-    switch_to(w, fiber_take(w), NULL, NULL); /* worker_init has left one there */
+    w->spare = first->next;
+    w->spare_count--;
+    switch_to(w, first, NULL, NULL);
     set_exec(NULL);
     return NULL;
 }
