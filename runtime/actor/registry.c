@@ -41,7 +41,7 @@ static bool make_chunk_locked(struct gri_registry *r, uint32_t index)
     if (chunk == NULL)
         return false;
     for (uint32_t i = 0; i < CHUNK; i++)
-        chunk[i] = (struct gri_actor){ .last_id = 0 };
+        chunk[i] = (struct gri_actor){ .slot = (index << GRI_CHUNK_BITS) + i };
     atomic_store_explicit(&r->chunks[index], chunk, memory_order_release);
     return true;
 }

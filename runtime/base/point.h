@@ -90,6 +90,12 @@ enum gri_point_class {
     X(CALL_END, SCHED, "between the steps of a call's end")                                        \
     X(DEADLINE, SCHED, "a deadline has fired")                                                     \
     X(PROMISE, SCHED, "before a promise is resolved")                                              \
+    X(SIGNAL, SCHED, "an actor was told something ahead of its mailbox")                           \
+    X(LINK, SCHED, "before two actors are linked")                                                 \
+    X(UNLINK, SCHED, "before a link is taken away")                                                \
+    X(DEMONITOR, SCHED, "before a monitor is taken away")                                          \
+    X(DOWN, SCHED, "an actor has ended, and somebody is not told yet")                             \
+    X(NAME_GONE, SCHED, "an actor has lost its names, and is not dead yet")                        \
     /* the world outside */                                                                        \
     X(HTTP_REFUSED, HTTP, "a server can't be reached")                                             \
     X(HTTP_RESET, HTTP, "a server goes away in mid-answer")                                        \
@@ -141,7 +147,7 @@ enum gri_plant {
     GRI_PLANT_LOST_WAKEUP,       /* a worker parks without a second look at the queues */
     GRI_PLANT_LOST_RESUME,       /* a handler that parks overlooks a wake-up that came first */
     GRI_PLANT_STALE_REF,         /* a sender trusts the id that it read before it pinned */
-    GRI_PLANT_SKIPPED_UNLINK,    /* a link is taken out on one of its two sides only */
+    GRI_PLANT_SKIPPED_UNLINK,    /* an unlink leaves it at that if the other has just ended */
     GRI_PLANT_COUNT
 };
 #ifdef GR_TESTING

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "runtime/base/point.h"
+#include "tests/support/family.h"
 #include "tests/support/ledger.h"
 #include "tests/support/slots.h"
 
@@ -93,4 +94,9 @@ Test(planted, a_lost_resume_is_found)
 Test(planted, a_stale_ref_is_found)
 {
     cr_assert_gt(find(GRI_PLANT_STALE_REF, slots_play), 0);
+}
+
+Test(planted, a_skipped_unlink_is_found)
+{
+    cr_assert_gt(find(GRI_PLANT_SKIPPED_UNLINK, family_play), 0);
 }

@@ -148,9 +148,13 @@ static gr_value *ask_one(gr_ctx *c, void *self, const gr_value *args)
 
 static gr_value *later_one(gr_ctx *c, void *self, const gr_value *args)
 {
-    if (ledger->promises == PROMISES)
-        return plus_one(c, self, args);
-    ledger->promise[ledger->promises++] = gr_defer(c);
+    gr_promise *p = gr_defer(c); /* another thread may have its turn meanwhile */
+
+    (void)self;
+    if (ledger->promises < PROMISES)
+        ledger->promise[ledger->promises++] = p;
+    else
+        gr_resolve(p, gr_int(gr_as_int(args, 0) + 1));
     return NULL;
 }
 
