@@ -59,6 +59,16 @@ static void fail_queued(struct gri_actor *a, struct gri_call *call, gr_value *er
     }
 }
 
+/* answer_probe tells that the actor's init is done. */
+static void answer_probe(struct gri_actor *a, struct gri_call *call)
+{
+    gri_actor_unqueue(a);
+    if (start_call(call))
+        gri_call_end(call, gr_nil());
+    else
+        drop_shell(a, call);
+}
+
 /* dispatch hands a stateless actor's call to whoever runs it. */
 static void dispatch(struct gri_actor *a, struct gri_call *call)
 {
@@ -84,6 +94,12 @@ static bool serve_default(struct gri_actor *a, struct gri_call *call, enum gri_h
 {
     if (how == GRI_BY_METHOD || how == GRI_BY_INVOKE)
         return false;
+    if (how == GRI_BY_ACTOR) {
+        if ((atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) == 0)
+            return false;
+        answer_probe(a, call);
+        return true;
+    }
     if (how == GRI_BY_NOTHING) {
         fail_queued(a, call,
                     gr_error_with(gr_error(GR_ETYPE, "%s has no method '%s'", gri_actor_name(a),
@@ -188,6 +204,7 @@ static void refuse(struct gri_actor *a, struct gri_envelope *e)
 {
     switch (e->kind) {
     case GRI_CALL:
+    case GRI_PROBE:
         fail_queued(a, gri_container_of(e, struct gri_call, envelope),
                     a->error != NULL ? gr_value_ref(a->error)
                                      : gr_error_with(gr_error(GR_EDEAD, "the actor has stopped"),
@@ -215,7 +232,9 @@ static enum next turn_message(struct gri_actor *a, struct gri_envelope *e)
     }
     if (e->kind == GRI_CALL)
         return turn_call(a, gri_container_of(e, struct gri_call, envelope));
-    if (e->kind == GRI_TELL)
+    if (e->kind == GRI_PROBE)
+        answer_probe(a, gri_container_of(e, struct gri_call, envelope));
+    else if (e->kind == GRI_TELL)
         gri_tell_run(a, e, true);
     else
         gri_then_run(a, e, true);
