@@ -13,6 +13,7 @@
 #include <greenroom/cq.h>
 #include <greenroom/call.h>
 #include <greenroom/actor.h>
+#include <greenroom/supervisor.h>
 #include <greenroom/runnable.h>
 #include <greenroom/message.h>
 #include <greenroom/prompt.h>
