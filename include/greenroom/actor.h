@@ -47,6 +47,13 @@ typedef struct gr_class {
     /* what gr_tell sends; may wait */
     void (*receive)(gr_ctx *c, void *self, const gr_value *msg);
     void (*stopped)(void *self, const gr_value *args); /* the last call, also after a failed init */
+    /* what link.h tells, ahead of the mailbox: the exit of an actor linked to this one, if it traps
+     * exits; the end of one that it monitors. Both may wait, as receive */
+    void (*exited)(gr_ctx *c, void *self, gr_ref from, const gr_value *reason);
+    void (*down)(gr_ctx *c, void *self, uint64_t monitor, gr_ref who, const gr_value *reason);
+    /* before the actor ends, after its last handler: it may answer promises and may wait, until
+     * terminate_ms is over. Not after "kill", nor after a failed init */
+    void (*terminate)(gr_ctx *c, void *self, const gr_value *reason);
 } gr_class;
 /* A gr_class and all it points to must stay valid, unchanged, as long as the runtime: make it
  * static. */
@@ -61,6 +68,12 @@ typedef struct gr_spawn_opts {
     unsigned max_concurrency;
     gr_value *args;           /* taken; what init sees, and stateless methods through gr_args */
     int worker;               /* 1-based pin to a worker; 0: anywhere */
+    /* how long terminate may wait, in all; default 5000, negative: not at all */
+    int64_t terminate_ms;
+    /* links, monitors, names and exits under way, in all; default 65536; beyond: GR_EFULL */
+    size_t ties_max;
+    bool link;                /* [actor] link it to the spawning actor from its birth: see link.h */
+    uint64_t *ret_monitor;    /* [actor] monitor it from its birth; written before it can end */
 } gr_spawn_opts;
 #define GR_SPAWN(...) GR_OPT(gr_spawn_opts, __VA_ARGS__)
 
@@ -71,7 +84,8 @@ typedef struct gr_spawn_opts {
  * so constructors say what is wrong with their options.    [any]
  */
 GR_API gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts);
-/* gr_stop ends an actor after its current message; what is queued fails with GR_EDEAD. [any] */
+/* gr_stop ends an actor after its current message, with the reason "normal"; what is queued fails
+ * with GR_EDEAD, what it has deferred is still answered. [any] */
 GR_API void gr_stop(gr_runtime *rt, gr_ref who);
 /* gr_check returns NULL for a live actor, else an error value, yours, that says what is wrong.
  * [any] */
@@ -112,8 +126,12 @@ typedef void gr_then_fn(gr_ctx *c, void *self, const gr_outcome *o, void *arg);
 GR_API gr_code gr_then(gr_ctx *c, gr_future *f GR_TAKES, gr_then_fn *fn, void (*drop)(void *arg),
                        void *arg);
 
-/* gr_exit makes the actor fault once this handler returns: return gr_exit(c, reason). It stops, and
- * the caller gets reason. */
+/*
+ * gr_exit ends the actor once this handler returns: return gr_exit(c, reason). An error value is a
+ * crash, as is NULL; any other value is a reason of one's own, see link.h. Links and monitors get
+ * the reason unchanged; what gr_exit returns, for the caller, is the error, or GR_EBROKEN with the
+ * reason as its "detail". Other calls that the actor holds fail as link.h says.
+ */
 GR_API gr_value *gr_exit(gr_ctx *c, gr_value *reason GR_TAKES);
 
 /* ---- answering later ------------------------------------------------------------------------- */

@@ -13,6 +13,8 @@
 #include <greenroom/cq.h>
 #include <greenroom/call.h>
 #include <greenroom/actor.h>
+#include <greenroom/link.h>
+#include <greenroom/name.h>
 #include <greenroom/supervisor.h>
 #include <greenroom/runnable.h>
 #include <greenroom/message.h>

@@ -298,6 +298,11 @@ void gri_call_hook_done(struct gri_call *call)
 
 void gri_call_cancel(struct gri_call *call, gr_code why)
 {
+    gri_call_abort(call, NULL, why);
+}
+
+void gri_call_abort(struct gri_call *call, gr_value *err, gr_code why)
+{
     uint32_t queued = GRI_QUEUED;
     struct gr_scope *run = NULL;
     bool first;
@@ -306,11 +311,15 @@ void gri_call_cancel(struct gri_call *call, gr_code why)
     first = !call->cancelling && !call->ended;
     call->cancelling = true;
     gri_unlock(&call->cancel.lock);
-    if (!first)
+    if (!first) {
+        gr_value_unref(err);
         return;
+    }
+    if (err == NULL)
+        err = cancel_error(call, why);
     /* Before the handler learns of it, so that what the handler makes of that can't be the answer.
      * If an answer came first, whoever brought it ends the stream, after its chunk. */
-    if (gri_future_complete(&call->future, cancel_error(call, why)) && call->streams)
+    if (gri_future_complete(&call->future, err) && call->streams)
         end_stream(call, false);
     gri_lock(&call->cancel.lock);
     gri_cancel_fire_locked(&call->cancel);

@@ -52,6 +52,8 @@ static void fini_tables(gr_runtime *rt)
     gri_klasses_fini(&rt->klasses);
     gri_verbs_fini(&rt->verbs);
     gri_map_fini(&rt->calls);
+    gri_map_fini(&rt->names.by_name); /* empty: all names went with their owners */
+    gri_reasons_fini(&rt->reasons);
     gri_free_aligned(rt);
 }
 
@@ -75,6 +77,7 @@ gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
         rt->node = gri_random_seed();
     } while (rt->node == 0);
     gri_map_init(&rt->calls, rt->node);
+    gri_map_init(&rt->names.by_name, rt->node);
     gri_map_init(&rt->klasses.by_class, rt->node);
     gri_scope_init(&rt->root, rt, NULL, root_destroy);
     so = (struct gri_sched_opts){ .workers = o.workers,
@@ -82,7 +85,9 @@ gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
                                   .stack_size = o.stack_size,
                                   .blocking_max = o.blocking_max,
                                   .blocking_queue_max = o.blocking_queue_max };
-    rc = gri_verbs_init(&rt->verbs, rt->node);
+    rc = gri_reasons_init(&rt->reasons);
+    if (rc == GR_OK)
+        rc = gri_verbs_init(&rt->verbs, rt->node);
     if (rc == GR_OK)
         rc = gri_registry_init(&rt->registry, o.actors_max);
     if (rc == GR_OK)

@@ -21,6 +21,8 @@ void gri_tell_run(struct gri_actor *a, struct gri_envelope *e, bool live)
         gri_handle_tell(a, msg);
     else
         gr_value_unref(msg);
+    if (!live)
+        gri_dead_letter(a->rt, "told to an actor that ended");
     gri_actor_unpin(a);
 }
 

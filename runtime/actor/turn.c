@@ -5,7 +5,9 @@
  */
 #include "runtime/actor/actor.h"
 
+#include "runtime/actor/held.h"
 #include "runtime/actor/runtime_impl.h"
+#include "runtime/actor/tie.h"
 
 #define TURN_BUDGET 64 /* messages in a row before others get the worker */
 
@@ -25,19 +27,6 @@ static void drop_shell(struct gri_actor *a, struct gri_call *call)
         gri_actor_release_permit(a);
     gri_actor_unpin(a);
     gri_future_unref(&call->future);
-}
-
-/* Runs a call of a stateless actor, on a worker or a blocking thread. */
-static void call_run(struct gri_task *t)
-{
-    struct gri_call *call = gri_container_of(t, struct gri_call, envelope.task);
-    struct gri_actor *a = call->actor;
-
-    gri_actor_unqueue(a);
-    if (start_call(call))
-        gri_handle_call(a, call);
-    else
-        drop_shell(a, call);
 }
 
 static const gr_method *method_of(struct gri_actor *a, struct gri_call *call)
@@ -65,6 +54,23 @@ static void answer_probe(struct gri_actor *a, struct gri_call *call)
     gri_actor_unqueue(a);
     if (start_call(call))
         gri_call_end(call, gr_nil());
+    else
+        drop_shell(a, call);
+}
+
+/* Runs a call of a stateless actor, on a worker or a blocking thread. */
+static void call_run(struct gri_task *t)
+{
+    struct gri_call *call = gri_container_of(t, struct gri_call, envelope.task);
+    struct gri_actor *a = call->actor;
+
+    if ((atomic_load_explicit(&a->flags, memory_order_relaxed) & GRI_STOPPING) != 0) {
+        fail_queued(a, call, gri_actor_error(a, gri_actor_name(a)));
+        return;
+    }
+    gri_actor_unqueue(a);
+    if (start_call(call))
+        gri_handle_call(a, call);
     else
         drop_shell(a, call);
 }
@@ -151,10 +157,12 @@ static void held_run(struct gri_task *t)
     struct gri_actor *a = call->actor;
 
     /* the actor keeps its own pin as long as it is held: only a turn drops that */
-    if (start_call(call))
-        gri_handle_call(a, call);
-    else
+    if (!start_call(call))
         drop_shell(a, call);
+    else if ((atomic_load(&a->flags) & GRI_EXITING) != 0)
+        gri_call_end(call, gri_actor_error(a, gri_actor_name(a)));
+    else
+        gri_handle_call(a, call);
     gri_actor_ready_turn(a);
 }
 
@@ -206,9 +214,7 @@ static void refuse(struct gri_actor *a, struct gri_envelope *e)
     case GRI_CALL:
     case GRI_PROBE:
         fail_queued(a, gri_container_of(e, struct gri_call, envelope),
-                    a->error != NULL ? gr_value_ref(a->error)
-                                     : gr_error_with(gr_error(GR_EDEAD, "the actor has stopped"),
-                                                     "where", gr_str(gri_actor_name(a))));
+                    gri_actor_error(a, gri_actor_name(a)));
         break;
     case GRI_TELL: gri_tell_run(a, e, false); break;
     case GRI_THEN: gri_then_run(a, e, false); break;
@@ -243,21 +249,63 @@ static enum next turn_message(struct gri_actor *a, struct gri_envelope *e)
 
 static void do_init(struct gri_actor *a)
 {
+    uint32_t flags = atomic_load(&a->flags);
+
     a->init_done = true;
-    if (a->klass->cls->init != NULL && gri_handle_init(a) != GR_OK)
-        atomic_fetch_or(&a->flags, GRI_FAILED | GRI_SAID);
+    if ((flags & GRI_EXITING) != 0) { /* it is to end before it began */
+        atomic_fetch_or(&a->flags, GRI_FAILED);
+    } else if (a->klass->cls->init != NULL && gri_handle_init(a) != GR_OK) {
+        flags = atomic_fetch_or(&a->flags, GRI_FAILED | GRI_SAID);
+        if ((flags & GRI_STOPPING) == 0)
+            gri_actor_die(a); /* it stays to say why, but as one that has ended */
+    }
     /* release: who finds READY may call methods past the turn */
     atomic_fetch_or_explicit(&a->flags, GRI_READY, memory_order_release);
 }
 
-/* drained drops the actor's own pin, once, when it stops and its mailbox is empty. */
+/* drained drops the actor's own pin, once, when it stops and its mailbox is empty; and the pins of
+ * what it has deferred when it exits. */
 static void drained(struct gri_actor *a)
 {
-    if ((atomic_load(&a->flags) & GRI_STOPPING) != 0 &&
-        (atomic_fetch_or(&a->flags, GRI_DRAINED) & GRI_DRAINED) == 0) {
+    bool drop = false;
+
+    if ((atomic_load(&a->flags) & GRI_STOPPING) == 0)
+        return;
+    if ((atomic_load(&a->flags) & (GRI_EXITING | GRI_LOOSE)) == GRI_EXITING)
+        gri_held_loosen(a);
+    gri_lock(&a->tie_lock); /* so that flag and mark come together: see gri_pin_locked */
+    if ((atomic_fetch_or(&a->flags, GRI_DRAINED) & GRI_DRAINED) == 0) {
         atomic_fetch_or(&a->load, GRI_LOAD_DRAINED);
-        gri_actor_unpin(a);
+        drop = true;
     }
+    gri_unlock(&a->tie_lock);
+    if (drop)
+        gri_actor_unpin(a);
+}
+
+/* due tells whether there is something to do that no message says. */
+static bool due(const struct gri_actor *a, bool waits)
+{
+    uint32_t flags = atomic_load(&a->flags);
+
+    return (flags & (GRI_STOPPING | GRI_DRAINED)) == GRI_STOPPING ||
+           (flags & (GRI_EXITING | GRI_LOOSE)) == GRI_EXITING ||
+           (flags & (GRI_SIGNALS | GRI_STOPPING | GRI_FAILED)) == GRI_SIGNALS ||
+           (waits && (flags & GRI_HELD) == 0);
+}
+
+/* heed runs what one signal asks for; false: there is none. */
+static bool heed(struct gri_actor *a)
+{
+    struct gri_signal *s;
+
+    if ((atomic_load_explicit(&a->flags, memory_order_relaxed) &
+         (GRI_SIGNALS | GRI_STOPPING | GRI_FAILED)) != GRI_SIGNALS)
+        return false;
+    s = gri_signal_take(a);
+    if (s != NULL)
+        s->run(a, s, true);
+    return s != NULL;
 }
 
 /* permit takes one of max_concurrency; false: none is left. An actor that stops asks for none,
@@ -306,7 +354,6 @@ static struct gri_envelope *next_message(struct gri_actor *a)
 static bool rest(struct gri_actor *a)
 {
     bool waits = a->waiting.first != NULL;
-    uint32_t flags;
 
     if (waits) {
         atomic_fetch_or(&a->flags, GRI_HELD);
@@ -317,11 +364,10 @@ static bool rest(struct gri_actor *a)
     }
     if (!gri_mailbox_go_idle(a))
         return false;
-    /* told to stop, or given a permit, just now, by somebody who saw us running; a push may have
-     * readied another turn meanwhile, so nothing of the turn's own may be looked at here */
-    flags = atomic_load(&a->flags);
-    if ((flags & (GRI_STOPPING | GRI_DRAINED)) == GRI_STOPPING ||
-        (waits && (flags & GRI_HELD) == 0))
+    /* told to stop or something else, or given a permit, just now, by somebody who saw us running; a
+     * push may have readied another turn meanwhile, so nothing of the turn's own may be looked at
+     * here */
+    if (due(a, waits))
         gri_mailbox_kick(a);
     return true;
 }
@@ -353,14 +399,18 @@ void gri_turn_run(struct gri_task *t)
     if (!a->init_done)
         do_init(a);
     for (;;) {
-        struct gri_envelope *e = next_message(a);
+        struct gri_envelope *e = NULL;
 
-        if (e == NULL) {
-            if (rest(a))
-                break;
-            continue;
+        next = GO_ON;
+        if (!heed(a)) {
+            e = next_message(a);
+            if (e == NULL) {
+                if (rest(a))
+                    break;
+                continue;
+            }
+            next = turn_message(a, e);
         }
-        next = turn_message(a, e);
         if (next == LOST)
             return;
         if (next == LEAVE)

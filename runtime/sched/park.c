@@ -115,6 +115,29 @@ static void leave(struct gri_cancel *c)
     gri_unlock(&c->lock);
 }
 
+/* followed sleeps while the layer above knows of it. */
+static gr_code followed(struct gri_park *p, uint64_t deadline_ns)
+{
+    struct gri_exec *e = gri_exec();
+    const struct gri_exec_hooks *hooks = e->hooks;
+    uint64_t until = deadline_ns;
+    gr_code rc;
+
+    if (hooks == NULL || hooks->waiting == NULL)
+        return sleep_now(p, deadline_ns);
+    if (!hooks->waiting(e, p, &until)) {
+        atomic_fetch_or_explicit(&p->state, GRI_INTERRUPTED, memory_order_acq_rel);
+        return GR_OK;
+    }
+    rc = sleep_now(p, until);
+    hooks->waited(e);
+    if (until < deadline_ns &&
+        (atomic_fetch_and_explicit(&p->state, ~(uint32_t)GRI_TIMEDOUT, memory_order_acq_rel) &
+         GRI_TIMEDOUT) != 0)
+        atomic_fetch_or_explicit(&p->state, GRI_INTERRUPTED, memory_order_acq_rel);
+    return rc;
+}
+
 gr_code gri_park_wait(struct gri_park *p, uint64_t deadline_ns, bool interruptible,
                       uint32_t *ret_why)
 {
@@ -128,7 +151,7 @@ gr_code gri_park_wait(struct gri_park *p, uint64_t deadline_ns, bool interruptib
         if (c != NULL && !enter(c, p)) {
             atomic_fetch_or_explicit(&p->state, GRI_INTERRUPTED, memory_order_acq_rel);
         } else {
-            rc = sleep_now(p, deadline_ns);
+            rc = interruptible ? followed(p, deadline_ns) : sleep_now(p, deadline_ns);
             if (c != NULL)
                 leave(c);
         }

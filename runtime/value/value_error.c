@@ -266,6 +266,8 @@ bool gr_error_retryable(const gr_value *v)
     case GR_ETIMEDOUT:
     case GR_EFULL:
     case GR_EUNREACH: return true;
+    case GR_EBROKEN: /* its actor exited: whoever takes its place may answer */
+        return strcmp(gr_cstr(gr_get(v, "kind"), ""), "ActorExit") == 0;
     case GR_ERATE: /* a spent quota doesn't come back by waiting */
         return strcmp(gr_cstr(gr_get(v, "kind"), ""), "insufficient_quota") != 0;
     case GR_EREMOTE:

@@ -230,7 +230,7 @@ Test(then, an_exit_in_a_continuation_keeps_its_reason)
     next = echo();
     cr_assert_eq(code_of(gr_acall(rt, a, "leaving", gr_nil(), NULL)), GR_OK);
     cr_assert(take(&finished));
-    cr_assert_eq(code_of(queued), GR_EPROTO);
+    cr_assert_eq(code_of(queued), GR_EBROKEN);
 }
 
 /* In the plain mode all tests run in one process. */

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/actor/held.h"
+
+#include "runtime/actor/runtime_impl.h"
+#include "runtime/actor/send.h"
+
+/* ---- handlers that wait ---------------------------------------------------------------------- */
+
+/* own_call is the call that a handler has to answer itself; NULL: none, or a promise does. */
+static struct gri_call *own_call(const struct gr_ctx *c)
+{
+    return c->deferred ? NULL : c->call;
+}
+
+static void fail(struct gri_actor *a, struct gri_call *call)
+{
+    gri_call_abort(call, gri_actor_error(a, gri_actor_name(a)), GR_ECANCELED);
+}
+
+bool gri_wait_begin(struct gr_ctx *c, struct gri_park *p, uint64_t *deadline_ns)
+{
+    struct gri_actor *a = c->actor;
+    uint32_t stop = c->last ? GRI_KILLED : GRI_EXITING;
+    bool stops;
+
+    gri_lock(&a->tie_lock);
+    stops = (atomic_load_explicit(&a->flags, memory_order_relaxed) & stop) != 0;
+    if (!stops) {
+        c->park = p;
+        gri_list_push(&a->waits, &c->wait);
+    }
+    gri_unlock(&a->tie_lock);
+    if (stops && own_call(c) != NULL)
+        fail(a, own_call(c));
+    if (c->last && c->limit_ns < *deadline_ns)
+        *deadline_ns = c->limit_ns;
+    return !stops;
+}
+
+void gri_wait_end(struct gr_ctx *c)
+{
+    struct gri_actor *a = c->actor;
+
+    gri_lock(&a->tie_lock);
+    gri_list_remove(&c->wait); /* harmless if an exit has done so */
+    gri_unlock(&a->tie_lock);
+}
+
+void gri_held_interrupt(struct gri_actor *a)
+{
+    struct gri_list *n;
+
+    do {
+        struct gri_call *call = NULL;
+
+        gri_lock(&a->tie_lock);
+        n = gri_list_pop(&a->waits);
+        if (n != NULL) {
+            struct gr_ctx *c = gri_container_of(n, struct gr_ctx, wait);
+
+            call = own_call(c);
+            if (call != NULL)
+                gri_future_ref(&call->future);
+            else /* under the lock: the waiter takes it before it leaves its frame */
+                gri_park_wake(c->park, GRI_INTERRUPTED);
+        }
+        gri_unlock(&a->tie_lock);
+        if (call != NULL) {
+            fail(a, call); /* which ends its wait, too, after its caller has been told */
+            gri_future_unref(&call->future);
+        }
+    } while (n != NULL);
+}
+
+/* ---- deferred calls -------------------------------------------------------------------------- */
+
+void gri_defer_begin(struct gri_call *call)
+{
+    struct gri_actor *a = call->actor;
+
+    call->promised = true;
+    gri_lock(&a->tie_lock);
+    call->listed = true;
+    call->loose = (atomic_load(&a->flags) & GRI_LOOSE) != 0;
+    gri_list_push(&a->deferred, &call->deferred);
+    gri_unlock(&a->tie_lock);
+    if (call->loose)
+        gri_actor_unpin(a); /* the handler's frame has another one */
+}
+
+void gri_defer_end(struct gri_call *call)
+{
+    struct gri_actor *a = call->actor;
+    bool listed;
+
+    if (a == NULL || !call->promised)
+        return;
+    gri_lock(&a->tie_lock);
+    listed = call->listed;
+    if (listed) {
+        gri_list_remove(&call->deferred);
+        call->listed = false;
+        if (call->loose)
+            gri_actor_pin_again(a); /* it can't be given back while we hold the lock */
+    }
+    gri_unlock(&a->tie_lock);
+    if (!listed)
+        call->actor = NULL;
+}
+
+/* loosen_calls returns how many pins it took from deferred calls. */
+static uint32_t loosen_calls_locked(struct gri_actor *a)
+{
+    uint32_t taken = 0;
+
+    for (struct gri_list *n = a->deferred.next; n != &a->deferred; n = n->next) {
+        struct gri_call *call = gri_container_of(n, struct gri_call, deferred);
+
+        taken += !call->loose;
+        call->loose = true;
+    }
+    return taken;
+}
+
+void gri_held_loosen(struct gri_actor *a)
+{
+    struct gri_list *n;
+    uint32_t taken;
+
+    gri_lock(&a->tie_lock);
+    atomic_fetch_or(&a->flags, GRI_LOOSE);
+    taken = loosen_calls_locked(a);
+    gri_unlock(&a->tie_lock);
+    for (; taken > 0; taken--)
+        gri_actor_unpin(a); /* never the last: the turn has one */
+    do {
+        gri_lock(&a->tie_lock);
+        n = gri_list_pop(&a->thens);
+        gri_unlock(&a->tie_lock);
+        if (n != NULL)
+            gri_then_cut(a, n);
+    } while (n != NULL);
+}
+
+void gri_held_fail(struct gri_actor *a)
+{
+    struct gri_list *n;
+
+    do {
+        struct gri_call *call = NULL;
+
+        gri_lock(&a->tie_lock);
+        n = gri_list_pop(&a->deferred);
+        if (n != NULL) {
+            call = gri_container_of(n, struct gri_call, deferred);
+            call->listed = false;
+            gri_future_ref(&call->future); /* listed, so its promise had a reference */
+        }
+        gri_unlock(&a->tie_lock);
+        if (call != NULL) {
+            fail(a, call);
+            gri_future_unref(&call->future);
+        }
+    } while (n != NULL);
+}
+
+/* ---- continuations --------------------------------------------------------------------------- */
+
+gr_code gri_then_begin(struct gri_actor *a, struct gri_list *node, gr_future *f,
+                       struct gri_waiter *w)
+{
+    gr_code rc = GR_EDEAD;
+
+    gri_lock(&a->tie_lock); /* watched and listed, or neither: for gri_held_loosen */
+    if ((atomic_load(&a->flags) & GRI_LOOSE) == 0)
+        rc = gri_future_watch(f, w);
+    if (rc == GR_OK)
+        gri_list_push(&a->thens, node);
+    gri_unlock(&a->tie_lock);
+    return rc;
+}
+
+void gri_then_end(struct gri_actor *a, struct gri_list *node)
+{
+    gri_lock(&a->tie_lock);
+    gri_list_remove(node);
+    gri_unlock(&a->tie_lock);
+}
