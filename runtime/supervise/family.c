@@ -19,16 +19,17 @@ static gr_ref supervisor_of(struct gri_family *f)
     return (gr_ref){ .node = id != 0 ? f->scope.rt->node : 0, .id = id };
 }
 
+/* stop_supervisor stops it also if its init has failed: gri_actor_pin would refuse that one. */
 static void stop_supervisor(struct gri_family *f)
 {
-    gr_value *gone = NULL;
-    struct gri_actor *a = gri_actor_pin(f->scope.rt, supervisor_of(f), false, &gone);
+    gr_runtime *rt = f->scope.rt;
+    uint64_t id = atomic_load(&f->supervisor);
+    struct gri_actor *a = gri_registry_find(&rt->registry, id);
 
-    if (a != NULL) {
-        gri_actor_stop(a, f->scope.rt->reasons.shutdown);
-        gri_actor_unpin(a);
-    }
-    gr_value_unref(gone);
+    gri_actor_pin_again(a);
+    if (atomic_load(&a->id) == id) /* our pin keeps it that */
+        gri_actor_stop(a, rt->reasons.shutdown);
+    gri_actor_unpin(a);
 }
 
 /* ---- the family in the scope where it was made ----------------------------------------------- */

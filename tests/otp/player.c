@@ -650,7 +650,7 @@ static int by_text(const void *a, const void *b)
 }
 
 /* report prints what has happened; between several actors nothing says in which order. */
-static void report(const char *out)
+static void report(void)
 {
     pthread_mutex_lock(&lock);
     if (proc_count != 0)
@@ -661,8 +661,6 @@ static void report(const char *out)
     }
     event_count = 0;
     pthread_mutex_unlock(&lock);
-    if (out[0] != '\1')
-        printf("  = %s\n", out);
 }
 
 static void act(char *line)
@@ -692,9 +690,12 @@ static void act(char *line)
         proc_new(words, count);
     else if (!do_supervisor(words, count, out))
         proc_do(words);
-    if (wait)
+    if (wait) {
         settle();
-    report(out);
+        report();
+    }
+    if (out[0] != '\1')
+        printf("  = %s\n", out);
 }
 
 /* ---- scenarios ------------------------------------------------------------------------------- */

@@ -51,12 +51,14 @@ op(["child", Id | Options], _, _) ->
 op(Words, Settle, Line) ->
     io:format("> ~s~n", [Line]),
     Answer = do(Words),
-    case Settle of true -> settle(); false -> ok end,
+    case Settle of true -> settle(), report(); false -> ok end,
+    case Answer of none -> ok; _ -> io:format("  = ~s~n", [Answer]) end.
+
+report() ->
     Events = lists:reverse(ets:lookup_element(state, events, 2)),
     ets:insert(state, {events, []}),
     Sorted = case get(procs) of undefined -> Events; _ -> lists:sort(Events) end,
-    [io:format("  ~s~n", [E]) || E <- Sorted],
-    case Answer of none -> ok; _ -> io:format("  = ~s~n", [Answer]) end.
+    [io:format("  ~s~n", [E]) || E <- Sorted].
 
 close() ->
     erase(skip),
