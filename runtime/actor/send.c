@@ -93,11 +93,24 @@ static void take_back(struct gri_call *call, gr_value *err)
     gri_future_unref(&call->future);
 }
 
+/* enqueue brings a call to an actor in whose mailbox it has a pinned place. */
+static void enqueue(struct gri_call *call, struct gri_actor *a)
+{
+    const gr_method *m = NULL;
+
+    call->actor = a;
+    gri_klass_resolve(a->klass, call->verb, &m);
+    /* relaxed: a hint for the owner, who may read it while the call is forwarded */
+    atomic_store_explicit(
+        &call->quick, m != NULL && (m->kind == GR_CHEAP || m->kind == GRI_NATIVE) && a->pin == 0,
+        memory_order_relaxed);
+    gri_actor_send_call(a, call);
+}
+
 void gri_call_post(struct gri_call *call, gr_ref to)
 {
     gr_value *err = NULL;
     struct gri_actor *a;
-    const gr_method *m = NULL;
 
     call->to = to;
     /* seq_cst: of "set QUEUED, read the cancellation" and "set the cancellation, look for QUEUED"
@@ -112,13 +125,7 @@ void gri_call_post(struct gri_call *call, gr_ref to)
         take_back(call, err);
         return;
     }
-    call->actor = a;
-    gri_klass_resolve(a->klass, call->verb, &m);
-    /* relaxed: a hint for the owner, who may read it while the call is forwarded */
-    atomic_store_explicit(
-        &call->quick, m != NULL && (m->kind == GR_CHEAP || m->kind == GRI_NATIVE) && a->pin == 0,
-        memory_order_relaxed);
-    gri_actor_send_call(a, call);
+    enqueue(call, a);
 }
 
 /* check_args turns what can't be sent into the call's end. */
@@ -220,11 +227,44 @@ gr_stream *gri_call_sub_stream(struct gri_call *parent, gr_ref to, uint16_t verb
     return stream_for(parent->rt, &who, to, verb, args, in, opts != NULL ? opts : &no_opts);
 }
 
-void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value *args,
-                      gr_stream *in)
+/* let_go ends what ties a call to the actor that it has come to. */
+static void let_go(struct gri_call *call)
 {
     struct gri_actor *a = call->actor;
 
+    call->actor = NULL;
+    if (a == NULL)
+        return;
+    if (call->counted)
+        gri_actor_release_permit(a);
+    call->counted = false;
+    gri_actor_unpin(a);
+}
+
+gr_value *gri_call_offer(struct gri_call *call, gr_ref to)
+{
+    gr_value *err = NULL;
+    struct gri_actor *a = gri_actor_pin(call->rt, to, true, &err);
+
+    if (a == NULL)
+        return err;
+    gri_call_unhook(call);
+    let_go(call);
+    call->to = to;
+    atomic_store(&call->state, GRI_QUEUED); /* seq_cst: as in gri_call_post */
+    if (!gri_call_cancelled(call)) {
+        enqueue(call, a);
+        return NULL;
+    }
+    gri_actor_unqueue(a);
+    gri_actor_unpin(a);
+    take_back(call, NULL);
+    return NULL;
+}
+
+void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value *args,
+                      gr_stream *in)
+{
     gri_call_unhook(call);
     if (args != NULL) {
         gr_value_unref(call->args);
@@ -235,13 +275,7 @@ void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value 
         call->in = in;
     }
     atomic_store_explicit(&call->verb, verb, memory_order_relaxed);
-    call->actor = NULL;
-    if (a != NULL) {
-        if (call->counted)
-            gri_actor_release_permit(a);
-        call->counted = false;
-        gri_actor_unpin(a);
-    }
+    let_go(call);
     if (check_args(call))
         gri_call_post(call, to);
 }

@@ -29,12 +29,16 @@ struct log {
         .lock = PTHREAD_MUTEX_INITIALIZER                                                          \
     }
 
+/* log_add notes an event; l NULL: nobody listens. */
 static inline void log_add(struct log *l, const char *what, const gr_value *reason)
 {
-    char *text =
-        reason != NULL && gr_value_type(reason) != GR_ERROR ? gr_json_print(reason, 0, NULL) : NULL;
+    char *text = NULL;
     size_t used;
 
+    if (l == NULL)
+        return;
+    if (reason != NULL && gr_value_type(reason) != GR_ERROR)
+        text = gr_json_print(reason, 0, NULL);
     pthread_mutex_lock(&l->lock);
     used = strlen(l->text);
     if (reason == NULL)
@@ -176,6 +180,33 @@ static inline gr_value *proc_demonitor(gr_ctx *c, void *self, const gr_value *ar
     return gr_bool(gr_demonitor(c, (uint64_t)gr_as_int(args, 0)));
 }
 
+/* forget [monitor, who] stops who, waits for its end, and takes the monitor back, which was set before
+ * the future, so it has fired by then. */
+static inline gr_value *proc_forget(gr_ctx *c, void *self, const gr_value *args)
+{
+    gr_runtime *r = gr_runtime_of(c);
+    gr_ref who = gr_as_ref(gr_at(args, 1));
+    gr_future *f = gr_ended(r, who);
+
+    (void)self;
+    gr_stop(r, who);
+    gr_await(f, -1);
+    gr_future_free(f);
+    return gr_int(gr_demonitor(c, (uint64_t)gr_as_int(gr_at(args, 0), 0)));
+}
+
+/* storm [who, count] sets as many monitors, and gives how many. */
+static inline gr_value *proc_storm(gr_ctx *c, void *self, const gr_value *args)
+{
+    int64_t count = gr_as_int(gr_at(args, 1), 0), i = 0;
+    uint64_t m = 0;
+
+    (void)self;
+    while (i < count && gr_monitor(c, gr_as_ref(gr_at(args, 0)), &m) == GR_OK)
+        i++;
+    return gr_int(i);
+}
+
 static inline gr_value *proc_trap(gr_ctx *c, void *self, const gr_value *args)
 {
     (void)self;
@@ -227,6 +258,7 @@ static inline void proc_receive(gr_ctx *c, void *self, const gr_value *msg)
 static const gr_method proc_methods[] = {
     { "link", GR_ASYNC, proc_link, NULL },           { "unlink", GR_ASYNC, proc_unlink, NULL },
     { "monitor", GR_ASYNC, proc_monitor, NULL },     { "trap", GR_ASYNC, proc_trap, NULL },
+    { "forget", GR_ASYNC, proc_forget, NULL },       { "storm", GR_ASYNC, proc_storm, NULL },
     { "demonitor", GR_ASYNC, proc_demonitor, NULL }, { "exit", GR_ASYNC, proc_exit, NULL },
     { "sleep", GR_ASYNC, proc_sleep, NULL },         { "block", GR_BLOCKING, proc_sleep, NULL },
     { "keep", GR_ASYNC, proc_keep, NULL },           { "spawn", GR_ASYNC, proc_spawn, NULL }
@@ -260,16 +292,6 @@ static inline gr_ref proc_with(struct log *l, gr_value *args)
     return gr_spawn(root, &proc_class, GR_SPAWN(.args = gr_set(args, "log", gr_opaque(l, NULL))));
 }
 
-static inline gr_ref proc(struct log *l)
-{
-    return proc_with(l, gr_map_n(NULL, 0));
-}
-
-static inline gr_ref trapping_proc(struct log *l)
-{
-    return proc_with(l, gr_map(GR_KV("trap", gr_bool(true))));
-}
-
 /* ask has it do something, and gives the code. */
 static inline gr_code ask(gr_ref who, const char *verb, gr_value *args)
 {
@@ -279,6 +301,24 @@ static inline gr_code ask(gr_ref who, const char *verb, gr_value *args)
 static inline gr_code ask_ref(gr_ref who, const char *verb, gr_ref arg)
 {
     return ask(who, verb, gr_ref_value(arg));
+}
+
+/* begun waits until an actor's init is over: one that exits before that neither traps nor says
+ * farewell. */
+static inline gr_ref begun(gr_ref r)
+{
+    cr_assert_eq(ask(r, "demonitor", gr_int(0)), GR_OK);
+    return r;
+}
+
+static inline gr_ref proc(struct log *l)
+{
+    return begun(proc_with(l, gr_map_n(NULL, 0)));
+}
+
+static inline gr_ref trapping_proc(struct log *l)
+{
+    return begun(proc_with(l, gr_map(GR_KV("trap", gr_bool(true)))));
 }
 
 /* gone waits until an actor has ended, and gives the reason, yours. */
