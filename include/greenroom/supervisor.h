@@ -67,6 +67,7 @@ typedef struct gr_backoff {
  * ref, or the empty ref {0, 0} to have none this time: the spec stays, without an actor (a
  * temporary child is forgotten). A broken ref, or an init that fails, is a start that failed. It
  * runs in the supervisor and should only construct: what takes time belongs into the child's init.
+ * Of the supervisors that it makes the first is the one for gr_child.
  */
 typedef gr_ref gr_start_fn(gr_scope *in, void *arg, const gr_value *args);
 

@@ -107,6 +107,7 @@ static gr_ref make(struct gri_supervisor *s, struct gri_child *ch)
         return gr_spawn(&ch->life->scope, ch->spec->cls, &o);
     }
     s->starting = ch;
+    s->path_given = false;
     ref = ch->spec->start(&ch->life->scope, ch->spec->arg, ch->args);
     s->starting = NULL;
     return ref;

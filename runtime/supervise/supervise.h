@@ -66,6 +66,7 @@ struct gri_supervisor {
     size_t abandoned_count;
     uint64_t restarts;
     struct gri_child *starting; /* whose start is being called; NULL: nobody's */
+    bool path_given;            /* the first supervisor made by that start has the child's path */
     bool alarm_set;
     uint64_t alarm_ns; /* when it rings */
     bool gave_up;      /* it is to exit with "shutdown" */

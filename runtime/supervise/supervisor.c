@@ -408,10 +408,10 @@ static gr_value *copy_specs(struct gri_setup *u, const gr_supervisor_opts *o)
 
 /* made_by returns the supervisor whose start function is being called on this stack; NULL:
  * none. */
-static const struct gri_supervisor *made_by(gr_runtime *rt, gr_ref *ret_parent)
+static struct gri_supervisor *made_by(gr_runtime *rt, gr_ref *ret_parent)
 {
     struct gr_ctx *c = gri_ctx_current(rt);
-    const struct gri_supervisor *s = NULL;
+    struct gri_supervisor *s = NULL;
 
     *ret_parent = (gr_ref){ 0, 0 };
     if (c != NULL && c->actor->klass->cls == &gri_supervisor_class)
@@ -426,21 +426,23 @@ static const struct gri_supervisor *made_by(gr_runtime *rt, gr_ref *ret_parent)
  * path_for gives a new supervisor the beginning of its children's names. That of a supervised one
  * stays the same over its restarts; others get one that nobody else has. NULL: out of memory.
  */
-static char *path_for(gr_runtime *rt, const struct gri_supervisor *parent, const char *name)
+static char *path_for(gr_runtime *rt, struct gri_supervisor *parent, const char *name)
 {
     char path[GR_NAME_MAX + 2];
 
-    if (parent != NULL && parent->starting->spec->id != NULL)
+    if (parent != NULL && parent->starting->spec->id != NULL && !parent->path_given) {
         snprintf(path, sizeof(path), "%s/%s", parent->family->path, parent->starting->spec->id);
-    else
+        parent->path_given = true;
+    } else {
         snprintf(path, sizeof(path), "%.60s#%016" PRIx64, name != NULL ? name : "supervisor",
                  gri_random(rt));
+    }
     return gri_strdup(path);
 }
 
 static gr_value *set_up(struct gri_setup *u, gr_scope *in, const gr_supervisor_opts *o)
 {
-    const struct gri_supervisor *parent;
+    struct gri_supervisor *parent;
     gr_ref parent_ref;
     gr_code rc = GR_ENOMEM;
     char *path;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * supervisor_stress_test.c - many restarts, in exact order (R24); many children; all that can be
- * asked of a supervisor at once, from several threads.
+ * asked of a supervisor at once, from several threads. Each test has its own gr_runtime_new.
  */
 #include "tests/support/crew.h"
 

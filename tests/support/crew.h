@@ -148,7 +148,20 @@ static inline gr_value *hand_hang(gr_ctx *c, void *self, const gr_value *args)
     return gr_nil();
 }
 
-static const gr_method hand_methods[] = { { "invoke", GR_ASYNC, hand_invoke, NULL },
+/* It waits, parked, until it is interrupted. */
+static inline gr_value *hand_nap(gr_ctx *c, void *self, const gr_value *args)
+{
+    struct hand_state *s = self;
+
+    (void)args;
+    atomic_fetch_add(&s->hand->hung, 1);
+    gr_sleep(gr_runtime_of(c), 600000);
+    atomic_fetch_sub(&s->hand->hung, 1);
+    return gr_nil();
+}
+
+static const gr_method hand_methods[] = { { "nap", GR_ASYNC, hand_nap, NULL },
+                                          { "invoke", GR_ASYNC, hand_invoke, NULL },
                                           { "hang", GR_BLOCKING, hand_hang, NULL } };
 static const gr_class hand_class =
     GR_CLASS(.name = "hand", .state_size = sizeof(struct hand_state), .init = hand_init,

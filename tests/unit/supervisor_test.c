@@ -2,6 +2,7 @@
 /*
  * supervisor_test.c - supervisors: what tests/otp can't compare with Erlang, since Erlang has no
  * such thing or no such way to look. The numbers are those of the points in docs/supervision.md.
+ * Each test has a runtime of its own (gr_runtime_new).
  */
 #include "tests/support/crew.h"
 
@@ -642,4 +643,121 @@ Test(supervisor, a_stranger_can_not_stop_it)
     cr_assert_eq(gr_tell(rt, sup, gr_str("boom")), GR_OK);
     cr_assert_eq(gr_tell(rt, sup, gr_nil()), GR_OK);
     cr_assert_eq(count_of(sup, "active"), 3);
+}
+
+/* ---- 27: refs to children -------------------------------------------------------------------- */
+
+static int64_t ask(gr_ref ref)
+{
+    return int_of(gr_ainvoke(rt, ref, gr_nil(), NULL));
+}
+
+Test(supervisor, p27_a_ref_leads_to_the_present_incarnation)
+{
+    gr_ref sup = (fresh(), three(GR_ONE_FOR_ONE, 5));
+    gr_ref child, old;
+
+    up(sup);
+    child = gr_child(root, sup, "b", GR_NAMED(.wait_ms = TEST_WAIT_MS));
+    old = hand_ref(&b);
+    cr_assert_eq(ask(child), 1);
+    cr_assert_eq(ask(child), 2);
+    crash(&b, "boom");
+    cr_assert_eq(ask(child), 1, "its state is not new");
+    cr_assert_neq(hand_ref(&b).id, old.id);
+    cr_assert_neq(code_of(gr_ainvoke(rt, old, gr_nil(), NULL)), GR_OK);
+}
+
+Test(supervisor, p27_calls_wait_during_a_restart_or_fail)
+{
+    struct signal_count gate = SIGNAL_COUNT;
+    gr_ref sup = (fresh(), three(GR_ONE_FOR_ONE, 5));
+    gr_ref patient, hasty;
+    gr_future *waits[3], *fails;
+    gr_outcome o;
+
+    up(sup);
+    patient = gr_child(root, sup, "b", GR_NAMED(.wait_ms = TEST_WAIT_MS, .wait_max = 2));
+    hasty = gr_child(root, sup, "b", NULL);
+    b.gate = &gate;
+    crash(&b, "boom");
+    for (size_t i = 0; i < 3; i++)
+        waits[i] = gr_ainvoke(rt, patient, gr_nil(), NULL);
+    fails = gr_ainvoke(rt, hasty, gr_nil(), NULL);
+    o = gr_await(fails, TEST_WAIT_MS);
+    cr_assert_eq(o.code, GR_EUNREACH);
+    cr_assert(gr_error_retryable(o.error));
+    gr_future_free(fails);
+    post(&gate);
+    o = gr_await(waits[2], TEST_WAIT_MS); /* one more than may wait */
+    cr_assert(o.code == GR_EFULL || o.code == GR_OK, "%s", gr_code_name(o.code));
+    for (size_t i = 0; i < 3; i++) {
+        o = gr_await(waits[i], TEST_WAIT_MS);
+        cr_assert(i == 2 || o.code == GR_OK || o.code == GR_EFULL, "%s", gr_code_name(o.code));
+        gr_future_free(waits[i]);
+    }
+}
+
+Test(supervisor, p27_a_call_in_flight_gets_an_error_that_may_be_retried)
+{
+    gr_ref sup = (fresh(), three(GR_ONE_FOR_ONE, 5));
+    gr_future *f;
+    gr_outcome o;
+
+    up(sup);
+    f = gr_acall(rt, gr_child(root, sup, "b", NULL), "nap", gr_nil(), NULL);
+    until(b.hung == 1);
+    gr_exit_to(rt, hand_ref(&b), gr_str("kill"));
+    o = gr_await(f, TEST_WAIT_MS);
+    cr_assert_eq(o.code, GR_EBROKEN, "%s", gr_code_name(o.code));
+    cr_assert(gr_error_retryable(o.error));
+    gr_future_free(f);
+}
+
+static gr_ref start_inner(gr_scope *in, void *arg, const gr_value *args)
+{
+    gr_child_spec specs[] = { HAND(&b), HAND(&c) };
+
+    (void)arg, (void)args;
+    return gr_supervisor(in, GR_SUPERVISOR(.children = specs, .child_count = 2));
+}
+
+Test(supervisor, p27_a_ref_outlives_the_supervisors_above)
+{
+    gr_child_spec specs[] = { HAND((fresh(), &a)),
+                              GR_CHILD(.id = "inner", .start = start_inner, .supervisor = true) };
+    gr_ref top = gr_supervisor(root, GR_SUPERVISOR(.children = specs, .child_count = 2));
+    gr_named_opts wait = { .size = sizeof(wait), .wait_ms = TEST_WAIT_MS };
+    gr_ref inner, child;
+
+    up(top);
+    inner = gr_child(root, top, "inner", &wait);
+    child = gr_child(root, inner, "c", &wait);
+    cr_assert_eq(ask(child), 1);
+    cr_assert_eq(count_of(inner, "active"), 2);
+    crash(&b, "boom");
+    until(b.starts == 2);
+    cr_assert_eq(ask(child), 2);
+    crash(&b, "boom"); /* the inner supervisor gives up, and is restarted */
+    until(c.starts == 2);
+    cr_assert_eq(ask(child), 1);
+    cr_assert_eq(count_of(inner, "active"), 2);
+    cr_assert_eq(gr_terminate_child(rt, inner, "c", NULL), GR_OK); /* it is served by the new one */
+    crew_is("+a +b +c +b -c +b +c -c");
+}
+
+Test(supervisor, p27_no_ref_to_a_child)
+{
+    gr_ref sup = (fresh(), three(GR_ONE_FOR_ONE, 1));
+    gr_ref plain = echo();
+
+    up(sup);
+    error_is(gr_child(root, sup, "", NULL), GR_EINVAL, "supervisor and an id");
+    error_is(gr_child(root, sup, NULL, NULL), GR_EINVAL, "supervisor and an id");
+    error_is(gr_child(root, plain, "a", NULL), GR_EINVAL, "supervisor and an id");
+    cr_assert_eq(code_of(gr_ainvoke(rt, gr_child(root, sup, "x", NULL), gr_nil(), NULL)),
+                 GR_EUNREACH);
+    cr_assert_eq(gr_terminate_child(rt, sup, "a", NULL), GR_OK);
+    cr_assert_eq(code_of(gr_ainvoke(rt, gr_child(root, sup, "a", NULL), gr_nil(), NULL)),
+                 GR_EUNREACH);
 }
