@@ -25,22 +25,28 @@ static void wait_fire(struct gri_waiter *w)
     gri_park_wake(&gri_container_of(w, struct wait, waiter)->park, GRI_WOKEN);
 }
 
-/* wait_until waits for f: true, it is complete. */
-static bool wait_until(gr_future *f, uint64_t deadline_ns)
+/* wait_until waits for f: GR_OK, it is complete; GR_ETIMEDOUT; GR_EINTR, the supervisor is killed;
+ * GR_EFULL or GR_ENOMEM, there is no stack to wait on. */
+static gr_code wait_until(gr_future *f, uint64_t deadline_ns)
 {
     struct gri_cancel *cancel = gri_exec()->cancel;
     struct wait w = { .waiter.fire = wait_fire };
     uint32_t why = 0;
+    gr_code rc;
 
     gri_park_init(&w.park);
     if (gri_future_watch(f, &w.waiter) != GR_OK)
-        return gri_future_done(f);
+        return GR_OK; /* nobody else watches it */
     gri_exec()->cancel = NULL;
-    gri_park_wait(&w.park, deadline_ns, true, &why);
+    rc = gri_park_wait(&w.park, deadline_ns, true, &why);
     gri_exec()->cancel = cancel;
     if (!gri_future_unwatch(f, &w.waiter))
         gri_park_rest(&w.park); /* it fires on this frame */
-    return gri_future_done(f);
+    if (gri_future_done(f))
+        return GR_OK;
+    if (rc != GR_OK)
+        return rc;
+    return (why & GRI_INTERRUPTED) != 0 ? GR_EINTR : GR_ETIMEDOUT;
 }
 
 static uint64_t after_ms(struct gri_supervisor *s, int64_t ms)
@@ -119,22 +125,24 @@ static gr_value *await_init(gr_ctx *c, struct gri_supervisor *s, struct gri_chil
     gr_value *err = gr_check(s->rt, ch->ref);
     gr_future *f;
     gr_outcome o;
+    gr_code rc;
 
     if (err != NULL && ch->ref.node == 0)
         return err;
     gr_value_unref(err);
     if (ch->spec->cls == NULL) {
-        gr_code rc = gr_link(c, ch->ref);
-
+        rc = gr_link(c, ch->ref);
         if (rc != GR_OK)
             return gr_error(rc, "the supervisor can't be linked to it");
     }
     f = gri_started(&s->family->scope, ch->ref);
     if (f == NULL)
         return gr_error(GR_ENOMEM, "out of memory");
-    if (!wait_until(f, after_ms(s, ch->spec->start_ms)))
-        err = gr_error(GR_ETIMEDOUT, "it did not start within %lld ms",
-                       (long long)ch->spec->start_ms);
+    rc = wait_until(f, after_ms(s, ch->spec->start_ms));
+    if (rc == GR_ETIMEDOUT)
+        err = gr_error(rc, "it did not start within %lld ms", (long long)ch->spec->start_ms);
+    else if (rc != GR_OK)
+        err = gr_error(rc, "the supervisor could not wait for it");
     else
         err = (o = gri_future_outcome(f)).code != GR_OK ? gr_value_ref(o.error) : NULL;
     gr_future_free(f);
@@ -233,7 +241,7 @@ static bool await_end(struct gri_child *ch, uint64_t deadline_ns)
 {
     if (ch->ending == NULL)
         return gri_scope_drain(&ch->life->scope, deadline_ns);
-    return wait_until(ch->ending, deadline_ns);
+    return wait_until(ch->ending, deadline_ns) == GR_OK;
 }
 
 /* await_stop waits for the end of a child that was told, and sees to it. */

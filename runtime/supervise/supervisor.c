@@ -487,7 +487,8 @@ gr_ref gr_supervisor(gr_scope *in, const gr_supervisor_opts *opts)
     gr_value *err = NULL;
     struct gri_setup *u = setup_new(&o, &err);
     struct gri_family *f;
-    gr_ref ref;
+    gr_ref ref = { 0, 0 };
+    gr_value *setup;
 
     if (u != NULL && in != NULL)
         err = set_up(u, in, &o);
@@ -498,10 +499,14 @@ gr_ref gr_supervisor(gr_scope *in, const gr_supervisor_opts *opts)
     }
     f = u->family;
     gri_scope_ref(&f->scope);
-    ref = gr_spawn(&f->scope, &gri_supervisor_class,
-                   GR_SPAWN(.name = o.name, .args = gr_opaque(u, setup_free),
-                            .terminate_ms = INT64_MAX, .ties_max = o.children_max + TIES_SPARE));
+    setup = gr_opaque(u, setup_free);
+    if (gr_error_code(setup) == GR_OK)
+        ref = gr_spawn(&f->scope, &gri_supervisor_class,
+                       GR_SPAWN(.name = o.name, .args = setup, .terminate_ms = INT64_MAX,
+                                .ties_max = o.children_max + TIES_SPARE));
+    else /* not in the family: only a supervisor ends that */
+        err = setup;
     gri_family_join(f, ref);
     gri_family_unref(f);
-    return ref;
+    return err == NULL ? ref : gr_spawn(in, &gri_supervisor_class, GR_SPAWN(.args = err));
 }
