@@ -17,59 +17,82 @@ static void fail(struct gri_actor *a, struct gri_call *call)
     gri_call_abort(call, gri_actor_error(a, gri_actor_name(a)), GR_ECANCELED);
 }
 
+/*
+ * An exclusive actor has one handler at most that waits: it is noted in one word, by an exchange each
+ * before and after the wait. All others hang in a list, under the lock. An exit takes either under
+ * the lock; who finds itself taken out of the word takes the lock once, since the exit may look at it
+ * until it has let go of that.
+ */
+static void note(struct gri_actor *a, struct gr_ctx *c)
+{
+    if (gri_actor_exclusive(a)) {
+        atomic_store(&a->waiter,
+                     c); /* seq_cst: of this and "set EXITING, take the waiter" the later
+                                        sees the other */
+        return;
+    }
+    gri_lock(&a->tie_lock);
+    gri_list_push(&a->waits, &c->wait);
+    gri_unlock(&a->tie_lock);
+}
+
+static struct gr_ctx *take_waiting_locked(struct gri_actor *a)
+{
+    struct gr_ctx *c = atomic_exchange(&a->waiter, NULL);
+    struct gri_list *n = c == NULL ? gri_list_pop(&a->waits) : NULL;
+
+    return n != NULL ? gri_container_of(n, struct gr_ctx, wait) : c;
+}
+
 bool gri_wait_begin(struct gr_ctx *c, struct gri_park *p, uint64_t *deadline_ns)
 {
     struct gri_actor *a = c->actor;
-    uint32_t stop = c->last ? GRI_KILLED : GRI_EXITING;
-    bool stops;
 
-    gri_lock(&a->tie_lock);
-    stops = (atomic_load_explicit(&a->flags, memory_order_relaxed) & stop) != 0;
-    if (!stops) {
-        c->park = p;
-        gri_list_push(&a->waits, &c->wait);
+    c->park = p;
+    note(a, c);
+    if ((atomic_load(&a->flags) & (c->last ? GRI_KILLED : GRI_EXITING)) != 0) {
+        gri_wait_end(c);
+        if (own_call(c) != NULL)
+            fail(a, own_call(c));
+        return false;
     }
-    gri_unlock(&a->tie_lock);
-    if (stops && own_call(c) != NULL)
-        fail(a, own_call(c));
     if (c->last && c->limit_ns < *deadline_ns)
         *deadline_ns = c->limit_ns;
-    return !stops;
+    return true;
 }
 
 void gri_wait_end(struct gr_ctx *c)
 {
     struct gri_actor *a = c->actor;
+    bool listed = !gri_actor_exclusive(a);
 
+    if (!listed && atomic_exchange(&a->waiter, NULL) != NULL)
+        return;
     gri_lock(&a->tie_lock);
-    gri_list_remove(&c->wait); /* harmless if an exit has done so */
+    if (listed)
+        gri_list_remove(&c->wait); /* harmless if an exit has done so */
     gri_unlock(&a->tie_lock);
 }
 
 void gri_held_interrupt(struct gri_actor *a)
 {
-    struct gri_list *n;
+    struct gr_ctx *c;
 
     do {
         struct gri_call *call = NULL;
 
         gri_lock(&a->tie_lock);
-        n = gri_list_pop(&a->waits);
-        if (n != NULL) {
-            struct gr_ctx *c = gri_container_of(n, struct gr_ctx, wait);
-
-            call = own_call(c);
-            if (call != NULL)
-                gri_future_ref(&call->future);
-            else /* under the lock: the waiter takes it before it leaves its frame */
-                gri_park_wake(c->park, GRI_INTERRUPTED);
-        }
+        c = take_waiting_locked(a);
+        if (c != NULL && (call = own_call(c)) != NULL)
+            gri_future_ref(&call->future);
+        else if (c != NULL) /* under the lock: the waiter takes it before it leaves its frame */
+            gri_park_wake(c->park, GRI_INTERRUPTED);
         gri_unlock(&a->tie_lock);
         if (call != NULL) {
             fail(a, call); /* which ends its wait, too, after its caller has been told */
             gri_future_unref(&call->future);
         }
-    } while (n != NULL);
+    } while (c != NULL);
 }
 
 /* ---- deferred calls -------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 /*
  * held.h - what an actor holds while it does nothing: handlers that wait, calls that it has
  * deferred, continuations that are due. An ordinary call appears in none of these lists; a handler
- * is in `waits` while it is parked, a call in `deferred` from gr_defer until its promise is kept.
+ * is in `waits`, or is the `waiter`, while it is parked, a call in `deferred` from gr_defer until its promise is kept.
  *
  * A deferred call pins its actor. When the actor exits the pin is taken from it (`loose`), so that
  * the actor can end; then the call is found by this list alone, failed, and taken out. A promise

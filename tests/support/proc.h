@@ -62,6 +62,16 @@ static inline bool log_equals(struct log *l, const char *expected)
     return same;
 }
 
+static inline bool log_has(struct log *l, const char *part)
+{
+    bool has;
+
+    pthread_mutex_lock(&l->lock);
+    has = strstr(l->text, part) != NULL;
+    pthread_mutex_unlock(&l->lock);
+    return has;
+}
+
 static inline int log_downs(struct log *l)
 {
     int n;
