@@ -80,7 +80,8 @@ typedef struct gr_spawn_opts {
 /*
  * gr_spawn makes an actor in a scope and returns its ref at once; init runs before its first
  * message. A ref to an actor that could not be made (or whose init fails) is broken: calls to it
- * fail with the reason, and gr_check tells it. Arguments that are an error make such a ref at once:
+ * fail with the reason, and gr_check tells it; one whose init failed counts as ended from then on,
+ * and stays to say why until it is stopped or its scope ends. Arguments that are an error make such a ref at once:
  * so constructors say what is wrong with their options.    [any]
  */
 GR_API gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts);

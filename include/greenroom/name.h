@@ -42,7 +42,8 @@ typedef struct gr_named_opts {
  * gr_named returns a ref that stands for whoever has the name: calls of every verb and tells are
  * passed on. A call that finds nobody, in time, fails with GR_EUNREACH, which may be retried; over
  * wait_max with GR_EFULL. A tell that finds nobody waits as a call does, and is a dead letter then.
- * Broken if the name is too long.    [any]
+ * Links and monitors of the ref are those of the stand-in, not of who has the name. Broken if the
+ * name is too long.    [any]
  */
 GR_API gr_ref gr_named(gr_scope *in, const char *name, const gr_named_opts *opts);
 

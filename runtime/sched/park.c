@@ -95,24 +95,22 @@ static gr_code sleep_now(struct gri_park *p, uint64_t deadline_ns)
     return rc;
 }
 
+static void leave(struct gri_cancel *c, struct gri_park *p)
+{
+    if (atomic_compare_exchange_strong(&c->parked, &p, NULL))
+        return;
+    gri_lock(&c->lock);
+    gri_unlock(&c->lock);
+}
+
 /* enter lets c interrupt p; false when it has fired already. */
 static bool enter(struct gri_cancel *c, struct gri_park *p)
 {
-    bool fired;
-
-    gri_lock(&c->lock);
-    fired = c->fired;
-    if (!fired)
-        c->parked = p;
-    gri_unlock(&c->lock);
-    return !fired;
-}
-
-static void leave(struct gri_cancel *c)
-{
-    gri_lock(&c->lock);
-    c->parked = NULL;
-    gri_unlock(&c->lock);
+    atomic_store(&c->parked, p);
+    if (!atomic_load(&c->fired))
+        return true;
+    leave(c, p);
+    return false;
 }
 
 /* followed sleeps while the layer above knows of it. */
@@ -153,7 +151,7 @@ gr_code gri_park_wait(struct gri_park *p, uint64_t deadline_ns, bool interruptib
         } else {
             rc = interruptible ? followed(p, deadline_ns) : sleep_now(p, deadline_ns);
             if (c != NULL)
-                leave(c);
+                leave(c, p);
         }
     }
     if (rc == GR_OK)
@@ -179,10 +177,12 @@ void gri_park_rest(struct gri_park *p)
 
 void gri_cancel_fire_locked(struct gri_cancel *c)
 {
-    c->fired = true;
-    /* under the lock, so that the waiter can't leave its frame meanwhile: leave() takes the lock */
-    if (c->parked != NULL)
-        gri_park_wake(c->parked, GRI_INTERRUPTED);
+    struct gri_park *p;
+
+    atomic_store(&c->fired, true);
+    p = atomic_exchange(&c->parked, NULL);
+    if (p != NULL)
+        gri_park_wake(p, GRI_INTERRUPTED);
 }
 
 void gri_cancel_fire(struct gri_cancel *c)
@@ -194,10 +194,5 @@ void gri_cancel_fire(struct gri_cancel *c)
 
 bool gri_cancel_fired(struct gri_cancel *c)
 {
-    bool fired;
-
-    gri_lock(&c->lock);
-    fired = c->fired;
-    gri_unlock(&c->lock);
-    return fired;
+    return atomic_load(&c->fired);
 }

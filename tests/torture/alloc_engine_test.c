@@ -355,7 +355,7 @@ static void exits_with_calls(void)
 {
     gr_ref r = gr_spawn(root, &reentrant, GR_SPAWN(.args = gr_ref_value(nap())));
     gr_future *f = gr_ainvoke(rt, r, gr_int(600000), NULL);
-    gr_future *g = gr_acall(rt, r, "later", gr_int(600000), NULL);
+    gr_future *g = gr_acall(rt, r, "block", gr_int(600000), NULL);
     gr_code rc = gr_exit_to(rt, r, gr_str("over"));
 
     /* without memory the reason itself may be broken, and the actor one that was refused */
