@@ -54,7 +54,7 @@ typedef enum gr_auto_shutdown {
 #define GR_BRUTAL_KILL_MS (-2) /* a shutdown that is a kill at once */
 
 /* How long the restart of a child is put off: min_ms, then twice that, and so on up to max_ms, each
- * plus up to jitter_ms at random. A child that has run for reset_after_ms begins at min_ms again. */
+ * plus up to jitter_ms at random. A child that ran for reset_after_ms begins at min_ms again. */
 typedef struct gr_backoff {
     int64_t min_ms;         /* 0: it is restarted at once, as in OTP */
     int64_t max_ms;         /* default: 64 times min_ms */

@@ -47,7 +47,7 @@ static const char *wrong(const gr_child_spec *f, bool simple, bool automatic)
         f->backoff.reset_after_ms < 0)
         return "a backoff is negative";
     if (f->significant && (f->restart == GR_PERMANENT || !automatic))
-        return "a significant child is transient or temporary, and its supervisor has auto_shutdown";
+        return "a significant child is not permanent, and its supervisor has auto_shutdown";
     return NULL;
 }
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# traces.sh - supervision, links and monitors do what Erlang/OTP does: the scenarios of scenarios.txt,
-# played on both.
+# traces.sh - supervision, links and monitors do what Erlang/OTP does: the scenarios of
+# scenarios.txt, played on both.
 #
 # recorded.txt is what Erlang/OTP did and what Greenroom is to do, and then what Greenroom alone is
 # to do. Where there is no Erlang the recording stands for it.

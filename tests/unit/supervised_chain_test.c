@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * supervised_chain_test.c - chains whose models and stores are supervised: a fault in the midst of a
- * call is an error that may be retried, the supervisor brings a new incarnation, and gr_with_retry
+ * supervised_chain_test.c - chains whose models and stores are supervised: a fault in the midst of
+ * a call is an error that may be retried, the supervisor brings a new incarnation, and gr_with_retry
  * rides over it. Each test has a runtime of its own (gr_runtime_new).
  */
 #include <greenroom/greenroom.h>
