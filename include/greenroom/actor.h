@@ -91,6 +91,9 @@ GR_API void gr_stop(gr_runtime *rt, gr_ref who);
 /* gr_check returns NULL for a live actor, else an error value, yours, that says what is wrong.
  * [any] */
 GR_API gr_value *gr_check(gr_runtime *rt, gr_ref who);
+/* gr_started gives a future that is complete when who's init is done: nil, or why it failed. NULL
+ * only when out of memory. [any] */
+GR_API gr_future *gr_started(gr_runtime *rt, gr_ref who);
 
 /* ---- inside a handler [actor] ---------------------------------------------------------------- */
 

@@ -16,6 +16,7 @@
 #include <greenroom/actor.h>
 #include <greenroom/link.h>
 #include <greenroom/name.h>
+#include <greenroom/supervisor.h>
 #include <greenroom/runnable.h>
 #include <greenroom/message.h>
 #include <greenroom/prompt.h>

@@ -530,7 +530,7 @@ struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_
         return NULL;
     }
     gri_future_init(&call->future, &rt->sched, &call_ops, 2);
-    call->envelope.kind = GRI_CALL;
+    call->envelope.kind = verb == GRI_STARTED ? GRI_PROBE : GRI_CALL;
     gri_list_init(&call->member.node);
     atomic_init(&call->state, GRI_RUNNING);
     call->rt = rt;

@@ -28,7 +28,8 @@
 
 struct gri_actor;
 
-enum gri_envelope_kind { GRI_CALL, GRI_TELL, GRI_THEN, GRI_RESUME };
+/* GRI_PROBE: a call that the actor answers itself, and that needs no permit */
+enum gri_envelope_kind { GRI_CALL, GRI_PROBE, GRI_TELL, GRI_THEN, GRI_RESUME };
 
 /* What lies in a mailbox. */
 struct gri_envelope {

@@ -14,6 +14,8 @@
 #include "runtime/base/lock.h"
 #include "runtime/base/map.h"
 
+struct gri_actor;
+
 struct gri_names {
     struct gri_lock lock;
     struct gri_map by_name; /* text -> gri_name, owned */
@@ -32,5 +34,9 @@ gr_code gri_name_await(gr_runtime *rt, const char *name, struct gri_name_waiter 
                        gr_ref *ret_ref);
 /* gri_name_leave takes w off the list: false, it has fired. */
 bool gri_name_leave(gr_runtime *rt, const char *name, struct gri_name_waiter *w);
+
+/* gri_named_name returns the name that an actor made by gr_named stands for, borrowed from it; NULL
+ * for another. */
+const char *gri_named_name(const struct gri_actor *a);
 
 #endif

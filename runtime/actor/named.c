@@ -221,6 +221,11 @@ static const gr_method methods[] = {
 static const gr_class named_class =
     GR_CLASS(.name = "named", .receive = named_tell, GR_METHODS(methods));
 
+const char *gri_named_name(const struct gri_actor *a)
+{
+    return a->klass->cls == &named_class ? name_of(a->args) : NULL;
+}
+
 gr_ref gr_named(gr_scope *in, const char *name, const gr_named_opts *opts)
 {
     static const gr_named_opts defaults = { .size = sizeof(defaults) };

@@ -317,6 +317,18 @@ gr_value *gr_do(gr_runtime *rt, gr_ref to, const char *verb, gr_value *args,
     return gr_take(gr_acall(rt, to, verb, args, opts), reterr);
 }
 
+gr_future *gr_started(gr_runtime *rt, gr_ref who)
+{
+    return acall(rt, who, GRI_STARTED, gr_nil(), NULL);
+}
+
+gr_future *gri_started(gr_scope *scope, gr_ref who)
+{
+    struct caller nobody = { .scope = scope };
+
+    return call_for(scope->rt, &nobody, who, GRI_STARTED, gr_nil(), &no_opts);
+}
+
 gr_future *gr_ainvoke(gr_runtime *rt, gr_ref r, gr_value *input, const gr_call_opts *opts)
 {
     return acall(rt, r, GRI_INVOKE, input, opts);

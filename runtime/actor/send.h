@@ -19,6 +19,10 @@ void gri_call_post(struct gri_call *call, gr_ref to);
  * duty. */
 gr_value *gri_call_offer(struct gri_call *call, gr_ref to);
 
+/* gri_started is gr_started as a member of `scope`, whose deadline and cancellation are not those
+ * of the handler that asks. */
+gr_future *gri_started(gr_scope *scope, gr_ref who);
+
 /* gri_call_hook_done ends the run of a hook; a cancellation that came during it is told now. The
  * caller holds a reference. */
 void gri_call_hook_done(struct gri_call *call);

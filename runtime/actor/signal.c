@@ -136,9 +136,9 @@ static gr_code exit_live_locked(struct gri_actor *a, const gr_value *reason, boo
     return GR_OK;
 }
 
-static gr_code exit_actor(struct gri_actor *a, gr_ref to, const gr_value *reason)
+/* rt is not read from a, whose slot may be another actor's by now, until its lock is held. */
+static gr_code exit_actor(gr_runtime *rt, struct gri_actor *a, gr_ref to, const gr_value *reason)
 {
-    gr_runtime *rt = a->rt;
     bool to_itself = sent_to_itself(rt, to);
     struct notice *n = NULL;
     struct gri_told told = { .actor = NULL };
@@ -164,7 +164,7 @@ gr_code gr_exit_to(gr_runtime *rt, gr_ref to, gr_value *reason)
     gr_code rc = reason != NULL ? gri_tie_target(rt, to, &a) : GR_EINVAL;
 
     if (rc == GR_OK)
-        rc = a != NULL ? exit_actor(a, to, reason) : GR_EDEAD;
+        rc = a != NULL ? exit_actor(rt, a, to, reason) : GR_EDEAD;
     gr_value_unref(reason);
     return rc;
 }

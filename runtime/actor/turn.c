@@ -49,6 +49,16 @@ static void fail_queued(struct gri_actor *a, struct gri_call *call, gr_value *er
     }
 }
 
+/* answer_probe tells that the actor's init is done. */
+static void answer_probe(struct gri_actor *a, struct gri_call *call)
+{
+    gri_actor_unqueue(a);
+    if (start_call(call))
+        gri_call_end(call, gr_nil());
+    else
+        drop_shell(a, call);
+}
+
 /* Runs a call of a stateless actor, on a worker or a blocking thread. */
 static void call_run(struct gri_task *t)
 {
@@ -91,6 +101,12 @@ static bool serve_default(struct gri_actor *a, struct gri_call *call, enum gri_h
 {
     if (how == GRI_BY_METHOD || how == GRI_BY_INVOKE)
         return false;
+    if (how == GRI_BY_ACTOR) {
+        if ((atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) == 0)
+            return false;
+        answer_probe(a, call);
+        return true;
+    }
     if (how == GRI_BY_NOTHING) {
         fail_queued(a, call,
                     gr_error_with(gr_error(GR_ETYPE, "%s has no method '%s'", gri_actor_name(a),
@@ -197,6 +213,7 @@ static void refuse(struct gri_actor *a, struct gri_envelope *e)
 {
     switch (e->kind) {
     case GRI_CALL:
+    case GRI_PROBE:
         fail_queued(a, gri_container_of(e, struct gri_call, envelope),
                     gri_actor_error(a, gri_actor_name(a)));
         break;
@@ -222,7 +239,9 @@ static enum next turn_message(struct gri_actor *a, struct gri_envelope *e)
     }
     if (e->kind == GRI_CALL)
         return turn_call(a, gri_container_of(e, struct gri_call, envelope));
-    if (e->kind == GRI_TELL)
+    if (e->kind == GRI_PROBE)
+        answer_probe(a, gri_container_of(e, struct gri_call, envelope));
+    else if (e->kind == GRI_TELL)
         gri_tell_run(a, e, true);
     else
         gri_then_run(a, e, true);
