@@ -11,10 +11,28 @@
 #define READ_NS 20 /* what reading the clock takes */
 
 static _Thread_local struct gri_sim *here;
+static _Thread_local gr_sim_trace_fn *trace; /* NULL: nobody does */
+static _Thread_local void *trace_arg;
 
 struct gri_sim *gri_sim_here(void)
 {
     return here;
+}
+
+void gr_sim_trace(gr_sim_trace_fn *fn, void *arg)
+{
+    trace = fn;
+    trace_arg = arg;
+}
+
+void gri_sim_tell(enum gri_point p)
+{
+    if (trace == NULL)
+        return;
+    trace(trace_arg, &(gr_sim_step){ .now_ns = here->now_ns,
+                                     .thread = here->running->name,
+                                     .thread_id = here->running->id,
+                                     .point = gr_sim_point(p, NULL, NULL) });
 }
 
 static struct gri_sim_thread *thread_of(struct gri_list *n)
@@ -153,6 +171,7 @@ static void switch_to(struct gri_sim *s, struct gri_sim_thread *next)
     note_stack(self);
     self->resume = &self->at;
     s->running = next;
+    gri_sim_tell(GRI_POINT_COUNT);
     gri_fiber_switch(&self->at, to);
     keep_stack(here);
 }
@@ -182,9 +201,11 @@ static void sim_point(unsigned point)
             gri_sim_sleep(s, gri_sim_draw(c, c->delay_ns));
     } else if (gri_sim_odds(c, c->preempt)) {
         c->fired[point]++;
+        gri_sim_tell(point);
         yield_turn(s, false);
     } else if (!c->healed && gri_sim_odds(c, c->delay)) {
         c->fired[GRI_AT_DELAY]++;
+        gri_sim_tell(GRI_AT_DELAY);
         gri_sim_sleep(s, gri_sim_draw(c, c->delay_ns));
     }
 }
