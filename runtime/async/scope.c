@@ -133,14 +133,17 @@ gr_code gri_scope_move(struct gri_member *m, struct gr_scope *to)
  *
  * next_untold finds the youngest member that this pass has not told, keeps it and moves it to the
  * front, so that the untold ones stay together at the end and a pass over n members takes n steps.
+ * *ret_actors is how many actors the scope had then, the one found among them.
  */
-static struct gri_member *next_untold(struct gr_scope *s, uint32_t pass, bool actors)
+static struct gri_member *next_untold(struct gr_scope *s, uint32_t pass, bool actors,
+                                      uint32_t *ret_actors)
 {
     struct gri_list *list = &s->members[actors];
     struct gri_member *found = NULL;
 
     gri_point(GRI_AT_SCOPE_PASS);
     gri_lock(&s->lock);
+    *ret_actors = s->actors;
     for (struct gri_list *n = list->prev; n != list; n = n->prev) {
         struct gri_member *m = gri_container_of(n, struct gri_member, node);
 
@@ -183,10 +186,10 @@ static bool is_closed(struct gr_scope *s)
 
 static void tell_calls(struct gr_scope *s, gr_code why)
 {
-    uint32_t pass = new_pass(s);
+    uint32_t pass = new_pass(s), count;
     struct gri_member *m;
 
-    while ((m = next_untold(s, pass, false)) != NULL) {
+    while ((m = next_untold(s, pass, false, &count)) != NULL) {
         if (m->ops->stop != NULL && is_closed(s))
             m->ops->stop(m);
         else
@@ -197,10 +200,10 @@ static void tell_calls(struct gr_scope *s, gr_code why)
 
 static void stop_actors(struct gr_scope *s)
 {
-    uint32_t pass = new_pass(s);
+    uint32_t pass = new_pass(s), count;
     struct gri_member *m;
 
-    while ((m = next_untold(s, pass, true)) != NULL) {
+    while ((m = next_untold(s, pass, true, &count)) != NULL) {
         m->ops->stop(m);
         m->ops->unref(m);
     }
@@ -283,7 +286,7 @@ static bool wait_below(struct gr_scope *s, uint32_t calls, uint32_t actors, uint
 
 bool gri_scope_drain(struct gr_scope *s, uint64_t deadline_ns)
 {
-    uint32_t pass;
+    uint32_t pass, before;
     struct gri_member *m;
     bool all;
 
@@ -291,12 +294,8 @@ bool gri_scope_drain(struct gr_scope *s, uint64_t deadline_ns)
     tell_calls(s, GR_ECANCELED);
     all = wait_below(s, 0, UINT32_MAX, deadline_ns);
     pass = new_pass(s);
-    while ((m = next_untold(s, pass, true)) != NULL) { /* one after the other, the youngest first */
-        uint32_t before;
-
-        gri_lock(&s->lock);
-        before = s->actors;
-        gri_unlock(&s->lock);
+    /* one after the other, the youngest first; m may also end by itself, before it is told */
+    while ((m = next_untold(s, pass, true, &before)) != NULL) {
         m->ops->stop(m);
         m->ops->unref(m);
         if (before > 0)

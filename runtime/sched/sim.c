@@ -8,6 +8,8 @@
 
 #define STACK_SIZE ((size_t)1024 * 1024)
 #define START_NS UINT64_C(1000000000)
+#define LAST_TURNS 10000 /* for detached threads, at the end */
+#define LAST_TURN_NS 100000
 #define READ_NS 20 /* what reading the clock takes */
 
 static _Thread_local struct gri_sim *here;
@@ -114,6 +116,12 @@ static struct gri_sim_thread *pick_by_priority(struct gri_sim *s, const struct g
     return best != NULL ? best : s->running;
 }
 
+static void draw_priorities(struct gri_sim *s)
+{
+    FOR_EACH_THREAD(s, t)
+    t->priority = gri_sim_draw(&s->chance, UINT64_MAX);
+}
+
 /* pick says who goes on. `spins`: the running thread waits for somebody else, so others go first. */
 static struct gri_sim_thread *pick(struct gri_sim *s, bool spins)
 {
@@ -125,8 +133,8 @@ static struct gri_sim_thread *pick(struct gri_sim *s, bool spins)
         pass_idle_time(s);
     if (s->chance.policy != GRI_SIM_PRIORITIES)
         return pick_uniform(s, but);
-    if (spins || gri_sim_odds(&s->chance, 1024)) /* so that nobody starves */
-        s->running->priority = gri_sim_draw(&s->chance, UINT64_MAX);
+    if (spins || gri_sim_odds(&s->chance, 1024)) /* all anew, so that nobody starves */
+        draw_priorities(s);
     return pick_by_priority(s, but);
 }
 
@@ -406,6 +414,19 @@ gr_code gri_sim_enter(uint64_t seed, uint32_t faults)
     return GR_OK;
 }
 
+/* await_threads lets detached threads come to their end, as a process would that goes on. */
+static bool await_threads(struct gri_sim *s)
+{
+    bool alone = false;
+
+    for (int i = 0; i < LAST_TURNS && !alone; i++) {
+        alone = s->threads.next == &s->main.node && s->threads.prev == &s->main.node;
+        if (!alone)
+            gri_sim_sleep(s, LAST_TURN_NS);
+    }
+    return alone;
+}
+
 void gri_sim_leave(void)
 {
     struct gri_sim *s = here;
@@ -414,7 +435,7 @@ void gri_sim_leave(void)
     if (--s->runtimes > 0)
         return;
     gri_check(s->running == &s->main);
-    alone = thread_of(s->threads.next) == &s->main && thread_of(s->threads.prev) == &s->main;
+    alone = await_threads(s);
     atomic_fetch_sub(&gri_simulations, 1);
     gri_platform = NULL;
     here = NULL;
