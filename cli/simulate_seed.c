@@ -56,6 +56,7 @@ struct seed {
     bool making; /* report and builder are to be freed */
     bool hung;   /* so the runtime can't be freed */
     bool warned;
+    uint64_t start_ns;
     gr_sim_info info; /* at the end */
 };
 
@@ -164,11 +165,23 @@ static bool is_message(const gr_value *v)
     return gr_value_type(v) == GR_MAP && gr_get(v, "type") != NULL && gr_get(v, "content") != NULL;
 }
 
+/* same_answer compares by content, but for the type of messages; as deep as a value may be. */
 static bool same_answer(const gr_value *a, const gr_value *b)
 {
+    bool same = gr_value_type(a) == gr_value_type(b) && gr_len(a) == gr_len(b);
+
     if (is_message(a) && is_message(b))
         return gr_equal(gr_get(a, "content"), gr_get(b, "content"));
-    return gr_equal(a, b);
+    if (!same || (gr_value_type(a) != GR_MAP && gr_value_type(a) != GR_LIST))
+        return gr_equal(a, b);
+    for (size_t i = 0; i < gr_len(a) && same; i++) {
+        const char *key = NULL;
+        const gr_value *item = gr_pair_at(a, i, &key);
+
+        same = gr_value_type(a) == GR_LIST ? same_answer(gr_at(a, i), gr_at(b, i))
+                                           : same_answer(item, gr_get(b, key));
+    }
+    return same;
 }
 
 static const gr_value *expected_of(const struct seed *s, enum way way)
@@ -186,7 +199,8 @@ static void judge(struct seed *s, const struct run *run, const char *name, const
         violate_by_error(s, what, e->code, e->error);
         s->hung = true;
     } else if (e->code == GR_OK) {
-        (void)snprintf(what, sizeof(what), "%s has another answer than without faults", name);
+        (void)snprintf(what, sizeof(what),
+                       "%s has another answer than without faults (see --any-answer)", name);
         if (!s->sim->options->sim.any_answer && !gr_equal(e->value, expected_of(s, run->way)))
             violate_by_answer(s, what, expected_of(s, run->way), e->value);
     } else if (!(e->code == GR_ECANCELED && run->cancel) &&
@@ -421,6 +435,8 @@ static void run_healed(struct seed *s, bool made, struct gri_sim_tally *t)
 static gr_code enter(struct seed *s, struct gri_simulation *sim, uint64_t seed, unsigned faults,
                      struct gri_sim_failure *f)
 {
+    gr_code code;
+
     *s = (struct seed){
         .sim = sim, .failure = f, .faults = faults, .chance = seed, .session = { .signals = -1 }
     };
@@ -430,9 +446,12 @@ static gr_code enter(struct seed *s, struct gri_simulation *sim, uint64_t seed, 
     gr_set_log(on_warning, s, 1);
     f->seed = seed;
     f->what[0] = '\0';
-    return gr_runtime_new(
+    code = gr_runtime_new(
         GR_RUNTIME(.workers = sim->options->workers, .sim_seed = seed, .sim_faults = faults),
         &s->session.rt);
+    if (code == GR_OK && gr_sim_report(&s->info) == GR_OK)
+        s->start_ns = s->info.now_ns;
+    return code;
 }
 
 static void leave(struct seed *s, bool entered, struct gri_sim_tally *t)
@@ -445,7 +464,7 @@ static void leave(struct seed *s, bool entered, struct gri_sim_tally *t)
         (void)gr_sim_report(&s->info);
         t->events += s->info.events;
         t->events_most = s->info.events > t->events_most ? s->info.events : t->events_most;
-        t->virtual_ns += s->info.now_ns;
+        t->virtual_ns += s->info.now_ns - s->start_ns;
         for (unsigned i = 0; i < GRI_SIM_POINTS && gr_sim_point(i, NULL, &fired) != NULL; i++)
             t->fired[i] += fired;
     }

@@ -9,6 +9,12 @@ run 0 "${GR_BUILD_DIR:-$PWD/build/release}/examples/own_store"
 has "it stores" "added 2 documents" "$out"
 has "both searches are answered" "search 2: Tea is hot." "$out"
 
+# A race in an actor, found by simulation.
+run 0 "${GR_BUILD_DIR:-$PWD/build/release}/examples/simulated"
+has "a seed finds it" "sells" "$out"
+has "and finds it again" "the same seed again: the same history" "$out"
+has "and not after the repair" "after the repair: none of 1000 seeds does" "$out"
+
 for file in examples/*.yaml examples/demo/*.yaml; do
     run 0 env GREENROOM_DEMO_MODEL=m "$greenroom" check "$file"
 done
