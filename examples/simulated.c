@@ -16,7 +16,7 @@
 
 #define SEATS 2
 #define BUYERS 4
-#define SEEDS_MAX 1000
+#define SEEDS_MAX 200
 
 struct office {
     int left, sold;

@@ -258,7 +258,7 @@ static const gr_class once =
 Test(scope, an_actor_may_end_while_its_scope_is_drained)
 {
     gr_runtime_free(rt);
-    for (uint64_t seed = 1; seed <= 2000; seed++) {
+    for (uint64_t seed = 450; seed < 650; seed++) { /* 504 found it */
         gr_future *f;
         gr_scope *s;
 
