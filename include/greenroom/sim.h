@@ -61,6 +61,21 @@ GR_API gr_code gr_sim_report(gr_sim_info *ret_info);
  * it did so at each; NULL after the last. ret_what and ret_fired may be NULL. Borrowed, static. */
 GR_API const char *gr_sim_point(unsigned index, const char **ret_what, uint64_t *ret_fired);
 
+typedef struct gr_sim_step {
+    uint64_t now_ns;
+    const char *thread; /* that the step is of */
+    unsigned thread_id; /* 0: the creating thread */
+    const char *point;  /* where the simulation stepped in; NULL: it is the thread's turn now */
+} gr_sim_step;
+
+/*
+ * gr_sim_trace has fn(arg, step) called for each decision of the calling thread's simulations, the
+ * one that it has and those that come; NULL ends it. fn runs on a simulated thread's stack, must not
+ * call Greenroom, and changes nothing: a traced history is the same history.
+ */
+typedef void gr_sim_trace_fn(void *arg, const gr_sim_step *step);
+GR_API void gr_sim_trace(gr_sim_trace_fn *fn, void *arg);
+
 #ifdef __cplusplus
 }
 #endif

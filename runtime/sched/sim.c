@@ -8,13 +8,33 @@
 
 #define STACK_SIZE ((size_t)256 * 1024)
 #define START_NS UINT64_C(1000000000)
+#define LAST_TURNS 10000 /* for detached threads, at the end */
+#define LAST_TURN_NS 100000
 #define READ_NS 20 /* what reading the clock takes */
 
 static _Thread_local struct gri_sim *here;
+static _Thread_local gr_sim_trace_fn *trace; /* NULL: nobody does */
+static _Thread_local void *trace_arg;
 
 struct gri_sim *gri_sim_here(void)
 {
     return here;
+}
+
+void gr_sim_trace(gr_sim_trace_fn *fn, void *arg)
+{
+    trace = fn;
+    trace_arg = arg;
+}
+
+void gri_sim_tell(enum gri_point p)
+{
+    if (trace == NULL)
+        return;
+    trace(trace_arg, &(gr_sim_step){ .now_ns = here->now_ns,
+                                     .thread = here->running->name,
+                                     .thread_id = here->running->id,
+                                     .point = gr_sim_point(p, NULL, NULL) });
 }
 
 static struct gri_sim_thread *thread_of(struct gri_list *n)
@@ -96,6 +116,12 @@ static struct gri_sim_thread *pick_by_priority(struct gri_sim *s, const struct g
     return best != NULL ? best : s->running;
 }
 
+static void draw_priorities(struct gri_sim *s)
+{
+    FOR_EACH_THREAD(s, t)
+    t->priority = gri_sim_draw(&s->chance, UINT64_MAX);
+}
+
 /* pick says who goes on. `spins`: the running thread waits for somebody else, so others go first. */
 static struct gri_sim_thread *pick(struct gri_sim *s, bool spins)
 {
@@ -107,8 +133,11 @@ static struct gri_sim_thread *pick(struct gri_sim *s, bool spins)
         pass_idle_time(s);
     if (s->chance.policy != GRI_SIM_PRIORITIES)
         return pick_uniform(s, but);
-    if (spins || gri_sim_odds(&s->chance, 1024)) /* so that nobody starves */
-        s->running->priority = gri_sim_draw(&s->chance, UINT64_MAX);
+    /* who spins gives way; and now and then all is drawn anew, so that nobody starves */
+    if (spins && s->running->priority > 0)
+        s->running->priority = gri_sim_draw(&s->chance, s->running->priority);
+    if (gri_sim_odds(&s->chance, 1024))
+        draw_priorities(s);
     return pick_by_priority(s, but);
 }
 
@@ -153,6 +182,7 @@ static void switch_to(struct gri_sim *s, struct gri_sim_thread *next)
     note_stack(self);
     self->resume = &self->at;
     s->running = next;
+    gri_sim_tell(GRI_POINT_COUNT);
     gri_fiber_switch(&self->at, to);
     keep_stack(here);
 }
@@ -182,12 +212,14 @@ static void sim_point(unsigned point)
             gri_sim_sleep(s, gri_sim_draw(c, c->delay_ns));
     } else if (gri_sim_odds(c, c->preempt)) {
         c->fired[point]++;
+        gri_sim_tell(point);
         if (gri_sim_draw(c, 4) == 0) /* long enough for others to do a whole thing */
             gri_sim_sleep(s, gri_sim_draw(c, 100 * c->step_ns));
         else
             yield_turn(s, false);
     } else if (!c->healed && gri_sim_odds(c, c->delay)) {
         c->fired[GRI_AT_DELAY]++;
+        gri_sim_tell(GRI_AT_DELAY);
         gri_sim_sleep(s, gri_sim_draw(c, c->delay_ns));
     }
 }
@@ -388,6 +420,19 @@ gr_code gri_sim_enter(uint64_t seed, uint32_t faults)
     return GR_OK;
 }
 
+/* await_threads lets detached threads come to their end, as a process would that goes on. */
+static bool await_threads(struct gri_sim *s)
+{
+    bool alone = false;
+
+    for (int i = 0; i < LAST_TURNS && !alone; i++) {
+        alone = s->threads.next == &s->main.node && s->threads.prev == &s->main.node;
+        if (!alone)
+            gri_sim_sleep(s, LAST_TURN_NS);
+    }
+    return alone;
+}
+
 void gri_sim_leave(void)
 {
     struct gri_sim *s = here;
@@ -396,7 +441,7 @@ void gri_sim_leave(void)
     if (--s->runtimes > 0)
         return;
     gri_check(s->running == &s->main);
-    alone = thread_of(s->threads.next) == &s->main && thread_of(s->threads.prev) == &s->main;
+    alone = await_threads(s);
     atomic_fetch_sub(&gri_simulations, 1);
     gri_platform = NULL;
     here = NULL;

@@ -88,6 +88,8 @@ gr_code gri_sim_enter(uint64_t seed, uint32_t faults);
 void gri_sim_leave(void);
 /* gri_sim_here returns the calling thread's simulation, or NULL. */
 struct gri_sim *gri_sim_here(void);
+/* gri_sim_tell tells whoever traces of a step: at p, or with GRI_POINT_COUNT of a new turn. */
+void gri_sim_tell(enum gri_point p);
 /* gri_sim_sleep lets the running thread wait for so long. */
 void gri_sim_sleep(struct gri_sim *s, uint64_t ns);
 

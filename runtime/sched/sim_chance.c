@@ -88,6 +88,7 @@ bool gri_sim_fault(struct gri_sim_chance *c, enum gri_point p)
         return false;
     c->fired[p]++;
     gri_sim_record(c, p);
+    gri_sim_tell(p);
     return true;
 }
 

@@ -114,17 +114,23 @@ static struct gri_fiber *fiber_new(struct gri_sched *s)
     return f;
 }
 
+static struct gri_fiber *spare_take(struct gri_worker *w)
+{
+    struct gri_fiber *f = w->spare;
+
+    w->spare = f->next;
+    w->spare_count--;
+    return f;
+}
+
 /* fiber_take returns a stack that is in the loop, or will enter it; NULL at the limit. */
 static struct gri_fiber *fiber_take(struct gri_worker *w)
 {
     struct gri_sched *s = w->sched;
-    struct gri_fiber *f = w->spare;
+    struct gri_fiber *f;
 
-    if (f != NULL && !gri_fault(GRI_AT_NO_SPARE)) {
-        w->spare = f->next;
-        w->spare_count--;
-        return f;
-    }
+    if (w->spare != NULL && !gri_fault(GRI_AT_NO_SPARE))
+        return spare_take(w);
     f = pool_take(s);
     if (f != NULL)
         return f;
@@ -214,15 +220,12 @@ void gri_resume(struct gri_sched *s, struct gri_fiber *f)
 static void *worker_main(void *arg)
 {
     struct gri_worker *w = arg;
-    struct gri_fiber *first = w->spare; /* worker_init has left it there */
 
     gri_fiber_adopt(&w->native);
     w->native.exec.worker = w;
     w->current = &w->native;
     set_exec(&w->native.exec);
-    w->spare = first->next;
-    w->spare_count--;
-    switch_to(w, first, NULL, NULL);
+    switch_to(w, spare_take(w), NULL, NULL); /* worker_init has left one there */
     set_exec(NULL);
     return NULL;
 }
