@@ -127,6 +127,7 @@ gr_code gri_peer_send_or_wait(struct gri_peer *p, const struct gri_strbuf *frame
 
     gri_lock(&p->lock);
     rc = send_locked(p, frame, false);
+    gri_list_remove(&w->node); /* who tries again, for credit that came, may be waiting already */
     if (rc == GR_EFULL)
         gri_list_push(&p->waiting, &w->node);
     gri_unlock(&p->lock);
