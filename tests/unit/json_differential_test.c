@@ -117,6 +117,13 @@ static bool is_nul_in_key(const struct gri_strbuf *doc, const json_t *theirs,
            memmem(doc->data, doc->len, "\\u0000", 6) != NULL;
 }
 
+static bool is_nul_at_end(const struct gri_strbuf *doc, const json_t *theirs,
+                          const json_error_t *err)
+{
+    (void)err;
+    return theirs != NULL && memchr(doc->data, '\0', doc->len) != NULL;
+}
+
 /* Seen by looking at the document, and not only at what either says. */
 static const struct difference {
     const char *what;
@@ -127,6 +134,7 @@ static const struct difference {
     { "an integer of more than 64 bits: a real for us, an error for jansson", is_long_integer,
       true },
     { "a NUL in a key: jansson's keys are C strings", is_nul_in_key, true },
+    { "a NUL behind the value: jansson takes it for the end", is_nul_at_end, false },
 };
 #define DIFFERENCES (sizeof(differences) / sizeof(differences[0]))
 
