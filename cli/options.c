@@ -279,7 +279,7 @@ static int parse_options(int argc, char **argv, struct gri_options *o)
         options[i] = option_table[i].option;
     options[OPTION_COUNT] = (struct option){ 0 };
     opterr = 0;
-    optind = 1;
+    optind = 0; /* as 1, and forgets where an earlier reading stopped */
     while ((letter = getopt_long(argc, argv, ":hVv", options, NULL)) != -1) {
         const char *given = argv[optind - 1];
         int exit_code;

@@ -112,6 +112,7 @@ gr_value *gri_exchange_error(struct exchange *x, CURLcode code)
     case CURLE_HTTP2:
     case CURLE_BAD_CONTENT_ENCODING:
         return gr_error(GR_EPROTO, "%s: the answer is not HTTP", x->peer);
+    case CURLE_WRITE_ERROR: /* bytes came before the headers' end */
     case CURLE_OK: return gr_error(GR_EPROTO, "%s: an answer without a status", x->peer);
     default: return gr_error(GR_EUNREACH, "%s: %s", x->peer, curl_easy_strerror(code));
     }

@@ -78,7 +78,7 @@ static gr_code link_send(struct gri_link *base, const void *frames, size_t size,
     struct gri_nng_link *l = link_of(base);
     gr_code rc = GR_OK;
     size_t waiting;
-    bool start = false;
+    bool start = false, unread = false;
 
     gri_lock(&l->lock);
     waiting = l->pending.len + atomic_load_explicit(&l->left, memory_order_relaxed);
@@ -87,6 +87,9 @@ static gr_code link_send(struct gri_link *base, const void *frames, size_t size,
     } else if (!must && waiting > 0 && waiting + size > GRI_LINK_QUEUE_MAX) {
         rc = GR_EFULL;
         l->refused = true;
+    } else if (waiting > 0 && waiting + size > GRI_LINK_UNREAD_MAX) {
+        rc = GR_EUNREACH;
+        unread = true;
     } else {
         gri_strbuf_add(&l->pending, frames, size);
         rc = l->pending.failed ? GR_ENOMEM : GR_OK;
@@ -96,6 +99,8 @@ static gr_code link_send(struct gri_link *base, const void *frames, size_t size,
     gri_unlock(&l->lock);
     if (start)
         gri_nng_link_ask(l, ASK_SEND);
+    if (unread)
+        link_close(base, gr_error(GR_EUNREACH, "the peer does not read: %zu bytes wait", waiting));
     return rc;
 }
 

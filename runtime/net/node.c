@@ -244,13 +244,30 @@ gr_code gr_publish(gr_runtime *rt, const char *name, gr_ref ref)
 
 /* ---- where we listen ------------------------------------------------------------------------- */
 
-/* is_loopback looks at the host of tcp://host:port. */
-static bool is_loopback(const char *host)
+/*
+ * host_len returns the length of the host in host:port; 0 unless it is followed by a port and that
+ * by nothing. What else a URL may hold is not taken: in tcp://localhost:1@0.0.0.0:2 it would hide
+ * the host that is meant.
+ */
+static size_t host_len(const char *at)
 {
-    size_t len = strcspn(host, ":");
+    size_t len = at[0] == '[' ? strcspn(at, "]") + 1 : strcspn(at, ":@/?#[]");
+    size_t digits;
 
-    if (host[0] == '[')
-        return strncmp(host, "[::1]:", 6) == 0;
+    if (at[0] == '[' && at[len - 1] != ']')
+        return 0;
+    if (at[len] != ':')
+        return 0;
+    digits = strspn(at + len + 1, "0123456789");
+    if (digits == 0 || digits > 5 || at[len + 1 + digits] != '\0')
+        return 0;
+    return len;
+}
+
+static bool is_loopback(const char *host, size_t len)
+{
+    if (len == 5 && strncmp(host, "[::1]", 5) == 0)
+        return true;
     if (len == 9 && strncmp(host, "localhost", 9) == 0)
         return true;
     return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == len;
@@ -264,9 +281,10 @@ static gr_value *bad_url(const char *url)
         return gr_error(GR_EINVAL, "no URL to listen at");
     if (strncmp(url, "ipc:///", 7) == 0 && url[7] != '\0')
         return NULL;
-    if (strncmp(url, "tcp://", 6) != 0 || strchr(url + 6, ':') == NULL)
+    if (strncmp(url, "tcp://", 6) != 0 || host_len(url + 6) == 0)
         return gr_error(GR_EINVAL, "listening at %s: a URL is ipc:///path or tcp://host:port", url);
-    if (!is_loopback(url + 6) && (insecure == NULL || strcmp(insecure, "1") != 0))
+    if (!is_loopback(url + 6, host_len(url + 6)) &&
+        (insecure == NULL || strcmp(insecure, "1") != 0))
         return gr_error(GR_EINVAL,
                         "listening at %s: links are not encrypted, so only loopback "
                         "addresses are served, unless GR_INSECURE=1 is set in the environment",

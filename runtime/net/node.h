@@ -12,6 +12,7 @@
 
 #include "runtime/base/list.h"
 #include "runtime/base/lock.h"
+#include "runtime/base/log.h"
 #include "runtime/base/map.h"
 #include "runtime/net/link.h"
 
@@ -27,6 +28,7 @@ struct gri_target {
     struct gri_peer *peer; /* counted; NULL: no link, nor one on the way */
     gr_value *failure;     /* counted; of the last attempt */
     uint64_t failed_ns;
+    struct gri_log_gate gate; /* for what its peers have us say */
 };
 
 struct gri_node {
@@ -35,6 +37,7 @@ struct gri_node {
     uint64_t id, incarnation;
     _Atomic uint64_t calls;          /* numbers handed out */
     _Atomic uint32_t peers;          /* that exist; also the futex on which stopping waits */
+    struct gri_log_gate gate;        /* for what all peers that have dialled us have us say */
     struct gri_lock lock;            /* guards all below, and the targets' fields */
     struct gri_map names;            /* published name -> gr_ref, owned */
     struct gri_map targets;          /* url -> gri_target, owned */

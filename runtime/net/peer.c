@@ -71,6 +71,12 @@ static gr_code send_locked(struct gri_peer *p, const struct gri_strbuf *frames, 
     return GR_ENOMEM;
 }
 
+/* gate_of: peers that dial us have no name that they can't change, so they share one. */
+static struct gri_log_gate *gate_of(struct gri_peer *p)
+{
+    return p->target != NULL ? &p->target->gate : &p->node->gate;
+}
+
 void gri_peer_wrong(struct gri_peer *p, gr_value *why)
 {
     if (p->link != NULL)
@@ -127,6 +133,7 @@ gr_code gri_peer_send_or_wait(struct gri_peer *p, const struct gri_strbuf *frame
 
     gri_lock(&p->lock);
     rc = send_locked(p, frame, false);
+    gri_list_remove(&w->node); /* who tries again, for credit that came, may be waiting already */
     if (rc == GR_EFULL)
         gri_list_push(&p->waiting, &w->node);
     gri_unlock(&p->lock);
@@ -143,7 +150,8 @@ void gri_peer_tell(struct gri_peer *p, const struct gri_strbuf *frame)
     rc = send_locked(p, frame, false);
     gri_unlock(&p->lock);
     if (rc != GR_OK)
-        gri_log(GRI_LOG_DEBUG, "a message to %s was dropped: %s", p->url, gr_code_name(rc));
+        gri_log_gated(gate_of(p), gri_now(p->node->rt), GRI_LOG_DEBUG,
+                      "a message to %s was dropped: %s", p->url, gr_code_name(rc));
 }
 
 void gri_peer_unwait(struct gri_peer *p, struct gri_waiting *w)
@@ -358,7 +366,8 @@ static void on_tell(struct gri_peer *p, const struct gri_frame *f)
     }
     rc = gr_tell(p->node->rt, gri_node_find(p->node, f->name), msg);
     if (rc != GR_OK)
-        gri_log(GRI_LOG_DEBUG, "a message for '%s' was dropped: %s", f->name, gr_code_name(rc));
+        gri_log_gated(gate_of(p), gri_now(p->node->rt), GRI_LOG_DEBUG,
+                      "a message for '%s' was dropped: %s", f->name, gr_code_name(rc));
 }
 
 static void on_frame(void *arg, const void *body, size_t size)
@@ -479,7 +488,7 @@ static void on_down(void *arg, gr_value *why)
     p->why = why;
     fire_waiting_locked(p);
     gri_unlock(&p->lock);
-    gri_log(GRI_LOG_DEBUG, "%s", gr_error_text(why));
+    gri_log_gated(gate_of(p), gri_now(p->node->rt), GRI_LOG_DEBUG, "%s", gr_error_text(why));
     if (p->target != NULL)
         gri_node_lost(p->node, p->target, p, was_up ? NULL : why);
     end_calls(p);

@@ -164,6 +164,16 @@ Test(reactor_fault, what_is_not_http_is_an_error)
     fails(size, COUNT(size), GR_EUNREACH, ": the connection was lost"); /* curl knows no better */
 }
 
+/* curl takes any line that begins with a carriage return for the end of the headers. */
+Test(reactor_fault, an_end_of_headers_that_is_none_is_an_error)
+{
+    static const struct fault_step steps[] = {
+        FAULT_TEXT("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r.\nhello"), FAULT_END
+    };
+
+    fails(steps, COUNT(steps), GR_EPROTO, ": an answer without a status");
+}
+
 Test(reactor_fault, headers_without_end_are_an_error)
 {
     static const struct fault_step steps[] = { FAULT_TEXT("HTTP/1.1 200 OK\r\n"),
