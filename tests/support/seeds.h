@@ -9,10 +9,12 @@
 #ifndef GR_TESTS_SUPPORT_SEEDS_H
 #define GR_TESTS_SUPPORT_SEEDS_H
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <greenroom/greenroom.h>
 
@@ -88,6 +90,17 @@ static inline void seed_log(void *arg, int level, const char *text)
         seed_complain(seed_now, "%s", text);
 }
 
+#define SEED_SECONDS 30 /* real ones, for one run: far more than any needs */
+
+/* A run that does not end would say nothing of itself. */
+static inline void seed_hangs(int signal)
+{
+    (void)signal;
+    fprintf(stderr, "seed %llu does not end\n",
+            (unsigned long long)(seed_now != NULL ? seed_now->seed : 0));
+    abort();
+}
+
 static inline void seed_once(struct seed_run *r, uint64_t seed, unsigned faults,
                              seed_scenario *scenario)
 {
@@ -95,7 +108,10 @@ static inline void seed_once(struct seed_run *r, uint64_t seed, unsigned faults,
 
     *r = (struct seed_run){ .seed = seed, .dice = seed * 77, .faults = faults };
     seed_now = r;
+    signal(SIGALRM, seed_hangs);
+    alarm(SEED_SECONDS);
     scenario(r);
+    alarm(0);
     seed_now = NULL;
     seed_check(r, test_memory_live() == before, "%ld blocks leaked", test_memory_live() - before);
 }
