@@ -78,8 +78,7 @@ void gri_sim_reply_refuse(struct gr_sim_reply *r, struct gri_sim_chance *c)
 {
     static const int statuses[] = { 429, 500, 503 };
     static const char *const bodies[] = {
-        "{\"error\":{\"message\":\"too many requests\",\"type\":\"requests\",\"code\":\"rate_limit_"
-        "exceeded\"}}",
+        "{\"error\":{\"message\":\"slow down\",\"code\":\"rate_limit_exceeded\"}}",
         "{\"error\":{\"message\":\"something broke\",\"type\":\"server_error\",\"code\":null}}",
         "upstream connect error",
     };

@@ -199,3 +199,236 @@ Test(http, calls_end_as_documented_and_right_or_not_at_all)
     seeds_run(&all, 1, 600, FAULTS, chat_scenario);
     seeds_table(&all, "HTTP_");
 }
+
+/* ---- one thing at a time --------------------------------------------------------------------- */
+
+static gr_runtime *calm(void)
+{
+    gr_runtime *rt = NULL;
+
+    cr_assert_eq(gr_runtime_new(GR_RUNTIME(.sim_seed = 11, .sim_faults = GR_SIM_NONE), &rt), GR_OK);
+    return rt;
+}
+
+/* What a request's events come to. */
+struct seen {
+    int status, ends;
+    char text[256], type[64];
+    gr_code error;
+    bool pausing; /* refuse the next bytes */
+    int pauses;
+};
+
+static void on_status(void *arg, int status, struct gri_http_exchange *x)
+{
+    struct seen *s = arg;
+    const char *type = gri_http_header_of(x, "Content-Type");
+
+    s->status = status;
+    snprintf(s->type, sizeof(s->type), "%s", type != NULL ? type : "");
+}
+
+static bool on_bytes(void *arg, const char *data, size_t len)
+{
+    struct seen *s = arg;
+
+    if (s->pausing) {
+        s->pauses++;
+        return false;
+    }
+    strncat(s->text, data, len < 200 ? len : 200);
+    return true;
+}
+
+static void on_end(void *arg)
+{
+    ((struct seen *)arg)->ends++;
+}
+
+static void on_error(void *arg, gr_value *err)
+{
+    struct seen *s = arg;
+
+    s->ends++;
+    s->error = gr_error_code(err);
+    snprintf(s->text, sizeof(s->text), "%s", gr_error_text(err));
+    gr_value_unref(err);
+}
+
+static const struct gri_http_events seen_events = { on_status, on_bytes, on_end, on_error };
+
+/* ask sends a request, and waits for its end unless it is paused. */
+static struct gri_http_exchange *ask(gr_runtime *rt, struct seen *s,
+                                     const struct gri_http_request *req)
+{
+    struct gri_http_exchange *x = NULL;
+    gr_value *err = NULL;
+
+    cr_assert_eq(gri_http_start(rt, req, &seen_events, s, &x, &err), GR_OK);
+    while (s->ends == 0 && s->pauses == 0)
+        gr_sim_advance(rt, 10);
+    return x;
+}
+
+static void ask_default(gr_runtime *rt, struct seen *s, const char *method, const char *path,
+                        const char *body)
+{
+    char url[64];
+
+    *s = (struct seen){ .status = 0 };
+    snprintf(url, sizeof(url), "http://models.test/v1%s", path);
+    ask(rt, s,
+        &(struct gri_http_request){
+            .method = method, .url = url, .body = body, .body_size = strlen(body) });
+}
+
+Test(http, the_default_server_refuses_what_it_does_not_know)
+{
+    static const struct {
+        const char *method, *path, *body, *part;
+        int status;
+    } cases[] = {
+        { "POST", "/models", "{}", "no such path", 404 },
+        { "GET", "/embeddings", "", "POST only", 405 },
+        { "POST", "/embeddings", "[", "no JSON object", 400 },
+        { "POST", "/embeddings", "{}", "'model' is missing", 400 },
+        { "POST", "/embeddings", "{\"model\":\"m\",\"input\":[1]}", "'input' must be", 400 },
+        { "POST", "/embeddings", "{\"model\":\"m\",\"input\":\"a\",\"dimensions\":0}",
+          "'dimensions' must be", 400 },
+        { "POST", "/chat/completions", "{\"model\":\"m\",\"messages\":[]}", "at least one", 400 },
+    };
+    gr_runtime *rt = calm();
+    struct seen s;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        ask_default(rt, &s, cases[i].method, cases[i].path, cases[i].body);
+        cr_assert_eq(s.status, cases[i].status, "case %zu: %d", i, s.status);
+        cr_assert_not_null(strstr(s.text, cases[i].part), "case %zu: %s", i, s.text);
+        cr_assert_str_eq(s.type, "application/json");
+    }
+    gr_runtime_free(rt);
+}
+
+Test(http, the_default_server_answers_as_sim_h_says)
+{
+    gr_runtime *rt = calm();
+    struct seen s;
+
+    ask_default(rt, &s, "POST", "/chat/completions",
+                "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
+                "\"text\",\"text\":\"one two\"}]},{\"role\":\"assistant\",\"content\":\"x\"}]}");
+    cr_assert_not_null(strstr(s.text, "\"Simulated answer to: one two\""), "%s", s.text);
+    ask_default(
+        rt, &s, "POST", "/embeddings",
+        "{\"model\":\"m\",\"input\":\"a\",\"dimensions\":1,\"encoding_format\":\"base64\"}");
+    cr_assert_not_null(strstr(s.text, "\"embedding\": \""), "%s", s.text);
+    cr_assert_not_null(strstr(s.text, "==\""), "four bytes make eight letters: %s", s.text);
+    gr_runtime_free(rt);
+}
+
+/* serve_script answers by the path, and notes what it was asked. */
+static void serve_script(void *arg, const gr_sim_request *request, gr_sim_reply *reply)
+{
+    char *note = arg;
+
+    snprintf(note, 256, "%s %s %s", request->method, request->url, request->body);
+    for (size_t i = 0; i < request->header_count; i++)
+        snprintf(note + strlen(note), 256 - strlen(note), " %s=%s", request->headers[i].name,
+                 request->headers[i].value);
+    gr_sim_reply_status(reply, 201);
+    gr_sim_reply_header(reply, "content-type", "text/x");
+    gr_sim_reply_body(reply, "begun", 5);
+    if (strstr(request->url, "/lost") != NULL)
+        gr_sim_reply_hang_up(reply);
+    gr_sim_reply_wait(reply, 5000);
+    gr_sim_reply_body(reply, "ended", 5);
+}
+
+Test(http, a_scripted_server_sees_the_request_and_sets_the_pace)
+{
+    char note[256] = "";
+    gr_runtime *rt = calm();
+    uint64_t before = gr_now_ns(rt);
+    struct seen s = { .status = 0 };
+    const struct gri_http_header header = { "X-One", "1" };
+    struct gri_http_request req = { .method = "PUT",
+                                    .url = "https://u:p@h.test/a",
+                                    .headers = &header,
+                                    .header_count = 1,
+                                    .secret_header = "Authorization: Bearer k",
+                                    .body = "hi",
+                                    .body_size = 2 };
+
+    cr_assert_eq(gr_sim_http(rt, serve_script, note), GR_OK);
+    ask(rt, &s, &req);
+    cr_assert_str_eq(note, "PUT https://u:p@h.test/a hi X-One=1 Authorization=Bearer k");
+    cr_assert(s.status == 201 && s.ends == 1 && s.error == GR_OK);
+    cr_assert_str_eq(s.text, "begunended");
+    cr_assert_geq(gr_now_ns(rt) - before, UINT64_C(5000000000));
+    s = (struct seen){ .status = 0 };
+    req.idle_timeout_ms = 1000;
+    ask(rt, &s, &req);
+    cr_assert_eq(s.error, GR_ETIMEDOUT);
+    cr_assert_str_eq(s.text, "h.test:443: no bytes for 1000 ms");
+    s = (struct seen){ .status = 0 };
+    req.idle_timeout_ms = 0;
+    req.deadline_ns = gr_now_ns(rt) + 2000000000;
+    ask(rt, &s, &req);
+    cr_assert_eq(s.error, GR_ETIMEDOUT);
+    cr_assert_lt(gr_now_ns(rt), req.deadline_ns + 100000000);
+    s = (struct seen){ .status = 0 };
+    req.deadline_ns = 0;
+    req.url = "http://h.test:81/lost";
+    ask(rt, &s, &req);
+    cr_assert_eq(s.error, GR_EUNREACH);
+    cr_assert(s.ends == 1 && strncmp(s.text, "h.test:81: ", 11) == 0);
+    gr_runtime_free(rt);
+}
+
+Test(http, a_pause_holds_bytes_back_and_is_no_silence_and_a_cancel_ends_it)
+{
+    char note[256] = "";
+    gr_runtime *rt = calm();
+    struct seen s = { .pausing = true };
+    struct gri_http_request req = { .method = "GET",
+                                    .url = "http://h.test/",
+                                    .idle_timeout_ms = 6000 };
+    struct gri_http_exchange *x;
+
+    cr_assert_eq(gr_sim_http(rt, serve_script, note), GR_OK);
+    x = ask(rt, &s, &req);
+    gr_sim_advance(rt, 60000);
+    cr_assert(s.ends == 0 && s.text[0] == '\0');
+    s.pausing = false;
+    gri_http_resume(x);
+    gr_sim_advance(rt, 10000);
+    cr_assert_str_eq(s.text, "begunended");
+    cr_assert_eq(s.ends, 1);
+    s = (struct seen){ .pausing = true };
+    x = ask(rt, &s, &req);
+    gri_http_cancel(x);
+    gri_http_cancel(x);
+    gr_sim_advance(rt, 10);
+    cr_assert(s.ends == 1 && s.error == GR_ECANCELED);
+    cr_assert_eq(gri_sim_http_live(rt), 0);
+    gr_runtime_free(rt);
+}
+
+Test(http, requests_have_a_limit_and_shutting_down_ends_them)
+{
+    gr_runtime *rt = calm();
+    struct seen *all = calloc(GRI_HTTP_IN_FLIGHT_MAX, sizeof(*all)), none = { .status = 0 };
+    struct gri_http_request req = { .method = "GET", .url = "http://h.test/" };
+    struct gri_http_exchange *x = NULL;
+    gr_value *err = NULL;
+
+    for (int i = 0; i < GRI_HTTP_IN_FLIGHT_MAX; i++)
+        cr_assert_eq(gri_http_start(rt, &req, &seen_events, &all[i], &x, NULL), GR_OK);
+    cr_assert_eq(gri_http_start(rt, &req, &seen_events, &none, &x, &err), GR_EFULL);
+    gr_value_unref(err);
+    gr_runtime_free(rt);
+    for (int i = 0; i < GRI_HTTP_IN_FLIGHT_MAX; i++)
+        cr_assert(all[i].ends == 1 && all[i].error == GR_ECANCELED);
+    cr_assert_eq(none.ends, 0);
+    free(all);
+}

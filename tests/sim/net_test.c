@@ -21,7 +21,6 @@ struct start {
     gr_ref others[NODES];
     int64_t heard[STARTS]; /* the last message from each start */
     int64_t told[STARTS];  /* the last that it sent to each place; by place */
-    bool crashed;
 };
 
 struct cluster {
@@ -31,6 +30,9 @@ struct cluster {
     int at[NODES];       /* who is there now */
     int executed[CALLS]; /* how often each call ran */
 };
+
+/* Over all seeds: that there was something to check. */
+static uint64_t answers, failures, heard, crashes;
 
 static struct cluster *cluster; /* the one under test */
 
@@ -108,6 +110,7 @@ static void post_receive(gr_ctx *c, void *self, const gr_value *msg)
                "message %d from start %d to %d came after %d", (int)number, (int)from,
                (int)(me - cluster->starts), (int)me->heard[from]);
     me->heard[from] = number;
+    heard++;
 }
 
 static const gr_method serve_methods[] = {
@@ -178,7 +181,7 @@ static void crash_node(struct cluster *k, int place)
     if (old == NULL || k->started == STARTS)
         return;
     gr_sim_crash(old->rt);
-    old->crashed = true;
+    crashes++;
     start_node(k, place);
 }
 
@@ -225,6 +228,7 @@ static void finish_future(struct seed_run *r, struct job *j, const int *executed
     else
         seed_check(r, is_documented(j, o.code), "a call ended with %s: %s", gr_code_name(o.code),
                    gr_error_text(o.error));
+    *(o.code == GR_OK ? &answers : &failures) += 1;
     gr_future_free(j->f);
 }
 
@@ -243,6 +247,7 @@ static void finish_stream(struct seed_run *r, struct job *j)
     else if (o.code != GR_OK)
         seed_check(r, is_documented(j, o.code), "a stream ended with %s: %s", gr_code_name(o.code),
                    gr_error_text(o.error));
+    *(o.code == GR_OK || o.code == GR_EOS ? &answers : &failures) += 1;
     gr_stream_free(j->s);
 }
 
@@ -318,12 +323,16 @@ static void pass_time(struct cluster *k, int64_t ms)
 
 static void disturb(struct cluster *k)
 {
-    switch (seed_roll(k->run, 12)) {
+    switch (seed_roll(k->run, 30)) {
     case 0: crash_node(k, (int)seed_roll(k->run, NODES)); break;
     case 1: part_some(k, true); break;
-    case 2: part_some(k, false); break;
-    case 3:
-    case 4: pass_time(k, (int64_t)seed_roll(k->run, 3000)); break;
+    case 2:
+    case 3: part_some(k, false); break;
+    case 4:
+    case 5:
+    case 6:
+    case 7:
+    case 8: pass_time(k, (int64_t)seed_roll(k->run, 3000)); break;
     default: tell_some(k); break;
     }
 }
@@ -386,4 +395,113 @@ Test(net, calls_and_messages_over_links_that_break)
 
     seeds_run(&all, 1, 400, FAULTS, net_scenario);
     seeds_table(&all, "NET_");
+    printf("%llu calls answered, %llu failed, %llu messages heard, %llu nodes crashed\n",
+           (unsigned long long)answers, (unsigned long long)failures, (unsigned long long)heard,
+           (unsigned long long)crashes);
+    cr_assert(!seeds_enough(&all) ||
+              (answers > 2000 && failures > 500 && heard > 2000 && crashes > 50));
+}
+
+/* ---- one thing at a time --------------------------------------------------------------------- */
+
+static struct seed_run calm; /* a run without faults */
+
+static void set_up(struct cluster *k, int nodes)
+{
+    calm = (struct seed_run){ .seed = 7, .dice = 7, .faults = GR_SIM_NONE };
+    *k = (struct cluster){ .run = &calm, .at = { -1, -1, -1 } };
+    cluster = k;
+    for (int i = 0; i < nodes; i++)
+        start_node(k, i);
+}
+
+static void tear_down(struct cluster *k)
+{
+    for (int i = k->started; i-- > 0;)
+        gr_runtime_free(k->starts[i].rt);
+    cluster = NULL;
+    cr_assert(calm.complaint[0] == '\0', "%s", calm.complaint);
+}
+
+static gr_future *call(struct cluster *k, int from, int to, int64_t ms)
+{
+    return gr_ainvoke(at(k, from)->rt, proxy(at(k, from), to, "served"),
+                      gr_map(GR_KV("text", gr_str(TEXT)), GR_KV("ms", gr_int(ms))), NULL);
+}
+
+static void ends_with(gr_future *f, gr_code code)
+{
+    gr_outcome o = gr_await(f, -1);
+
+    cr_assert_eq(o.code, code, "%s: %s", gr_code_name(o.code), gr_error_text(o.error));
+    gr_future_free(f);
+}
+
+Test(net, a_partition_hangs_calls_then_ends_them_and_its_end_heals)
+{
+    struct cluster k;
+    uint64_t before;
+    gr_future *f;
+
+    set_up(&k, 2);
+    ends_with(call(&k, 0, 1, 0), GR_OK);
+    cr_assert_eq(gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, true), GR_OK);
+    before = gr_now_ns(at(&k, 0)->rt);
+    ends_with(call(&k, 0, 1, 0), GR_EUNREACH); /* over the link that there is, until it gives up */
+    cr_assert_lt(gr_now_ns(at(&k, 0)->rt) - before, UINT64_C(31) * 1000000000);
+    gr_sim_advance(at(&k, 0)->rt, 1000);
+    before = gr_now_ns(at(&k, 0)->rt);
+    ends_with(call(&k, 0, 1, 0), GR_EUNREACH); /* connecting hangs for its limit */
+    cr_assert_geq(gr_now_ns(at(&k, 0)->rt) - before, UINT64_C(5) * 1000000000);
+    gr_sim_heal(); /* not this one */
+    gr_sim_advance(at(&k, 0)->rt, 1000);
+    f = call(&k, 0, 1, 0);
+    cr_assert_eq(gr_await(f, 1000).code, GR_EPENDING);
+    cr_assert_eq(gr_sim_partition(at(&k, 1)->rt, at(&k, 0)->rt, false), GR_OK);
+    ends_with(f, GR_OK);
+    tear_down(&k);
+}
+
+Test(net, a_short_partition_only_delays)
+{
+    struct cluster k;
+    gr_future *f;
+
+    set_up(&k, 2);
+    ends_with(call(&k, 0, 1, 0), GR_OK);
+    gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, true);
+    f = call(&k, 0, 1, 0);
+    cr_assert_eq(gr_await(f, 200).code, GR_EPENDING);
+    gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, false);
+    ends_with(f, GR_OK);
+    tear_down(&k);
+}
+
+Test(net, a_crashed_node_takes_its_calls_along_and_gives_its_url_free)
+{
+    struct cluster k;
+    gr_future *f, *own;
+
+    set_up(&k, 2);
+    f = call(&k, 0, 1, 1000000);
+    own = call(&k, 1, 0, 1000000);
+    gr_sim_advance(at(&k, 0)->rt, 1000);
+    cr_assert_eq(gr_await(f, 0).code, GR_EPENDING);
+    crash_node(&k, 1);
+    ends_with(f, GR_EUNREACH);
+    ends_with(own, GR_EUNREACH);
+    ends_with(call(&k, 0, 1, 0), GR_OK); /* its successor, at the same place */
+    cr_assert_eq(k.starts[1].place == 1 && k.at[1] == 2, true);
+    tear_down(&k);
+}
+
+Test(net, arguments_that_are_not_of_one_simulation)
+{
+    struct cluster k;
+
+    set_up(&k, 1);
+    cr_assert_eq(gr_sim_partition(at(&k, 0)->rt, NULL, true), GR_EINVAL);
+    cr_assert_eq(gr_sim_partition(at(&k, 0)->rt, at(&k, 0)->rt, true), GR_EINVAL);
+    cr_assert_eq(gr_sim_crash(NULL), GR_EINVAL);
+    tear_down(&k);
 }
