@@ -76,6 +76,79 @@ typedef struct gr_sim_step {
 typedef void gr_sim_trace_fn(void *arg, const gr_sim_step *step);
 GR_API void gr_sim_trace(gr_sim_trace_fn *fn, void *arg);
 
+/* ---- the server ------------------------------------------------------------------------------ */
+
+/*
+ * All HTTP requests of a simulated runtime go to one simulated server, whatever their URL. A
+ * gr_sim_http_fn is that server: it is given a request and says what to answer by the gr_sim_reply
+ * calls. It runs on the runtime's simulated HTTP thread, one request at a time: it must not wait.
+ * When the answer arrives, in how small pieces, and what goes wrong on the way is the seed's.
+ *
+ * Without one the server speaks as much of OpenAI's API as gr_chat_model and gr_openai_embeddings
+ * use, so chains run unchanged:
+ *
+ *   POST …/chat/completions  {"model": string, "messages": [at least one], …}
+ *       The answer is "Simulated answer to: " and the text of the last message whose role is "user"
+ *       (of the last message, if none is); of a list of parts, the text of the parts. With
+ *       "stream" one event for the role, one for each word, one for the finish_reason "stop", one
+ *       for the usage if stream_options.include_usage asks for it, then [DONE]. The usage counts
+ *       words.
+ *   POST …/embeddings        {"model": string, "input": string or [strings], …}
+ *       For each text a vector of "dimensions" numbers (8 if not given, at most 4096), multiples of
+ *       1/128 from -1 to below 1 that depend on the text and the position only; as a list, or with
+ *       "encoding_format": "base64" as base64 of little-endian floats. At most 2048 texts.
+ *   Anything else: 404; another method: 405; a body that is none of these: 400; each with OpenAI's
+ *   {"error": {"message", "type", "code"}}.
+ */
+typedef struct gr_sim_header {
+    const char *name, *value;
+} gr_sim_header;
+
+/* All borrowed for the call. The headers are those that were sent, the secret one included. */
+typedef struct gr_sim_request {
+    const char *method, *url;
+    const gr_sim_header *headers;
+    size_t header_count;
+    const char *body; /* NUL-terminated as well */
+    size_t body_size;
+} gr_sim_request;
+
+typedef struct gr_sim_reply gr_sim_reply;
+typedef void gr_sim_http_fn(void *arg, const gr_sim_request *request, gr_sim_reply *reply);
+
+/*
+ * gr_sim_http makes fn the server of rt; NULL: the one above. arg is borrowed and must stay. Requests
+ * that arrive from now on see it. GR_EINVAL: rt is not simulated here; GR_ENOMEM. [any]
+ */
+GR_API gr_code gr_sim_http(gr_runtime *rt, gr_sim_http_fn *fn, void *arg);
+
+/* Inside a gr_sim_http_fn only. The status is 200 unless said otherwise; the order of the rest is
+ * the order on the wire. An answer has at most 64 MiB. */
+GR_API void gr_sim_reply_status(gr_sim_reply *reply, int status);
+GR_API void gr_sim_reply_header(gr_sim_reply *reply, const char *name, const char *value);
+GR_API void gr_sim_reply_body(gr_sim_reply *reply, const char *data, size_t size);
+/* gr_sim_reply_wait: the server is silent for so long before it goes on. */
+GR_API void gr_sim_reply_wait(gr_sim_reply *reply, int64_t ms);
+/* gr_sim_reply_hang_up: the connection is lost at this place. */
+GR_API void gr_sim_reply_hang_up(gr_sim_reply *reply);
+
+/* ---- the network ----------------------------------------------------------------------------- */
+
+/*
+ * Runtimes of one simulation reach each other by gr_serve and gr_remote over a simulated network,
+ * where a URL names whoever serves it. gr_sim_partition keeps two of them apart from now on, or lets
+ * them reach each other again: meanwhile nothing arrives, connecting hangs, and each side gives its
+ * links up when it has waited long enough. gr_sim_heal does not end such a partition.
+ *
+ * gr_sim_crash cuts rt off for good, with all its links at once, and frees the URLs that it served
+ * for its successor. The others learn of it now or later. rt itself goes on in the dark, until
+ * gr_runtime_free.
+ *
+ * GR_EINVAL: a runtime is not of this thread's simulation; GR_ENOMEM. [any]
+ */
+GR_API gr_code gr_sim_partition(gr_runtime *a, gr_runtime *b, bool on);
+GR_API gr_code gr_sim_crash(gr_runtime *rt);
+
 #ifdef __cplusplus
 }
 #endif

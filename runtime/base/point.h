@@ -103,6 +103,7 @@ enum gri_point_class {
     X(HTTP_STALL, HTTP, "a server falls silent for long")                                          \
     X(HTTP_SPLIT, HTTP, "an answer comes in small pieces")                                         \
     X(HTTP_GARBLED, HTTP, "an answer is not what it should be")                                    \
+    X(HTTP_LATE, HTTP, "a server takes long to connect to, or to answer")                          \
     X(NET_REFUSED, NET, "a node can't be dialled")                                                 \
     X(NET_CUT, NET, "a link is cut")                                                               \
     X(NET_LOST, NET, "what was sent is lost, then the link goes down")                             \

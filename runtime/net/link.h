@@ -68,6 +68,9 @@ struct gri_net_driver {
     /* close has down follow, with `why` unless another reason was first. [any] */
     void (*close)(struct gri_link *link, gr_value *why GR_TAKES);
     void (*release)(struct gri_link *link); /* gives the reference back. [any] */
+    /* stop: the runtime goes, and all its links and listeners have gone. NULL: of no interest.
+     * [waits] */
+    void (*stop)(gr_runtime *rt);
 };
 
 /* The driver over nng's streams: ipc and tcp. */

@@ -8,6 +8,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/log.h"
+#include "runtime/net/link_sim.h"
 #include "runtime/net/peer.h"
 
 #define STOP_NS (UINT64_C(5) * 1000000000) /* how long stopping waits for links to close */
@@ -73,10 +74,13 @@ static void node_stop(void *object)
     for (size_t i = 0; i < node->listener_count; i++)
         node->driver->unlisten(node->listeners[i]);
     close_peers(node);
-    if (wait_peers(node))
-        node_free(node);
-    else
+    if (!wait_peers(node)) {
         gri_log(GRI_LOG_WARN, "some links did not close in time and are left behind");
+        return;
+    }
+    if (node->driver->stop != NULL)
+        node->driver->stop(node->rt);
+    node_free(node);
 }
 
 static gr_code make_node(gr_runtime *rt, struct gri_service *ret_service)
@@ -86,7 +90,9 @@ static gr_code make_node(gr_runtime *rt, struct gri_service *ret_service)
     if (node == NULL)
         return GR_ENOMEM;
     node->rt = rt;
-    node->driver = gri_world_of(rt)->net != NULL ? gri_world_of(rt)->net : &gri_net_nng;
+    node->driver = gri_world_of(rt)->net != NULL   ? gri_world_of(rt)->net
+                   : gri_sched_of(rt)->sim != NULL ? &gri_net_sim
+                                                   : &gri_net_nng;
     node->id = rt->node;
     node->incarnation = gri_random(rt);
     gri_map_init(&node->names, gri_random(rt));
@@ -118,6 +124,7 @@ static struct gri_target *target_locked(struct gri_node *node, const char *url)
         gri_free(t);
         return NULL;
     }
+    t->number = node->targets.count;
     return t;
 }
 
@@ -133,6 +140,7 @@ static struct gri_peer *fresh_locked(struct gri_node *node, struct gri_target *t
     p = gri_peer_new(node, t);
     if (p == NULL)
         return NULL;
+    p->attempt = ++t->attempts;
     gri_list_push(&node->at_node, &p->at_node);
     t->peer = p; /* the reference that came for the caller */
     return p;
@@ -184,6 +192,47 @@ void gri_node_lost(struct gri_node *node, struct gri_target *target, struct gri_
 }
 
 /* ---- what we publish ------------------------------------------------------------------------- */
+
+/* is_same tells whether two accepted links come from the same target of the same node. */
+static bool is_same(const struct gri_hello *a, const struct gri_hello *b)
+{
+    return a->target == b->target && a->node == b->node && a->incarnation == b->incarnation;
+}
+
+/* take_place_locked finds another link of which p is a later one, and ends it. NULL: there is none
+ * left that still handles frames. *ret_late: p is itself the earlier one of two. */
+static struct gri_peer *take_place_locked(struct gri_node *node, struct gri_peer *p, bool *ret_late)
+{
+    for (struct gri_list *n = node->at_node.next; n != &node->at_node; n = n->next) {
+        struct gri_peer *q = gri_container_of(n, struct gri_peer, at_node);
+
+        if (q == p || q->target != NULL || !is_same(&q->hello, &p->hello))
+            continue;
+        if (q->hello.attempt > p->hello.attempt)
+            *ret_late = true;
+        else if (gri_peer_replace(q))
+            return q;
+    }
+    return NULL;
+}
+
+bool gri_node_greeted(struct gri_node *node, struct gri_peer *p, const struct gri_hello *hello)
+{
+    struct gri_peer *old = NULL;
+    bool late = false;
+
+    do {
+        gri_lock(&node->lock);
+        p->hello = *hello;
+        old = p->target == NULL && hello->target != 0 ? take_place_locked(node, p, &late) : NULL;
+        gri_unlock(&node->lock);
+        if (old != NULL) {
+            gri_peer_quiet(old);
+            gri_peer_unref(old);
+        }
+    } while (old != NULL);
+    return !late;
+}
 
 gr_ref gri_node_find(struct gri_node *node, const char *name)
 {

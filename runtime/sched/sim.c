@@ -441,6 +441,8 @@ void gri_sim_leave(void)
     if (--s->runtimes > 0)
         return;
     gri_check(s->running == &s->main);
+    if (s->net != NULL)
+        s->net_free(s);
     alone = await_threads(s);
     atomic_fetch_sub(&gri_simulations, 1);
     gri_platform = NULL;

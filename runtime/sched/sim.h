@@ -76,7 +76,8 @@ struct gri_sim {
     struct gri_sim_thread *ended; /* to be freed by whoever runs next */
     unsigned thread_count;
     bool stuck; /* nothing can ever happen again, but by the creating thread */
-    void *net;  /* the simulated network's; borrowed */
+    void *net;  /* the simulated network; owned, through net_free */
+    void (*net_free)(struct gri_sim *s); /* set with net */
 };
 
 /*

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/point.h"
 #include "runtime/base/strbuf.h"
 #include "runtime/base/thread.h"
 
@@ -74,6 +75,10 @@ static gr_code real_file_read(struct gri_world *w, const char *path, size_t size
     else
         rc = read_all(fd, &b, err);
     close(fd);
+    if (rc == GR_OK && gri_fault(GRI_AT_FILE_ERROR))
+        rc = say(err, GR_EINVAL, strerror(EIO));
+    if (rc == GR_OK && b.len > 0 && gri_fault(GRI_AT_FILE_SHORT)) /* somebody is just writing it */
+        b.data[b.len = (size_t)(gri_random_seed() % b.len)] = '\0';
     *ret_size = b.len;
     if (rc == GR_OK && (*ret_data = gri_strbuf_take(&b)) == NULL)
         rc = say(err, GR_ENOMEM, "out of memory");
@@ -92,9 +97,11 @@ static gr_code real_file_list(struct gri_world *w, const char *path, char **ret_
 {
     struct gri_strbuf b = GRI_STRBUF_INIT;
     struct dirent **entries = NULL;
-    int count = scandir(path, &entries, NULL, by_name);
+    int count;
 
     (void)w;
+    errno = EIO;
+    count = gri_fault(GRI_AT_FILE_ERROR) ? -1 : scandir(path, &entries, NULL, by_name);
     if (count < 0)
         return say(err, GR_EINVAL, strerror(errno));
     for (int i = 0; i < count; i++) {

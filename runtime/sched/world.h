@@ -29,8 +29,8 @@ struct gri_world {
                          size_t *ret_size, char err[128]);
     gr_code (*file_list)(struct gri_world *w, const char *path, char **ret_names, size_t *ret_size,
                          char err[128]);
-    const struct gri_http_driver *http; /* NULL: libcurl's */
-    const struct gri_net_driver *net;   /* NULL: nng's */
+    const struct gri_http_driver *http; /* NULL: libcurl's, or the simulation's */
+    const struct gri_net_driver *net;   /* NULL: nng's, or the simulation's */
     _Atomic uint64_t random_state;
 };
 
