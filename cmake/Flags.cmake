@@ -10,8 +10,9 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 if(NOT CMAKE_BUILD_TYPE)
     set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
 endif()
-# Without -DNDEBUG: our checks don't use <assert.h>, and a test that does must not lose it.
-set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+# Without -DNDEBUG: our checks don't use <assert.h>, and a test that does must not lose it. What a preset
+# says of optimisation stays.
+string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND PROJECT_IS_TOP_LEVEL AND NOT CMAKE_C_COMPILER_LAUNCHER)

@@ -26,8 +26,8 @@ gr_code gri_thread_start(pthread_t *ret_thread, const char *name, void *(*fn)(vo
 void gri_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
 void gri_futex_wake(_Atomic uint32_t *word, int count);
 
-uint64_t gri_clock_ns(void);      /* CLOCK_MONOTONIC */
-uint64_t gri_random_seed(void);   /* 64 bits from the kernel; never 0 */
+uint64_t gri_clock_ns(void);    /* CLOCK_MONOTONIC */
+uint64_t gri_random_seed(void); /* 64 bits from the kernel; never 0 */
 
 static inline void gri_cpu_relax(void)
 {
