@@ -39,7 +39,6 @@ static gr_code tell_once(gr_runtime *rt, gr_ref to, gr_value *msg, struct tell *
         return GR_ETYPE;
     }
     if (a != NULL) {
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): our callers made it */
         t->envelope.kind = GRI_TELL;
         t->msg = msg;
         gri_actor_post(a, &t->envelope);
@@ -62,9 +61,9 @@ static gr_code tell(gr_runtime *rt, gr_ref to, gr_value *msg, bool wait)
 
     if (rc == GR_OK && t == NULL)
         rc = GR_ENOMEM;
-    if (rc == GR_OK)
+    if (t != NULL)
         rc = tell_once(rt, to, msg, t);
-    while (rc == GR_EFULL && wait) {
+    while (t != NULL && rc == GR_EFULL && wait) {
         gr_value *err = NULL;
         struct gri_actor *a = gri_actor_pin(rt, to, false, &err);
 

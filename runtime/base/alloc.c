@@ -94,6 +94,12 @@ char *gri_strdup(const char *s)
     return gri_strndup(s, strlen(s));
 }
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas" /* before gcc 10 there was no analyzer */
+/* it loses sight of the block, whose only pointer lies in the block itself */
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
 /* The block that the hook gave is remembered right in front of the aligned one. */
 void *gri_alloc_aligned(size_t align, size_t size)
 {
@@ -106,6 +112,9 @@ void *gri_alloc_aligned(size_t align, size_t size)
     ((void **)at)[-1] = block;
     return (void *)at;
 }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 void gri_free_aligned(void *p)
 {

@@ -310,6 +310,8 @@ static void park(struct gri_worker *w)
     if (!GRI_PLANTED(LOST_WAKEUP) && (anything_queued(w) || atomic_load(&s->stopping))) {
         if (leave_idle(w)) {
             atomic_fetch_add(&s->searching, 1);
+            /* it may have counted us among the idle ones, and gone to sleep for good */
+            gri_monitor_notice(s);
             return;
         }
     }

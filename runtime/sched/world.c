@@ -43,7 +43,7 @@ static gr_code say(char err[128], gr_code code, const char *what)
 /* read_all appends what fd has to b, whose max is the limit. */
 static gr_code read_all(int fd, struct gri_strbuf *b, char err[128])
 {
-    char part[16 * 1024];
+    char part[4 * 1024]; /* on a handler's stack */
     ssize_t n;
 
     while ((n = read(fd, part, sizeof(part))) != 0) {
