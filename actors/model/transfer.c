@@ -38,6 +38,7 @@ struct transfer {
     bool cancelled, ended;       /* by lock */
     bool paused;                 /* by lock: bytes were refused, and x waits for a resume */
     bool flushing, again;        /* by lock */
+    gr_code lost;                /* by lock: a chunk was lost for this reason; GR_OK: none */
     gr_value **pending;          /* by lock: owned, items owned */
     size_t pending_at, pending_count, pending_cap;
     gr_value *answer; /* owned: what to resolve with, once ended */
@@ -99,14 +100,33 @@ static bool give(struct transfer *t, gr_value *chunk)
     gr_code rc =
         gr_promise_room(t->promise) ? gr_promise_emit(t->promise, gr_value_ref(chunk)) : GR_EFULL;
 
-    if (rc != GR_EFULL) { /* taken, or nobody reads any more: then the rest goes the same way */
-        gr_value_unref(chunk);
-        return true;
-    }
     gri_lock(&t->lock);
-    t->pending[--t->pending_at] = chunk;
+    if (rc == GR_EFULL) {
+        t->pending[--t->pending_at] = chunk;
+    } else if (rc != GR_OK && rc != GR_ECANCELED) { /* what follows would leave a hole */
+        t->lost = rc;
+        while (t->pending_at < t->pending_count)
+            gr_value_unref(t->pending[t->pending_at++]);
+        if (t->x != NULL)
+            gri_http_cancel(t->x);
+    }
     gri_unlock(&t->lock);
-    return false;
+    if (rc == GR_EFULL)
+        return false;
+    gr_value_unref(chunk); /* taken, or nobody reads any more: then the rest goes the same way */
+    return true;
+}
+
+/* the_answer_locked takes what the call is to be answered with; the lock is held. */
+static gr_value *the_answer_locked(struct transfer *t)
+{
+    gr_value *answer = t->answer;
+
+    t->answer = NULL;
+    if (t->lost == GR_OK)
+        return answer;
+    gr_value_unref(answer);
+    return gr_error(t->lost, "a chunk could not be passed on");
 }
 
 /* stop_flushing_locked: false when somebody asked for another round meanwhile. */
@@ -146,10 +166,9 @@ static void flush(struct transfer *t)
 
         if (chunk == NULL && t->ended && t->promise != NULL) {
             gr_promise *promise = t->promise;
-            gr_value *answer = t->answer;
+            gr_value *answer = the_answer_locked(t);
 
             t->promise = NULL;
-            t->answer = NULL;
             gri_unlock(&t->lock);
             gr_resolve(promise, answer); /* flushing stays set: nobody else comes here again */
             transfer_unref(t);
@@ -173,6 +192,11 @@ static void flush(struct transfer *t)
 static void push(struct transfer *t, gr_value *chunk)
 {
     gri_lock(&t->lock);
+    if (t->lost != GR_OK) {
+        gri_unlock(&t->lock);
+        gr_value_unref(chunk);
+        return;
+    }
     if (t->pending_count == t->pending_cap) {
         size_t cap = t->pending_cap == 0 ? 16 : t->pending_cap * 2;
         gr_value **pending = gri_resize(t->pending, cap * sizeof(gr_value *));
