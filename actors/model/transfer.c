@@ -198,6 +198,11 @@ static void flush(struct transfer *t)
 static void push(struct transfer *t, gr_value *chunk)
 {
     gri_lock(&t->lock);
+    if (t->lost != GR_OK) {
+        gri_unlock(&t->lock);
+        gr_value_unref(chunk);
+        return;
+    }
     if (t->pending_count == t->pending_cap) {
         size_t cap = t->pending_cap == 0 ? 16 : t->pending_cap * 2;
         gr_value **pending = gri_resize(t->pending, cap * sizeof(gr_value *));

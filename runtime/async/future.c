@@ -3,6 +3,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/point.h"
+#include "runtime/value/value.h"
 
 void gri_future_init(struct gr_future *f, struct gri_sched *s, const struct gri_future_ops *ops,
                      uint32_t refs)
@@ -160,7 +161,7 @@ gr_outcome gr_await(gr_future *f, int64_t timeout_ms)
     gr_code rc = GR_OK;
 
     if (f == NULL)
-        return (gr_outcome){ .code = GR_ENOMEM };
+        return (gr_outcome){ .code = GR_ENOMEM, .error = gri_wait_error(GR_ENOMEM) };
     if (!gri_future_done(f)) {
         if (timeout_ms == 0)
             return (gr_outcome){ .code = GR_EPENDING };
@@ -170,14 +171,14 @@ gr_outcome gr_await(gr_future *f, int64_t timeout_ms)
     if (rc == GR_OK && !gri_future_done(f))
         rc = park_for(f, gri_park_deadline(timeout_ms));
     if (rc != GR_OK)
-        return (gr_outcome){ .code = rc };
+        return (gr_outcome){ .code = rc, .error = gri_wait_error(rc) };
     return gri_future_outcome(f);
 }
 
 /* error_for makes the error value of a wait that failed by itself. */
 static gr_value *error_for(const gr_outcome *o)
 {
-    if (o->error != NULL)
+    if (o->error != NULL && o->error != gri_wait_error(o->code))
         return gr_value_ref(o->error);
     switch (o->code) {
     case GR_ENOMEM: return gr_error(GR_ENOMEM, "out of memory");

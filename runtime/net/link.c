@@ -68,9 +68,13 @@ static void link_close(struct gri_link *base, gr_value *why)
     gri_nng_link_ask(l, ASK_CLOSE);
 }
 
+/* fail: the URL was right when the link was made, so what is wrong now is the way to the peer. */
 static void fail(struct gri_nng_link *l, const char *doing, int rv)
 {
-    link_close(&l->base, gr_error(gri_from_nng(rv), "%s: %s", doing, nng_strerror(rv)));
+    gr_code rc = gri_from_nng(rv);
+
+    link_close(&l->base,
+               gr_error(rc == GR_EINVAL ? GR_EUNREACH : rc, "%s: %s", doing, nng_strerror(rv)));
 }
 
 static gr_code link_send(struct gri_link *base, const void *frames, size_t size, bool must)

@@ -83,9 +83,8 @@ gr_code gri_blocking_submit(struct gri_blocking *b, struct gri_task *t)
         rc = GR_ECANCELED;
     else if (b->queued >= b->queue_max || gri_fault(GRI_AT_BLOCKING_FULL))
         rc = GR_EFULL;
-    else if (b->queued >= b->idle && b->threads < b->threads_max && start_locked(b) != GR_OK &&
-             b->threads == 0)
-        rc = GR_ENOMEM;
+    else if (b->queued >= b->idle && b->threads < b->threads_max)
+        rc = start_locked(b); /* waiting for the others could be for ever: they may wait for this */
     if (rc == GR_OK) {
         if (b->first != NULL)
             b->last->next = t;

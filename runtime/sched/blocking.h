@@ -24,7 +24,8 @@ struct gri_blocking {
 
 void gri_blocking_init(struct gri_blocking *b, unsigned threads_max, size_t queue_max);
 /* gri_blocking_submit has t->run called on a pool thread. GR_EFULL: the queue is full; GR_ENOMEM:
- * there is no thread and none can be started; GR_ECANCELED: stopping. */
+ * none is idle and none can be started, and those that work may wait for t; GR_ECANCELED:
+ * stopping. */
 gr_code gri_blocking_submit(struct gri_blocking *b, struct gri_task *t);
 /* gri_blocking_stop runs what is queued, then waits until deadline_ns for the threads
  * to leave; false: some still work, and b must stay. */
