@@ -116,10 +116,14 @@ static gr_value *visit(struct walk *w, const char *path, unsigned depth)
     char *names = NULL, why[128];
     size_t size = 0;
     gr_value *err = NULL;
+    gr_code rc;
 
     if (gr_cancelled(w->c))
         return gr_error(GR_ECANCELED, "cancelled");
-    if (world->file_list(world, path, &names, &size, why) != GR_OK)
+    rc = world->file_list(world, path, &names, &size, why);
+    if (rc == GR_ENOMEM)
+        return gr_error(GR_ENOMEM, "%s: out of memory", path);
+    if (rc != GR_OK) /* no folder, so it may be a file */
         return visit_file(w, path);
     if (depth > w->loader->depth_max)
         err = w->loader->skip_errors
