@@ -307,6 +307,10 @@ static bool put_one(struct gri_inflow *i, struct gri_flow_chunk *c)
         rc = gri_stream_put(i->stream, c->value);
     if (rc == GR_EFULL)
         return false;
+    if (rc == GR_ENOMEM && !i->lost) { /* as when a chunk can't be taken in: see on_chunk */
+        i->lost = true;
+        gri_peer_wrong(i->peer, gr_error(rc, "out of memory while receiving"));
+    }
     i->left =
         i->left || rc != GR_OK; /* nobody reads: what still comes is dropped, without credit */
     give_back(i, c->cost);
@@ -328,6 +332,8 @@ static void in_step(struct gri_turn *t)
 
                 i->end = NULL;
                 i->done = true;
+                if (i->lost && end == NULL)
+                    end = gr_error(GR_ENOMEM, "out of memory for a chunk");
                 t->ops->over(t->call, end);
             }
             return;

@@ -64,6 +64,7 @@ struct gri_inflow {
     bool ended, dropping;                /* guarded by turn.lock; dropping: nobody reads any more */
     int64_t owed;                        /* the step's own, as is done */
     bool left, done;
+    bool lost; /* a chunk could not be kept: no good end may follow */
 };
 
 /* stream is taken. Nothing runs before the first kick. */
