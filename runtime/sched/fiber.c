@@ -120,7 +120,7 @@ static void start(void)
 
     after_switch(self);
     self->entry(self->entry_arg);
-    gri_check(!"a fiber's entry returned");
+    gri_check_failed("a fiber's entry returned", __FILE__, __LINE__);
 }
 
 /*
