@@ -122,7 +122,7 @@ Test(supervised_chain, a_model_crashes_and_the_calls_in_its_mailbox_go_on)
     for (int i = 0; i < 10; i++)
         fs[i] = gr_ainvoke(rt, chain, gr_strf("%d", i), NULL);
     for (int i = 0; i < 10; i++) {
-        char expected[8];
+        char expected[16];
 
         snprintf(expected, sizeof(expected), "%d!", i);
         text_is(fs[i], expected);
