@@ -69,7 +69,7 @@ struct waiter {
     struct gri_park park;
     struct gri_cancel cancel;
     uint64_t deadline_ns;
-    _Atomic uint32_t why, entered, rest;
+    _Atomic uint32_t why, entered, rest, resting;
 };
 
 static void wait_run(struct gri_task *t)
@@ -82,8 +82,10 @@ static void wait_run(struct gri_task *t)
     gri_park_init(&w->park);
     atomic_store(&w->entered, 1);
     gri_park_wait(&w->park, w->deadline_ns, true, &why);
-    if (why != GRI_WOKEN && atomic_load(&w->rest))
+    if (why != GRI_WOKEN && atomic_load(&w->rest)) {
+        atomic_store(&w->resting, 1);
         gri_park_rest(&w->park);
+    }
     gri_exec()->cancel = NULL;
     atomic_store(&w->why, why);
 }
@@ -120,7 +122,7 @@ Test(park, a_fiber_times_out_and_rests)
 
     atomic_store(&w.rest, 1);
     start(&w, at);
-    until(atomic_load(&w.entered) && gri_sched_now(sched()) > at + 5000000);
+    until(atomic_load(&w.resting) && gri_sched_now(sched()) > at + 5000000);
     cr_assert_eq(atomic_load(&w.why), 0, "it rests");
     gri_park_wake(&w.park, GRI_WOKEN);
     until(atomic_load(&w.why) != 0);
