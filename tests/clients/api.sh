@@ -8,8 +8,10 @@
 build=${GR_BUILD_DIR:-$PWD/build/release}
 cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 sanitize=$(cached GR_SANITIZE)
-if [ -n "$sanitize" ]; then
-    link="-fsanitize=$sanitize $build/libgreenroom_testing.a -lnng -lmsgpackc -lcurl -lpthread -lm"
+flags=${sanitize:+-fsanitize=$sanitize}
+[ "$(cached GR_COVERAGE)" != ON ] || flags=--coverage
+if [ -n "$flags" ]; then
+    link="$flags $build/libgreenroom_testing.a -lnng -lmsgpackc -lcurl -lpthread -lm"
 else
     link="-L$build -Wl,-rpath,$build -lgreenroom"
 fi
