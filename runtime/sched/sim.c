@@ -141,18 +141,26 @@ static struct gri_sim_thread *pick(struct gri_sim *s, bool spins)
     return pick_by_priority(s, but);
 }
 
+/* own_stack is where a thread began. The creating thread's is asked for once: that reads a file. */
+static const struct gri_fiber *own_stack(const struct gri_sim_thread *t)
+{
+    static _Thread_local struct gri_fiber creator;
+
+    if (t->stack != NULL)
+        return t->stack;
+    if (creator.asan_size == 0)
+        gri_fiber_bounds(&creator);
+    return &creator;
+}
+
 /* note_stack tells the sanitizers' bookkeeping which stack the thread is about to leave. */
 static void note_stack(struct gri_sim_thread *t)
 {
     const struct gri_fiber *on =
-        t->current != NULL && t->current->fiber != NULL ? t->current->fiber : t->stack;
+        t->current != NULL && t->current->fiber != NULL ? t->current->fiber : own_stack(t);
 
-    if (on != NULL) {
-        t->at.asan_bottom = on->asan_bottom;
-        t->at.asan_size = on->asan_size;
-    } else { /* the creating thread, on its own stack */
-        gri_fiber_bounds(&t->at);
-    }
+    t->at.asan_bottom = on->asan_bottom;
+    t->at.asan_size = on->asan_size;
     gri_fiber_note(&t->at);
 }
 
@@ -366,13 +374,8 @@ static void sim_thread_detach(struct gri_thread *thread)
 
 static void sim_stack(const void **ret_bottom, size_t *ret_size)
 {
-    const struct gri_fiber *on = here->running->stack;
-    struct gri_fiber own = { .stack = NULL };
+    const struct gri_fiber *on = own_stack(here->running);
 
-    if (on == NULL) {
-        gri_fiber_bounds(&own);
-        on = &own;
-    }
     *ret_bottom = on->asan_bottom;
     *ret_size = on->asan_size;
 }

@@ -123,9 +123,9 @@ static inline void sim_once(struct sim *s, uint64_t seed, const gr_runtime_opts 
     sim_now = NULL;
 }
 
-/* Under a sanitizer a seed takes ten times as long. */
+/* Under a sanitizer a seed takes several times as long. */
 #ifdef GR_TEST_PLAIN
-#define SIM_SHARE 8
+#define SIM_SHARE 2
 #else
 #define SIM_SHARE 1
 #endif
