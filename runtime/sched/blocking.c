@@ -94,6 +94,8 @@ gr_code gri_blocking_submit(struct gri_blocking *b, struct gri_task *t)
             b->first = t;
         b->last = t;
         b->queued++;
+        if (b->queued > b->queued_high)
+            b->queued_high = b->queued;
         pthread_cond_signal(&b->work);
     }
     pthread_mutex_unlock(&b->lock);

@@ -16,7 +16,7 @@ struct gri_blocking {
     pthread_cond_t work;  /* something was queued, or stopping */
     pthread_cond_t quiet; /* a thread has left */
     struct gri_task *first, *last;
-    size_t queued, queue_max;
+    size_t queued, queued_high, queue_max;
     unsigned threads, idle, threads_max;
     bool stopping;
 };

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* value_bytes.h - how much memory a value holds, for what has a limit in bytes. */
+#ifndef GR_RUNTIME_VALUE_VALUE_BYTES_H
+#define GR_RUNTIME_VALUE_VALUE_BYTES_H
+
+#include <stddef.h>
+
+#include <greenroom/value.h>
+
+/*
+ * gri_value_bytes returns 0 for what needs no memory of its own (NULL, nil, booleans, small
+ * integers), else about what v and its parts have been allocated: exact for up to 128 parts, beyond
+ * that estimated from parts taken at even distances. It depends on v alone, so what was added for a
+ * value is what must be taken away again. Parts that values share count for each of them.
+ */
+size_t gri_value_bytes(const gr_value *v);
+
+#endif
