@@ -13,6 +13,8 @@
 #include <greenroom/cq.h>
 #include <greenroom/call.h>
 #include <greenroom/actor.h>
+#include <greenroom/timer.h>
+#include <greenroom/stats.h>
 #include <greenroom/runnable.h>
 #include <greenroom/message.h>
 #include <greenroom/prompt.h>

@@ -5,6 +5,7 @@
  */
 #include "runtime/actor/actor.h"
 
+#include "runtime/actor/bounds.h"
 #include "runtime/actor/runtime_impl.h"
 
 #define TURN_BUDGET 64 /* messages in a row before others get the worker */
@@ -19,7 +20,7 @@ static bool start_call(struct gri_call *call)
 }
 
 /* A cancellation came first and has ended the call: throw the shell away. */
-static void drop_shell(struct gri_actor *a, struct gri_call *call)
+void gri_call_drop_shell(struct gri_actor *a, struct gri_call *call)
 {
     if (call->counted)
         gri_actor_release_permit(a);
@@ -33,11 +34,11 @@ static void call_run(struct gri_task *t)
     struct gri_call *call = gri_container_of(t, struct gri_call, envelope.task);
     struct gri_actor *a = call->actor;
 
-    gri_actor_unqueue(a);
+    gri_envelope_leave(a, &call->envelope);
     if (start_call(call))
         gri_handle_call(a, call);
     else
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
 }
 
 static const gr_method *method_of(struct gri_actor *a, struct gri_call *call)
@@ -50,13 +51,20 @@ static const gr_method *method_of(struct gri_actor *a, struct gri_call *call)
 
 static void fail_queued(struct gri_actor *a, struct gri_call *call, gr_value *err)
 {
-    gri_actor_unqueue(a);
+    gri_envelope_leave(a, &call->envelope);
     if (start_call(call)) {
         gri_call_end(call, err);
     } else {
         gr_value_unref(err);
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
     }
+}
+
+/* no_thread is the error for a call that the blocking pool has refused. */
+static gr_value *no_thread(struct gri_actor *a, gr_code rc)
+{
+    gri_count(a->rt->sched.ledger, GRI_COUNT_REFUSED_BLOCKING, 1);
+    return gr_error(rc, "the blocking pool takes no more work");
 }
 
 /* dispatch hands a stateless actor's call to whoever runs it. */
@@ -76,7 +84,7 @@ static void dispatch(struct gri_actor *a, struct gri_call *call)
     }
     rc = gri_blocking_submit(&s->blocking, &call->envelope.task);
     if (rc != GR_OK)
-        fail_queued(a, call, gr_error(rc, "the blocking pool takes no more work"));
+        fail_queued(a, call, no_thread(a, rc));
 }
 
 /* serve_default takes a call whose verb the class has only by a default that needs no turn. */
@@ -91,11 +99,11 @@ static bool serve_default(struct gri_actor *a, struct gri_call *call, enum gri_h
                                   "where", gr_str(gri_actor_name(a))));
         return true;
     }
-    gri_actor_unqueue(a);
+    gri_envelope_leave(a, &call->envelope);
     if (start_call(call))
         gri_default_run(call, how);
     else
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
     return true;
 }
 
@@ -114,7 +122,7 @@ void gri_actor_send_call(struct gri_actor *a, struct gri_call *call)
         (atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) != 0)
         dispatch(a, call);
     else
-        gri_actor_post(a, &call->envelope);
+        gri_mailbox_put(a, &call->envelope);
 }
 
 void gri_actor_release_permit(struct gri_actor *a)
@@ -138,7 +146,7 @@ static void held_run(struct gri_task *t)
     if (start_call(call))
         gri_handle_call(a, call);
     else
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
     gri_actor_ready_turn(a);
 }
 
@@ -153,9 +161,9 @@ static bool hold(struct gri_actor *a, struct gri_call *call)
     if (rc == GR_OK)
         return true;
     if (start_call(call))
-        gri_call_end(call, gr_error(rc, "the blocking pool takes no more work"));
+        gri_call_end(call, no_thread(a, rc));
     else
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
     return false;
 }
 
@@ -164,28 +172,50 @@ static bool hold(struct gri_actor *a, struct gri_call *call)
 /* What a turn does after a message. LOST: its pin is gone too. */
 enum next { GO_ON, LEAVE, LOST };
 
+static gr_value *waited_too_long(const struct gri_actor *a)
+{
+    return gr_error_with(gr_error(GR_EFULL, "the call waited for more than twice queue_ms"),
+                         "where", gr_str(gri_actor_name(a)));
+}
+
 static enum next turn_call(struct gri_actor *a, struct gri_call *call)
 {
     const gr_method *m = method_of(a, call);
 
     call->counted = a->max_concurrency != 0;
+    if (!gri_bounds_taken(a, &call->envelope)) {
+        gri_count(a->rt->sched.ledger, GRI_COUNT_REFUSED_QUEUE_MS, 1);
+        fail_queued(a, call, waited_too_long(a));
+        return GO_ON;
+    }
     if (a->klass->stateless) {
         dispatch(a, call);
         return GO_ON;
     }
-    gri_actor_unqueue(a);
+    gri_envelope_leave(a, &call->envelope);
     if (m->kind == GR_BLOCKING)
         return hold(a, call) ? LEAVE : GO_ON;
     if (start_call(call))
         gri_handle_call(a, call);
     else
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
     return GO_ON;
+}
+
+void gri_envelope_drop(struct gri_actor *a, struct gri_envelope *e, gr_value *err)
+{
+    if (e->kind == GRI_CALL) {
+        fail_queued(a, gri_container_of(e, struct gri_call, envelope), err);
+        return;
+    }
+    gr_value_unref(err);
+    gri_tell_run(a, e, false);
 }
 
 /* refuse fails a message of an actor that stops. */
 static void refuse(struct gri_actor *a, struct gri_envelope *e)
 {
+    gri_bounds_sentence(a);
     switch (e->kind) {
     case GRI_CALL:
         fail_queued(a, gri_container_of(e, struct gri_call, envelope),
@@ -193,7 +223,11 @@ static void refuse(struct gri_actor *a, struct gri_envelope *e)
                                      : gr_error_with(gr_error(GR_EDEAD, "the actor has stopped"),
                                                      "where", gr_str(gri_actor_name(a))));
         break;
-    case GRI_TELL: gri_tell_run(a, e, false); break;
+    case GRI_TELL:
+        gri_count(a->rt->sched.ledger, GRI_COUNT_DEAD_LETTERS, 1);
+        gri_tell_run(a, e, false);
+        break;
+    case GRI_LATER: gri_later_run(a, e, false); break;
     case GRI_THEN: gri_then_run(a, e, false); break;
     case GRI_RESUME: /* a handler that has begun runs to its end: see turn_message */ break;
     }
@@ -215,10 +249,14 @@ static enum next turn_message(struct gri_actor *a, struct gri_envelope *e)
     }
     if (e->kind == GRI_CALL)
         return turn_call(a, gri_container_of(e, struct gri_call, envelope));
-    if (e->kind == GRI_TELL)
+    if (e->kind == GRI_TELL) {
+        gri_bounds_taken(a, e);
         gri_tell_run(a, e, true);
-    else
+    } else if (e->kind == GRI_LATER) {
+        gri_later_run(a, e, true);
+    } else {
         gri_then_run(a, e, true);
+    }
     return GO_ON;
 }
 
@@ -234,8 +272,10 @@ static void do_init(struct gri_actor *a)
 /* drained drops the actor's own pin, once, when it stops and its mailbox is empty. */
 static void drained(struct gri_actor *a)
 {
-    if ((atomic_load(&a->flags) & GRI_STOPPING) != 0 &&
-        (atomic_fetch_or(&a->flags, GRI_DRAINED) & GRI_DRAINED) == 0) {
+    if ((atomic_load(&a->flags) & GRI_STOPPING) == 0)
+        return;
+    gri_bounds_sentence(a);
+    if ((atomic_fetch_or(&a->flags, GRI_DRAINED) & GRI_DRAINED) == 0) {
         atomic_fetch_or(&a->load, GRI_LOAD_DRAINED);
         gri_actor_unpin(a);
     }
@@ -263,6 +303,19 @@ static void step_aside(struct gri_actor *a, struct gri_envelope *e)
     a->waiting.last = &e->task;
 }
 
+/* take: what was put back from the stash, then the mailbox. An actor that stops takes what is still
+ * in the stash, too, to refuse it. */
+static struct gri_envelope *take(struct gri_actor *a)
+{
+    struct gri_envelope *e = NULL;
+
+    if (a->stash != NULL)
+        e = gri_stash_next(a, (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0);
+    if (e == NULL)
+        e = gri_mailbox_pop(a);
+    return e != NULL ? e : gri_bounds_pop(a);
+}
+
 /*
  * next_message takes what the turn does next: a call that waited for a permit if there is one now,
  * else the mailbox's first. Calls without a permit step aside, in order: what lets the calls under
@@ -276,8 +329,7 @@ static struct gri_envelope *next_message(struct gri_actor *a)
         a->waiting.first = e->task.next;
         return e;
     }
-    while ((e = gri_mailbox_pop(a)) != NULL && e->kind == GRI_CALL &&
-           (a->waiting.first != NULL || !permit(a)))
+    while ((e = take(a)) != NULL && e->kind == GRI_CALL && (a->waiting.first != NULL || !permit(a)))
         step_aside(a, e);
     return e;
 }
@@ -302,7 +354,7 @@ static bool rest(struct gri_actor *a)
      * readied another turn meanwhile, so nothing of the turn's own may be looked at here */
     flags = atomic_load(&a->flags);
     if ((flags & (GRI_STOPPING | GRI_DRAINED)) == GRI_STOPPING ||
-        (waits && (flags & GRI_HELD) == 0))
+        (waits && (flags & GRI_HELD) == 0) || gri_bounds_waits(a))
         gri_mailbox_kick(a);
     return true;
 }
@@ -344,12 +396,15 @@ void gri_turn_run(struct gri_task *t)
         next = turn_message(a, e);
         if (next == LOST)
             return;
+        budget--;
         if (next == LEAVE)
             break;
-        if (--budget == 0) {
+        if (budget == 0) {
+            gri_count(a->rt->sched.ledger, GRI_COUNT_MESSAGES, TURN_BUDGET);
             yield_turn(a); /* with our pin */
             return;
         }
     }
+    gri_count(a->rt->sched.ledger, GRI_COUNT_MESSAGES, TURN_BUDGET - budget);
     gri_actor_unpin(a);
 }

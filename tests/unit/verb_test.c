@@ -11,7 +11,7 @@ static struct gri_verbs verbs;
 
 Test(verb, the_runnable_verbs_have_fixed_numbers)
 {
-    cr_assert_eq(gri_verbs_init(&verbs, 1), GR_OK);
+    cr_assert_eq(gri_verbs_init(&verbs, 1, 9), GR_OK);
     cr_assert_eq(gri_verb_id(&verbs, "invoke"), GRI_INVOKE);
     cr_assert_eq(gri_verb_id(&verbs, "stream"), GRI_STREAM);
     cr_assert_eq(gri_verb_id(&verbs, "transform"), GRI_TRANSFORM);
@@ -26,7 +26,7 @@ Test(verb, a_name_keeps_its_number_and_the_numbers_are_bounded)
     char name[32];
     int count = 0;
 
-    cr_assert_eq(gri_verbs_init(&verbs, 99), GR_OK);
+    cr_assert_eq(gri_verbs_init(&verbs, 99, 9), GR_OK);
     for (int i = 0; i < 3000; i++) {
         uint16_t id;
 
