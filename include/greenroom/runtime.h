@@ -28,7 +28,7 @@ typedef struct gr_runtime_opts {
     int64_t shutdown_ms;    /* how long gr_runtime_free waits for handlers to end; default 5000 */
     /* bytes of the values in mailboxes, timers, calls in flight and stream windows; default 1 GiB.
      * Beyond: calls and tells fail with GR_EFULL, streams take one chunk at a time. Integers,
-     * booleans and nil weigh nothing; of values of more than 128 parts the size is estimated */
+     * booleans and nil weigh nothing; lists and maps of more than 32 parts are estimated */
     size_t bytes_max;
     size_t calls_max;       /* calls in flight; default 2 Mi; beyond: GR_EFULL */
     size_t timers_max;      /* of gr_send_after, at once; default 1 Mi; beyond: GR_EFULL */

@@ -9,9 +9,10 @@
 
 /*
  * gri_value_bytes returns 0 for what needs no memory of its own (NULL, nil, booleans, small
- * integers), else about what v and its parts have been allocated: exact for up to 128 parts, beyond
- * that estimated from parts taken at even distances. It depends on v alone, so what was added for a
- * value is what must be taken away again. Parts that values share count for each of them.
+ * integers), else about what v and its parts have been allocated. At most 256 values are looked at:
+ * of containers with more than 32 parts, and of what is nested widely, it takes some at even
+ * distances and scales. It depends on v alone, so what was added for a value is what must be taken
+ * away again. Parts that values share count for each of them.
  */
 size_t gri_value_bytes(const gr_value *v);
 
