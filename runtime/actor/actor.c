@@ -162,7 +162,8 @@ struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value
             gr_value_unref(*ret_err);
             *ret_err = gr_value_ref(a->error);
         }
-    } else if (queue && old >> 32 >= atomic_load_explicit(&a->admit, memory_order_relaxed)) {
+    } else if (queue && old >> 32 >= atomic_load_explicit(&a->admit, memory_order_relaxed) &&
+               !gri_bounds_would_start(a, old >> 32)) {
         *ret_err = gri_bounds_full(a, old >> 32 >= a->mailbox_max ? GRI_COUNT_REFUSED_MAILBOX
                                                                   : GRI_COUNT_REFUSED_QUEUE_MS);
     } else {

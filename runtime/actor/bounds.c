@@ -5,6 +5,7 @@
 #include "runtime/base/alloc.h"
 
 #define NS_PER_MS UINT64_C(1000000)
+#define WINDOWS 10
 #define STAMP_SHIFT 10 /* stamps are in units of about a microsecond */
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -196,40 +197,62 @@ struct gri_envelope *gri_bounds_pop(struct gri_actor *a)
 
 /* ---- how long messages wait ------------------------------------------------------------------ */
 
-static void set_admit(struct gri_actor *a)
+bool gri_bounds_would_start(const struct gri_actor *a, uint64_t depth)
+{
+    uint32_t running = atomic_load_explicit(&a->running, memory_order_relaxed);
+
+    if (a->bounds == NULL || a->bounds->queue_ns == 0 || depth >= a->mailbox_max)
+        return false;
+    return running < a->max_concurrency &&
+           depth < (uint64_t)atomic_load_explicit(&a->admit, memory_order_relaxed) +
+                       a->max_concurrency - running;
+}
+
+static void admit(struct gri_actor *a, uint64_t messages)
+{
+    if (messages > a->mailbox_max)
+        messages = a->mailbox_max;
+    atomic_store_explicit(&a->admit, messages > 1 ? (uint32_t)messages : 1, memory_order_relaxed);
+}
+
+/* measure adds the time since the last message was taken, and draws the conclusion at a window's
+ * end. */
+static void measure(struct gri_actor *a, uint64_t now)
 {
     struct gri_bounds *b = a->bounds;
-    uint64_t each = b->busy_ns / b->taken;
-    uint64_t fit = each != 0 ? b->queue_ns / each : a->mailbox_max;
 
-    if (fit > a->mailbox_max)
-        fit = a->mailbox_max;
-    atomic_store_explicit(&a->admit, fit > 1 ? (uint32_t)fit : 1, memory_order_relaxed);
-    b->busy_ns = 0;
-    b->taken = 0;
+    if (b->more) {
+        b->busy_ns += now - b->last_ns;
+        b->taken++;
+    }
+    b->last_ns = now;
+    if (now < b->window_end_ns)
+        return;
+    if (b->taken != 0)
+        admit(a, b->busy_ns != 0 ? b->queue_ns * b->taken / b->busy_ns : a->mailbox_max);
+    b->busy_ns /= 2;
+    b->taken /= 2;
+    b->window_end_ns = now + WINDOWS * b->queue_ns;
 }
 
 bool gri_bounds_taken(struct gri_actor *a, const struct gri_envelope *e)
 {
     struct gri_bounds *b = a->bounds;
-    uint64_t now, waited;
+    uint64_t depth, now, waited;
 
     if (b == NULL || b->queue_ns == 0 || !e->placed)
         return true;
     now = gri_sched_now(&a->rt->sched);
     waited = (uint64_t)((uint32_t)(now >> STAMP_SHIFT) - e->stamp) << STAMP_SHIFT;
-    if (b->more) {
-        b->busy_ns += now - b->last_ns;
-        b->taken++;
-    }
-    if (now >= b->window_end_ns) {
-        if (b->taken != 0)
-            set_admit(a);
-        b->window_end_ns = now + b->queue_ns;
-    }
-    b->last_ns = now;
-    b->more = atomic_load_explicit(&a->load, memory_order_relaxed) >> 32 > 1; /* e counts still */
-    return waited <= 2 * b->queue_ns;
+    depth = atomic_load_explicit(&a->load, memory_order_relaxed) >> 32; /* e counts still */
+    measure(a, now);
+    b->more = depth > 1;
+    if (waited <= 2 * b->queue_ns)
+        return true;
+    depth = depth * b->queue_ns / waited;
+    if (depth < atomic_load_explicit(&a->admit, memory_order_relaxed))
+        admit(a, depth);
+    return false;
 }
 
 struct gri_actor *gri_actor_pin_live(gr_runtime *rt, uint64_t id)

@@ -25,12 +25,14 @@ struct gri_bounds {
 
     /*
      * queue_ms, all the turn's. While messages wait, the time between two that are taken is what
-     * one of them costs. Over a window of queue_ns these times are added up, and how many fit into
-     * queue_ns is what the mailbox admits from then on.
+     * one of them costs. These times and their number are added up over windows of ten times
+     * queue_ns, long enough for calls that end in clusters, and count half as much with each
+     * further window. How many fit into queue_ns is what the mailbox admits from then on. A message
+     * that has waited for more than twice queue_ns shows that this is too much, and cuts it at once.
      */
     uint64_t queue_ns; /* 0: none */
     uint64_t window_end_ns, busy_ns, last_ns;
-    uint32_t taken;
+    uint64_t taken;
     bool more; /* messages were left when the last one was taken */
 
     /* drop the oldest: tells and calls lie here instead of in the inbox, in order */
@@ -60,6 +62,9 @@ static inline bool gri_bounds_waits(const struct gri_actor *a)
 {
     return a->bounds != NULL && atomic_load(&a->bounds->queued) != 0;
 }
+/* gri_bounds_would_start tells whether a message beyond what is admitted by queue_ms finds one of
+ * max_concurrency free, so that it would not wait. */
+bool gri_bounds_would_start(const struct gri_actor *a, uint64_t depth);
 /* gri_bounds_taken is told of each message that the turn takes; false: it has waited for so long
  * that it should be refused. */
 bool gri_bounds_taken(struct gri_actor *a, const struct gri_envelope *e);
