@@ -169,7 +169,7 @@ static void offer(struct load *l, struct overload_result *r, double rate)
         now = gri_clock_ns();
     }
     r->recovery_s = drained(l, r);
-    sum_up(l, &r->overload, seconds);
+    sum_up(l, &r->overload, seconds + r->recovery_s);
 }
 
 /* ---- the service ----------------------------------------------------------------------------- */
@@ -195,9 +195,9 @@ static bool run(struct load *l, struct overload_result *r)
         gr_value_unref(args);
         return false;
     }
-    l->service = gr_spawn(
-        gr_root(l->rt), &service_class,
-        GR_SPAWN(.max_concurrency = o->concurrency, .queue_ms = o->queue_ms, .args = args));
+    l->service = gr_spawn(gr_root(l->rt), &service_class,
+                          GR_SPAWN(.mailbox_max = o->mailbox_max, .max_concurrency = o->concurrency,
+                                   .queue_ms = o->queue_ms, .args = args));
     closed(l, &r->capacity, 0.5, r); /* to warm up */
     closed(l, &r->capacity, o->seconds < 4 ? 1 : 3, r);
     r->rss_before_kib = r->rss_high_kib = rss_kib();

@@ -16,6 +16,7 @@
 
 struct overload_opts {
     unsigned concurrency;
+    size_t mailbox_max; /* 0: the default */
     int64_t service_ms, queue_ms; /* queue_ms 0: mailbox_max alone bounds the wait */
     size_t payload;               /* bytes of each call's argument */
     double factor;

