@@ -8,7 +8,6 @@
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"
 #include "runtime/base/alloc.h"
-#include "runtime/value/value_bytes.h"
 
 /* A deadline of the call's own. Two references: the call's and the timer's (then the task's). */
 struct gri_deadline {
@@ -56,17 +55,16 @@ gr_stream *gri_call_take_in(struct gri_call *call)
 
 /* ---- what it weighs -------------------------------------------------------------------------- */
 
-uint32_t gri_message_bytes(const gr_value *v)
+uint32_t gri_message_weigh(const gr_value *v)
 {
     size_t bytes = gri_value_bytes(v);
 
     return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
 }
 
-void gri_charge(gr_runtime *rt, int64_t bytes)
+void gri_charge_some(gr_runtime *rt, int64_t bytes)
 {
-    if (bytes != 0)
-        gri_meter_add(rt->sched.ledger, GRI_METER_BYTES, bytes);
+    gri_meter_add(rt->sched.ledger, GRI_METER_BYTES, bytes);
 }
 
 bool gri_bytes_fit(gr_runtime *rt, uint32_t bytes)
@@ -77,11 +75,11 @@ bool gri_bytes_fit(gr_runtime *rt, uint32_t bytes)
            gri_meter_has_room(l, GRI_METER_BYTES, bytes);
 }
 
-gr_code gri_check_bytes(gr_runtime *rt, uint32_t bytes)
+gr_code gri_check_some(gr_runtime *rt, uint32_t bytes)
 {
     struct gri_ledger *l = rt->sched.ledger;
 
-    if (bytes == 0 || gri_meter_has_room(l, GRI_METER_BYTES, bytes))
+    if (gri_meter_has_room(l, GRI_METER_BYTES, bytes))
         return GR_OK;
     gri_count(l, GRI_COUNT_REFUSED_BYTES, 1);
     return bytes > l->meter[GRI_METER_BYTES].max ? GR_ENOMEM : GR_EFULL;

@@ -25,6 +25,7 @@
 #include "runtime/async/future.h"
 #include "runtime/async/scope.h"
 #include "runtime/async/stream.h"
+#include "runtime/value/value_bytes.h"
 
 struct gri_actor;
 struct gri_budget;
@@ -106,12 +107,25 @@ void gri_call_end(struct gri_call *call, gr_value *v GR_TAKES);
 
 /* gri_charge counts bytes of a message among those that wait in the runtime, as long as it does;
  * gri_message_bytes is what to charge for a value. */
-void gri_charge(gr_runtime *rt, int64_t bytes);
-uint32_t gri_message_bytes(const gr_value *v);
+void gri_charge_some(gr_runtime *rt, int64_t bytes);
+static inline void gri_charge(gr_runtime *rt, int64_t bytes)
+{
+    if (bytes != 0)
+        gri_charge_some(rt, bytes);
+}
+uint32_t gri_message_weigh(const gr_value *v);
+static inline uint32_t gri_message_bytes(const gr_value *v)
+{
+    return gri_value_is_light(v) ? 0 : gri_message_weigh(v);
+}
 /* gri_bytes_fit: there is room for so many, or never will be. gri_check_bytes is what to say when
  * there is none: GR_EFULL, or GR_ENOMEM if there never is; and counts it. */
 bool gri_bytes_fit(gr_runtime *rt, uint32_t bytes);
-gr_code gri_check_bytes(gr_runtime *rt, uint32_t bytes);
+gr_code gri_check_some(gr_runtime *rt, uint32_t bytes);
+static inline gr_code gri_check_bytes(gr_runtime *rt, uint32_t bytes)
+{
+    return bytes == 0 ? GR_OK : gri_check_some(rt, bytes);
+}
 
 /* gri_call_cancel: see above; `why` is GR_ECANCELED or GR_ETIMEDOUT. [any], with a reference
  * held. */

@@ -191,8 +191,7 @@ static bool meter(struct gri_call *call, const struct caller *who, const gr_call
     } else if ((rc = gri_check_bytes(call->rt, bytes)) != GR_OK) {
         err = gr_error(rc, "too many bytes wait in the runtime");
     } else {
-        gri_meter_add(l, GRI_METER_CALLS, 1);
-        gri_count(l, GRI_COUNT_CALLS, 1);
+        gri_meter_begin(l, GRI_METER_CALLS, GRI_COUNT_CALLS);
         call->metered = true;
         call->envelope.bytes = bytes;
         gri_charge(call->rt, call->envelope.bytes);

@@ -52,16 +52,22 @@ static struct gri_tally *own_tally(const struct gri_ledger *l)
     return w != NULL && w->sched->ledger == l ? w->tally : NULL;
 }
 
+/* count_own: nobody else writes the tally. */
+static void count_own(struct gri_tally *t, enum gri_count what, uint64_t n)
+{
+    atomic_store_explicit(&t->count[what],
+                          atomic_load_explicit(&t->count[what], memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
 void gri_count(struct gri_ledger *l, enum gri_count what, uint64_t n)
 {
     struct gri_tally *t = own_tally(l);
 
-    if (t == NULL)
+    if (t != NULL)
+        count_own(t, what, n);
+    else
         atomic_fetch_add_explicit(&l->others.count[what], n, memory_order_relaxed);
-    else /* nobody else writes it */
-        atomic_store_explicit(&t->count[what],
-                              atomic_load_explicit(&t->count[what], memory_order_relaxed) + n,
-                              memory_order_relaxed);
 }
 
 uint64_t gri_count_total(struct gri_ledger *l, enum gri_count what)
@@ -81,22 +87,39 @@ static void add_to_total(struct gri_meter *m, int64_t amount)
         gri_raise(&m->high, now);
 }
 
-void gri_meter_add(struct gri_ledger *l, enum gri_meter_kind kind, int64_t amount)
+static void add_own(struct gri_tally *t, struct gri_meter *m, enum gri_meter_kind kind,
+                    int64_t amount)
 {
-    struct gri_meter *m = &l->meter[kind];
-    struct gri_tally *t = own_tally(l);
-    int64_t share;
+    int64_t share = atomic_load_explicit(&t->share[kind], memory_order_relaxed) + amount;
 
-    if (t == NULL) {
-        add_to_total(m, amount);
-        return;
-    }
-    share = atomic_load_explicit(&t->share[kind], memory_order_relaxed) + amount;
     if (share >= m->batch || share <= -m->batch) {
         add_to_total(m, share);
         share = 0;
     }
     atomic_store_explicit(&t->share[kind], share, memory_order_relaxed);
+}
+
+void gri_meter_add(struct gri_ledger *l, enum gri_meter_kind kind, int64_t amount)
+{
+    struct gri_tally *t = own_tally(l);
+
+    if (t != NULL)
+        add_own(t, &l->meter[kind], kind, amount);
+    else
+        add_to_total(&l->meter[kind], amount);
+}
+
+void gri_meter_begin(struct gri_ledger *l, enum gri_meter_kind kind, enum gri_count what)
+{
+    struct gri_tally *t = own_tally(l);
+
+    if (t != NULL) {
+        count_own(t, what, 1);
+        add_own(t, &l->meter[kind], kind, 1);
+    } else {
+        atomic_fetch_add_explicit(&l->others.count[what], 1, memory_order_relaxed);
+        add_to_total(&l->meter[kind], 1);
+    }
 }
 
 int64_t gri_meter_now(struct gri_ledger *l, enum gri_meter_kind kind)

@@ -93,6 +93,8 @@ static inline bool gri_meter_has_room(const struct gri_ledger *l, enum gri_meter
     return atomic_load_explicit(&m->total, memory_order_relaxed) + amount <= m->max;
 }
 void gri_meter_add(struct gri_ledger *l, enum gri_meter_kind kind, int64_t amount);
+/* gri_meter_begin adds 1 and counts an event: both at the price of one. */
+void gri_meter_begin(struct gri_ledger *l, enum gri_meter_kind kind, enum gri_count what);
 /* gri_meter_now adds up all tallies; gri_meter_high is the most that the total has been. */
 int64_t gri_meter_now(struct gri_ledger *l, enum gri_meter_kind kind);
 int64_t gri_meter_high(struct gri_ledger *l, enum gri_meter_kind kind);

@@ -27,7 +27,7 @@ static size_t part_bytes(const gr_value *v, size_t i, size_t share)
  */
 static size_t parts(const gr_value *v, size_t count, size_t share)
 {
-    size_t sum = 0, seen = 0, step = 1, most = share < SAMPLE ? share : SAMPLE;
+    size_t sum = 0, seen = 0, step = 1, each, most = share < SAMPLE ? share : SAMPLE;
 
     if (count == 0 || share == 0)
         return count * PART_GUESS;
@@ -35,8 +35,9 @@ static size_t parts(const gr_value *v, size_t count, size_t share)
         step = ((count + most - 1) / most) | 1;
     else
         most = count;
+    each = share / most;
     for (size_t i = 0; i < count; i += step) {
-        sum += part_bytes(v, i, share / most);
+        sum += part_bytes(v, i, each);
         seen++;
     }
     return seen == count ? sum : (size_t)((double)sum / (double)seen * (double)count);

@@ -3,7 +3,9 @@
 #ifndef GR_RUNTIME_VALUE_VALUE_BYTES_H
 #define GR_RUNTIME_VALUE_VALUE_BYTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <greenroom/value.h>
 
@@ -15,5 +17,11 @@
  * away again. Parts that values share count for each of them.
  */
 size_t gri_value_bytes(const gr_value *v);
+/* gri_value_is_light: it surely is 0, at a glance: small integers live in the pointer, and have its
+ * lowest bit set. */
+static inline bool gri_value_is_light(const gr_value *v)
+{
+    return v == NULL || ((uintptr_t)v & 1) != 0;
+}
 
 #endif
