@@ -157,6 +157,8 @@ static void offer(struct load *l, struct overload_result *r, double rate)
     double seconds = l->o->seconds;
     long sent = 0;
 
+    for (long i = 0; i < l->o->burst; i++)
+        call_once(l);
     while ((double)(now - start) < seconds * 1e9) {
         long due = (long)((double)(now - start) / 1e9 * rate);
         long rss = rss_kib();

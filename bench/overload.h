@@ -16,10 +16,11 @@
 
 struct overload_opts {
     unsigned concurrency;
-    size_t mailbox_max; /* 0: the default */
+    size_t mailbox_max;           /* 0: the default */
     int64_t service_ms, queue_ms; /* queue_ms 0: mailbox_max alone bounds the wait */
     size_t payload;               /* bytes of each call's argument */
     double factor;
+    long burst; /* calls offered at once when the load begins, besides */
     int seconds;
     size_t bytes_max;
 };
