@@ -23,6 +23,11 @@ void gri_chain_close(struct gri_chain *c);
 /* gri_chain_tell prints the mistakes found so far and returns GRI_EXIT_USAGE. */
 int gri_chain_tell(const struct gri_chain *c);
 
+/* gri_chain_pick finds the actor to call: the named one, or main for NULL. NULL, said, if there is
+ * none. */
+struct gri_chain_actor *gri_chain_pick(const struct gri_chain_file *file, const char *path,
+                                       const char *name);
+
 /* gri_chain_answer calls who, in the way that the options say, and prints the answer.
  * verb NULL: invoke. Inputs are many if batch. Returns the exit code. */
 enum gri_way { GRI_WAY_CALL, GRI_WAY_STREAM, GRI_WAY_BATCH };

@@ -6,24 +6,21 @@
 #include "cli/chain.h"
 #include "cli/chain_load.h"
 
-/* pick_actor finds the actor to call: the named one, or main. */
-static struct gri_chain_actor *pick_actor(const struct gri_chain *c, const char *name)
+struct gri_chain_actor *gri_chain_pick(const struct gri_chain_file *file, const char *path,
+                                       const char *name)
 {
-    struct gri_chain_actor *actor =
-        name != NULL ? gri_chain_actor_find(c->file, name) : c->file->main;
+    struct gri_chain_actor *actor = name != NULL ? gri_chain_actor_find(file, name) : file->main;
     const char *nearest;
 
     if (actor != NULL)
         return actor;
     if (name == NULL) {
-        gri_say("%s names no main actor; say which one to call", c->report.file);
+        gri_say("%s names no main actor; say which one to call", path);
         return NULL;
     }
-    nearest =
-        gri_chain_nearest(name, c->file->actors, c->file->actor_count, sizeof(c->file->actors[0]));
-    gri_say("%s has no actor \"%s\"%s%s%s", c->report.file, name,
-            nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
-            nearest != NULL ? "\"?" : "");
+    nearest = gri_chain_nearest(name, file->actors, file->actor_count, sizeof(file->actors[0]));
+    gri_say("%s has no actor \"%s\"%s%s%s", path, name, nearest != NULL ? "; did you mean \"" : "",
+            nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
     return NULL;
 }
 
@@ -38,7 +35,7 @@ static int run_actor(struct gri_options *o, enum gri_way way)
     if (exit_code >= 0)
         goto out;
     exit_code = GRI_EXIT_USAGE;
-    actor = pick_actor(&c, o->args[1]);
+    actor = gri_chain_pick(c.file, o->args[0], o->args[1]);
     if (actor == NULL)
         goto out;
     if (!gri_chain_build(&c.builder, actor) || !gri_chain_settle(&c.builder)) {

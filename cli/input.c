@@ -14,11 +14,11 @@
 /* read_all adds all of a file to text; false after saying why. */
 static bool read_all(FILE *in, const char *option, const char *name, struct gri_strbuf *text)
 {
-    char part[64 * 1024];
+    char part[4 * 1024];
     size_t len;
 
     text->max = INPUT_MAX;
-    while ((len = fread(part, 1, sizeof(part), in)) > 0)
+    while (!text->failed && (len = fread(part, 1, sizeof(part), in)) > 0)
         gri_strbuf_add(text, part, len);
     if (ferror(in)) {
         gri_say("%s: %s can't be read: %s", option, name, strerror(errno));

@@ -9,34 +9,42 @@
 #include <string.h>
 
 #include "cli/input.h"
+#include "cli/simulate.h"
 
 const struct gri_command gri_commands[] = {
     { "run", "FILE [ACTOR]", 1, 2, "itcmTwq", "call an actor of a chain file, print its answer",
       "ACTOR is the file's main unless given. The answer is printed as one line of JSON.",
-      gri_cmd_run },
+      gri_cmd_run, NULL },
     { "stream", "FILE [ACTOR]", 1, 2, "itcmTwq", "the same, printing the answer as it comes",
       "Prints one line of JSON for each chunk; with --text-out the text as it comes.",
-      gri_cmd_stream },
+      gri_cmd_stream, NULL },
     { "batch", "FILE [ACTOR]", 1, 2, "icmwqx", "call it for each item of a list",
       "The input is a list; the answers are printed as one list, in the same order. How many are "
       "under\nway at once: --config '{\"max_concurrency\": 4}'.",
-      gri_cmd_batch },
+      gri_cmd_batch, NULL },
     { "serve", "FILE", 1, 1, "wq",
       "let other processes call the actors that a chain file publishes",
       "Loads files first, then listens on the file's listen: URLs until Ctrl-C or SIGTERM, and\n"
       "exits with 0 then. Prints \"listening on URL\" for each, then \"pid N\", when it is ready.",
-      gri_cmd_serve },
+      gri_cmd_serve, NULL },
     { "call", "URL ACTOR [VERB]", 2, 3, "itcmsTw", "call an actor that another process serves",
       "VERB is invoke unless given; others: batch, add_documents, similarity_search, embed_query\n"
       "and so on, with a map of their arguments as the input.",
-      gri_cmd_call },
+      gri_cmd_call, NULL },
+    { "sim", "FILE [ACTOR]", 1, 2, "itcmwnFSfrjpaRv",
+      "run a chain in simulations, and tell which one breaks it",
+      "Each seed is a simulated machine: threads, a clock, and chance. There several runs of the "
+      "chain\nstart at once, some are cancelled or get a deadline, then faults end and one more "
+      "must succeed.\nEvery run must end, with the answer that the chain has without faults or an "
+      "error that the\nfaults explain; nothing may leak. See docs/simulation.md.",
+      gri_cmd_sim, gri_simulate_count_memory },
     { "check", "FILE", 1, 1, "", "tell what is wrong with a chain file",
       "Reads the file, makes its actors and forgets them: nothing is loaded, nobody is called.\n"
       "Each mistake is a line \"file:line:column: what\". The format: greenroom kinds, and\n"
       "docs/chain-file.md.",
-      gri_cmd_check },
+      gri_cmd_check, NULL },
     { "kinds", "[KIND]", 0, 1, "M",
-      "list the kinds of actors a chain file can make, and their keys", "", gri_cmd_kinds },
+      "list the kinds of actors a chain file can make, and their keys", "", gri_cmd_kinds, NULL },
 };
 const size_t gri_command_count = sizeof(gri_commands) / sizeof(gri_commands[0]);
 
@@ -62,6 +70,22 @@ static const struct option_help {
     { { "workers", required_argument, NULL, 'w' }, "N", "worker threads; default one a CPU" },
     { { "quiet", no_argument, NULL, 'q' }, NULL, "no progress bar" },
     { { "markdown", no_argument, NULL, 'M' }, NULL, "as in docs/chain-file.md" },
+    { { "seeds", required_argument, NULL, 'n' },
+      "N",
+      "how many seeds; default 1000; 0: until interrupted" },
+    { { "from", required_argument, NULL, 'F' }, "SEED", "the first of them; default 1" },
+    { { "seed", required_argument, NULL, 'S' }, "SEED", "this seed only, in this process" },
+    { { "faults", required_argument, NULL, 'f' },
+      "LIST",
+      "of sched,time,memory,full,threads,http,net,files; all; none; default sched,time" },
+    { { "runs", required_argument, NULL, 'r' }, "N", "at once in each seed; default 6" },
+    { { "jobs", required_argument, NULL, 'j' }, "N", "processes; default one" },
+    { { "patience", required_argument, NULL, 'p' },
+      "SECONDS",
+      "of real time that a seed may take; default 60" },
+    { { "any-answer", no_argument, NULL, 'a' }, NULL, "answers may differ from run to run" },
+    { { "trace", no_argument, NULL, 'R' }, NULL, "tell every decision on standard error" },
+    { { "verbose", no_argument, NULL, 'v' }, NULL, "list the points that fired" },
     { { "help", no_argument, NULL, 'h' }, NULL, "this text" },
     { { "version", no_argument, NULL, 'V' }, NULL, "the version" },
 };
@@ -146,6 +170,79 @@ static int read_config(struct gri_options *o, const char *arg)
     return -1;
 }
 
+unsigned gri_options_faults(const char *text)
+{
+    static const char *const names[] = { "sched",   "time", "memory", "full",
+                                         "threads", "http", "net",    "files" };
+    unsigned faults = 0;
+
+    if (strcmp(text, "all") == 0)
+        return GR_SIM_ALL;
+    if (strcmp(text, "none") == 0)
+        return GR_SIM_NONE;
+    for (;;) {
+        size_t len = strcspn(text, ","), i = 0;
+
+        while (i < 8 && (strlen(names[i]) != len || strncmp(names[i], text, len) != 0))
+            i++;
+        if (i == 8)
+            return 0;
+        faults |= 1u << i;
+        if (text[len] == '\0')
+            return faults;
+        text += len + 1;
+    }
+}
+
+/* What an option of `sim` takes: a whole number from least to most. */
+static const struct number_option {
+    int letter;
+    double least, most;
+    const char *wrong;
+} sim_numbers[] = {
+    { 'n', 0, 1e15, "--seeds: a number from 0 was expected, not" },
+    { 'F', 1, 1e15, "--from: a number from 1 was expected, not" },
+    { 'S', 1, 1e15, "--seed: a number from 1 was expected, not" },
+    { 'r', 1, GRI_SIM_RUNS_MAX, "--runs: a number from 1 to 1000 was expected, not" },
+    { 'j', 1, GRI_SIM_JOBS_MAX, "--jobs: a number from 1 to 64 was expected, not" },
+    { 'p', 1, 1e6, "--patience: seconds from 1 were expected, not" },
+};
+
+static int read_sim_number(struct gri_options *o, int letter, const char *arg)
+{
+    const struct number_option *n = sim_numbers;
+    struct gri_sim_options *sim = &o->sim;
+    int64_t number = 0;
+
+    while (n->letter != letter)
+        n++;
+    if (!read_number(arg, n->least, n->most, 1, &number))
+        return usage(o->command, n->wrong, arg);
+    switch (letter) {
+    case 'n': sim->seeds = number == 0 ? -1 : number; break;
+    case 'F': sim->from = number; break;
+    case 'S': sim->seed = number; break;
+    case 'r': sim->runs = (unsigned)number; break;
+    case 'j': sim->jobs = (unsigned)number; break;
+    default: sim->patience_s = number; break;
+    }
+    return -1;
+}
+
+static int read_sim_option(struct gri_options *o, int letter, const char *arg)
+{
+    switch (letter) {
+    case 'f':
+        o->sim.faults = gri_options_faults(arg);
+        return o->sim.faults != 0 ? -1
+                                  : usage(o->command, "--faults: there are no faults named", arg);
+    case 'a': o->sim.any_answer = true; return -1;
+    case 'R': o->sim.trace = true; return -1;
+    case 'v': o->sim.verbose = true; return -1;
+    default: return read_sim_number(o, letter, arg);
+    }
+}
+
 static int read_option(struct gri_options *o, int letter, const char *arg)
 {
     int64_t number = 0;
@@ -167,7 +264,8 @@ static int read_option(struct gri_options *o, int letter, const char *arg)
     case 's': o->stream = true; return -1;
     case 'q': o->quiet = true; return -1;
     case 'x': o->return_exceptions = true; return -1;
-    default: o->markdown = true; return -1;
+    case 'M': o->markdown = true; return -1;
+    default: return read_sim_option(o, letter, arg);
     }
 }
 
@@ -181,8 +279,8 @@ static int parse_options(int argc, char **argv, struct gri_options *o)
         options[i] = option_table[i].option;
     options[OPTION_COUNT] = (struct option){ 0 };
     opterr = 0;
-    optind = 1;
-    while ((letter = getopt_long(argc, argv, ":hV", options, NULL)) != -1) {
+    optind = 0; /* as 1, and forgets where an earlier reading stopped */
+    while ((letter = getopt_long(argc, argv, ":hVv", options, NULL)) != -1) {
         const char *given = argv[optind - 1];
         int exit_code;
 
@@ -222,7 +320,7 @@ int gri_options_read(int argc, char **argv, struct gri_options *o)
 {
     const char *first = argc > 1 ? argv[1] : "";
 
-    *o = (struct gri_options){ 0 };
+    *o = (struct gri_options){ .argc = argc, .argv = argv };
     if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {
         (void)printf("greenroom %s\n", gr_version());
         return GRI_EXIT_OK;
@@ -241,6 +339,8 @@ int gri_options_read(int argc, char **argv, struct gri_options *o)
     if (argc < 2)
         return usage(NULL, "a command was expected", "");
     o->command = find_command(first);
+    if (o->command != NULL && o->command->prepare != NULL)
+        o->command->prepare();
     if (o->command == NULL)
         return usage(NULL, first[0] == '-' ? "there is no option" : "there is no command", first);
     return parse_options(argc - 1, argv + 1, o);

@@ -14,7 +14,7 @@
 struct gri_session {
     gr_runtime *rt;  /* owned */
     gr_scope *scope; /* owned; of all calls; cancelled by a signal */
-    gr_cq *cq;       /* owned */
+    gr_cq *cq;       /* owned; NULL in a simulation, where waiting is what lets things happen */
     int signals;     /* a signalfd; -1: closed */
     int caught;      /* the signal that came, 0: none */
 };

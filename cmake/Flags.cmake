@@ -10,8 +10,9 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 if(NOT CMAKE_BUILD_TYPE)
     set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
 endif()
-# Without -DNDEBUG: our checks don't use <assert.h>, and a test that does must not lose it.
-set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+# Without -DNDEBUG: our checks don't use <assert.h>, and a test that does must not lose it. What a preset
+# says of optimisation stays.
+string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND PROJECT_IS_TOP_LEVEL AND NOT CMAKE_C_COMPILER_LAUNCHER)
@@ -41,16 +42,39 @@ if(GR_SANITIZE)
         add_compile_options(-fno-sanitize-recover=all)
     endif()
 endif()
+if(GR_COVERAGE)
+    # atomic: threads count at the same time
+    add_compile_options(--coverage -fprofile-update=atomic -fprofile-abs-path)
+    add_link_options(--coverage)
+    target_compile_definitions(gr_flags INTERFACE GR_COVERAGE=1)
+endif()
 if(GR_FUZZ)
     add_compile_options(-fsanitize=fuzzer-no-link)
     target_compile_definitions(gr_flags INTERFACE GR_DEBUG_SLOW=1)
 endif()
 
 # A stack that is switched keeps its canary (it is a word of the thread), so the protector is fine
-# with fibers; -fstack-clash-protection is left out, since fiber stacks have a guard page anyway.
+# with fibers; and a frame larger than a page, on a stack that is small, must not step over its guard.
+# cf-protection only for jumps: we return on other stacks than we were called on, which a shadow stack of
+# the processor's forbids, so no object may claim to be fit for one.
+# tests/install/hardening.sh looks for all of it in what was built.
 add_library(gr_hardening INTERFACE)
-if(NOT GR_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
-    target_compile_options(gr_hardening INTERFACE -fstack-protector-strong)
-    target_compile_definitions(gr_hardening INTERFACE _FORTIFY_SOURCE=2)
-    target_link_options(gr_hardening INTERFACE LINKER:-z,relro LINKER:-z,now)
+if(NOT GR_INSTRUMENTED AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    target_compile_options(gr_hardening INTERFACE -fstack-protector-strong -fstack-clash-protection)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+        target_compile_options(gr_hardening INTERFACE -fcf-protection=branch)
+    elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+        target_compile_options(gr_hardening INTERFACE -mbranch-protection=bti)
+    endif()
+    set(fortify 3)
+    if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+        # a frame that is larger, or whose size nobody knows, is no frame for a stack of 64 KiB
+        target_compile_options(gr_hardening INTERFACE -Wstack-usage=8192)
+        if(CMAKE_C_COMPILER_VERSION VERSION_LESS 12)
+            set(fortify 2)
+        endif()
+    endif()
+    target_compile_options(gr_hardening INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=${fortify})
+    target_link_options(gr_hardening INTERFACE
+        LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
 endif()

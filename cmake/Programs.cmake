@@ -5,7 +5,7 @@
 # gr_program links a program with everything of the library, hidden parts included.
 function(gr_program target)
     gr_library(${target})
-    if(GR_SANITIZE)
+    if(GR_INSTRUMENTED)
         target_link_libraries(${target} PRIVATE gr_flags greenroom_testing Threads::Threads m)
     else()
         target_link_libraries(${target} PRIVATE gr_flags greenroom_objects ${private_libs})
@@ -24,7 +24,7 @@ if(GR_COMMAND AND command_sources)
         OUTPUT_NAME greenroom
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}
         POSITION_INDEPENDENT_CODE ON)
-    if(NOT GR_SANITIZE)
+    if(NOT GR_INSTRUMENTED)
         target_link_options(greenroom_command PRIVATE -pie)
     endif()
 

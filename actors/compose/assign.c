@@ -62,8 +62,9 @@ static void assign_stream(struct gri_call *call)
         return;
     in = gri_stream_new(gri_call_sched(call), 1, SIZE_MAX);
     if (in != NULL) {
-        gri_stream_put(in, gr_value_ref(call->args));
-        gri_stream_end(in, NULL);
+        gr_code rc = gri_stream_put(in, gr_value_ref(call->args));
+
+        gri_stream_end(in, rc == GR_OK ? NULL : gr_error(rc, "the input could not be stored"));
         gri_stream_unref(in); /* the writer's */
     }
     gri_fan_assign(call, in, pass_chunk);

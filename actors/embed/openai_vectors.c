@@ -2,6 +2,8 @@
 /* openai_vectors.c - numbers or base64 to floats. */
 #include "actors/embed/openai_vectors.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "actors/model/openai_wire.h"
@@ -34,15 +36,26 @@ static float float_of(const unsigned char bytes[4])
     return x;
 }
 
+/* digits_of returns how many of the characters are digits of base64, which may be padded to a
+ * multiple of four; SIZE_MAX if that can't be. */
+static size_t digits_of(const char *s, size_t len)
+{
+    size_t digits = len;
+
+    while (digits > 0 && len - digits < 2 && s[digits - 1] == '=')
+        digits--;
+    return digits % 4 == 1 || (digits != len && len % 4 != 0) ? SIZE_MAX : digits;
+}
+
 /* decode writes the bytes of a base64 text to out[len / 4 * 3 + 2]; SIZE_MAX if it is none. */
 static size_t decode(const char *s, size_t len, unsigned char *out)
 {
+    size_t digits = digits_of(s, len), size = 0, have = 0;
     uint32_t bits = 0;
-    size_t size = 0, have = 0;
 
-    while (len > 0 && s[len - 1] == '=')
-        len--;
-    for (size_t i = 0; i < len; i++) {
+    if (digits == SIZE_MAX)
+        return SIZE_MAX;
+    for (size_t i = 0; i < digits; i++) {
         int digit = base64_digit(s[i]);
 
         if (digit < 0)
@@ -55,6 +68,15 @@ static size_t decode(const char *s, size_t len, unsigned char *out)
         }
     }
     return size;
+}
+
+/* vector_of makes the vector; NULL if a number is none, since it would spoil every comparison. */
+static gr_value *vector_of(const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(x[i]))
+            return NULL;
+    return gr_floats(x, count);
 }
 
 static gr_value *of_base64(const gr_value *text)
@@ -73,7 +95,7 @@ static gr_value *of_base64(const gr_value *text)
         goto out;
     for (size_t i = 0; i < size / 4; i++)
         x[i] = float_of(bytes + 4 * i);
-    v = gr_floats(x, size / 4);
+    v = vector_of(x, size / 4);
 out:
     gri_free(bytes);
     gri_free(x);
@@ -91,7 +113,8 @@ static gr_value *of_numbers(const gr_value *list)
     for (size_t i = 0; i < count; i++) {
         gr_type type = gr_value_type(gr_at(list, i));
 
-        if (type != GR_INT && type != GR_REAL)
+        if ((type != GR_INT && type != GR_REAL) ||
+            !(fabs(gr_as_real(gr_at(list, i), 0)) <= FLT_MAX))
             goto out;
         x[i] = (float)gr_as_real(gr_at(list, i), 0);
     }

@@ -120,9 +120,13 @@ static gr_value *of_role(const gr_value *role, gr_value *content)
 
 gr_value *gr_message(const char *role, gr_value *content)
 {
-    gr_value *name = gr_str(role == NULL ? "" : role);
-    gr_value *m = of_role(name, content);
+    gr_value *name = gr_str(role == NULL ? "" : role), *m;
 
+    if (gr_error_code(name) == GR_ENOMEM) {
+        gr_value_unref(content);
+        return name;
+    }
+    m = of_role(name, content);
     gr_value_unref(name);
     return m;
 }

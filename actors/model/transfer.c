@@ -38,6 +38,7 @@ struct transfer {
     bool cancelled, ended;       /* by lock */
     bool paused;                 /* by lock: bytes were refused, and x waits for a resume */
     bool flushing, again;        /* by lock */
+    gr_code lost;                /* by lock: a chunk could not be given for this reason */
     gr_value **pending;          /* by lock: owned, items owned */
     size_t pending_at, pending_count, pending_cap;
     gr_value *answer; /* owned: what to resolve with, once ended */
@@ -99,14 +100,41 @@ static bool give(struct transfer *t, gr_value *chunk)
     gr_code rc =
         gr_promise_room(t->promise) ? gr_promise_emit(t->promise, gr_value_ref(chunk)) : GR_EFULL;
 
-    if (rc != GR_EFULL) { /* taken, or nobody reads any more: then the rest goes the same way */
+    if (rc == GR_OK || rc == GR_ECANCELED) { /* taken, or nobody reads any more, nor the rest */
         gr_value_unref(chunk);
         return true;
     }
     gri_lock(&t->lock);
-    t->pending[--t->pending_at] = chunk;
+    if (rc == GR_EFULL) {
+        t->pending[--t->pending_at] = chunk;
+        chunk = NULL;
+    } else { /* no memory: nothing may come behind what is missing */
+        t->lost = rc;
+        if (t->x != NULL)
+            gri_http_cancel(t->x);
+    }
     gri_unlock(&t->lock);
-    return false;
+    gr_value_unref(chunk);
+    return rc != GR_EFULL;
+}
+
+/* give_last_locked answers the call, and t may be gone. Flushing stays set: nobody else comes here again.
+ * The lock is held, and given back. */
+static void give_last_locked(struct transfer *t)
+{
+    gr_promise *promise = t->promise;
+    gr_value *answer = t->answer;
+    gr_code lost = t->lost;
+
+    t->promise = NULL;
+    t->answer = NULL;
+    gri_unlock(&t->lock);
+    if (lost != GR_OK) {
+        gr_value_unref(answer);
+        answer = gr_error(lost, "out of memory for a chunk");
+    }
+    gr_resolve(promise, answer);
+    transfer_unref(t);
 }
 
 /* stop_flushing_locked: false when somebody asked for another round meanwhile. */
@@ -145,14 +173,7 @@ static void flush(struct transfer *t)
         bool given;
 
         if (chunk == NULL && t->ended && t->promise != NULL) {
-            gr_promise *promise = t->promise;
-            gr_value *answer = t->answer;
-
-            t->promise = NULL;
-            t->answer = NULL;
-            gri_unlock(&t->lock);
-            gr_resolve(promise, answer); /* flushing stays set: nobody else comes here again */
-            transfer_unref(t);
+            give_last_locked(t);
             return;
         }
         if (chunk == NULL) {
@@ -161,8 +182,12 @@ static void flush(struct transfer *t)
                 break;
             continue;
         }
+        given = t->lost != GR_OK;
         gri_unlock(&t->lock);
-        given = give(t, chunk);
+        if (given)
+            gr_value_unref(chunk);
+        else
+            given = give(t, chunk);
         gri_lock(&t->lock);
         if (!given && stop_flushing_locked(t))
             break;
@@ -173,6 +198,11 @@ static void flush(struct transfer *t)
 static void push(struct transfer *t, gr_value *chunk)
 {
     gri_lock(&t->lock);
+    if (t->lost != GR_OK) {
+        gri_unlock(&t->lock);
+        gr_value_unref(chunk);
+        return;
+    }
     if (t->pending_count == t->pending_cap) {
         size_t cap = t->pending_cap == 0 ? 16 : t->pending_cap * 2;
         gr_value **pending = gri_resize(t->pending, cap * sizeof(gr_value *));
@@ -225,15 +255,19 @@ static void on_room(void *arg)
 
 /* ---- what the server does -------------------------------------------------------------------- */
 
-/* end_with: the exchange is over; answer goes out behind the chunks that still wait. */
+/* end_with: the exchange is over; answer goes out behind the chunks that still wait. From the
+ * moment that `ended` is set a hook may answer and drop the exchange's reference, so this needs one
+ * of its own. */
 static void end_with(struct transfer *t, gr_value *answer)
 {
     gri_lock(&t->lock);
     t->x = NULL;
     t->ended = true;
     t->answer = answer;
+    t->refs++;
     gri_unlock(&t->lock);
     flush(t);
+    transfer_unref(t);
 }
 
 /* give_up remembers why, and closes the transfer; the answer follows with the exchange's last

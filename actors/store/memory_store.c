@@ -91,6 +91,8 @@ static gr_value *whole(gr_runtime *rt, const gr_value *document, const gr_value 
     const gr_value *metadata = gr_get(document, "metadata");
     gr_value *doc, *err;
 
+    if (gr_error_code(document) != GR_OK)
+        return gr_value_ref(document);
     if (gr_value_type(gr_get(document, "page_content")) != GR_STR)
         return gr_error(GR_EINVAL, "document %zu has no text under \"page_content\"", index + 1);
     if (!gr_is_nil(metadata) && gr_value_type(metadata) != GR_MAP)

@@ -2,8 +2,10 @@
 /*
  * loader.c - gr_directory_loader: text files below a folder, one document a file.
  *
- * The verbs are blocking: files can't be read otherwise. What can be listed is a folder, what
- * can't is a file; the world knows no more about them, so that a simulated one stays simple.
+ * The verbs are blocking: files can't be read otherwise. What can be listed is a folder, what is no
+ * folder (GR_ETYPE) is a file; the world knows no more about them, so that a simulated one stays
+ * simple. A folder that can't be listed for another reason is an error: its files must not be
+ * missing in silence.
  * Symbolic links to a folder above end at depth_max.
  */
 #include <greenroom/text.h>
@@ -69,9 +71,6 @@ static gr_value *read_document(struct walk *w, const char *path)
     gr_code rc = world->file_read(world, path, w->loader->file_bytes_max, &data, &size, why);
     gr_value *doc;
 
-    if (rc == GR_ENOMEM)
-        return gr_error(GR_EINVAL, "%s: above %zu bytes, or out of memory", path,
-                        w->loader->file_bytes_max);
     if (rc != GR_OK)
         return gr_error(rc, "%s: %s", path, why);
     valid = gri_utf8_valid_len(data, size);
@@ -85,6 +84,12 @@ static gr_value *read_document(struct walk *w, const char *path)
     return doc;
 }
 
+/* skips tells whether an error is left out: it is the file's, and the user wants that. */
+static bool skips(const struct walk *w, gr_code rc)
+{
+    return w->loader->skip_errors && rc == GR_EINVAL;
+}
+
 static gr_value *visit_file(struct walk *w, const char *path)
 {
     gr_value *doc;
@@ -95,7 +100,7 @@ static gr_value *visit_file(struct walk *w, const char *path)
     if (++w->files > w->loader->files_max)
         return gr_error(GR_EFULL, "%s: more than %zu files", w->loader->path, w->loader->files_max);
     doc = read_document(w, path);
-    if (gr_error_code(doc) != GR_OK && w->loader->skip_errors) {
+    if (skips(w, gr_error_code(doc))) {
         gr_value_unref(doc);
         return NULL;
     }
@@ -116,11 +121,15 @@ static gr_value *visit(struct walk *w, const char *path, unsigned depth)
     char *names = NULL, why[128];
     size_t size = 0;
     gr_value *err = NULL;
+    gr_code rc;
 
     if (gr_cancelled(w->c))
         return gr_error(GR_ECANCELED, "cancelled");
-    if (world->file_list(world, path, &names, &size, why) != GR_OK)
+    rc = world->file_list(world, path, &names, &size, why);
+    if (rc == GR_ETYPE)
         return visit_file(w, path);
+    if (rc != GR_OK)
+        return skips(w, rc) ? NULL : gr_error(rc, "%s: %s", path, why);
     if (depth > w->loader->depth_max)
         err = w->loader->skip_errors
                   ? NULL

@@ -47,6 +47,13 @@ typedef struct gr_class {
     /* what gr_tell sends; may wait */
     void (*receive)(gr_ctx *c, void *self, const gr_value *msg);
     void (*stopped)(void *self, const gr_value *args); /* the last call, also after a failed init */
+    /* what link.h tells, ahead of the mailbox: the exit of an actor linked to this one, if it traps
+     * exits; the end of one that it monitors. Both may wait, as receive */
+    void (*exited)(gr_ctx *c, void *self, gr_ref from, const gr_value *reason);
+    void (*down)(gr_ctx *c, void *self, uint64_t monitor, gr_ref who, const gr_value *reason);
+    /* before the actor ends, after its last handler: it may answer promises and may wait, until
+     * terminate_ms is over. Not after "kill", nor after a failed init */
+    void (*terminate)(gr_ctx *c, void *self, const gr_value *reason);
 } gr_class;
 /* A gr_class and all it points to must stay valid, unchanged, as long as the runtime: make it
  * static. */
@@ -60,7 +67,9 @@ typedef enum gr_overflow {
     /* the oldest is dropped for it, a call among them fails with GR_EFULL. Not for stateless
      * classes, nor with max_concurrency */
     GR_OVERFLOW_DROP_OLDEST = 2,
-    GR_OVERFLOW_KILL = 3         /* the sender gets GR_EFULL, and the actor faults */
+    /* the sender gets GR_EFULL, and the actor exits, as by gr_exit_to, with an error of kind
+     * "overflow" */
+    GR_OVERFLOW_KILL = 3
 } gr_overflow;
 
 typedef struct gr_spawn_opts {
@@ -71,14 +80,20 @@ typedef struct gr_spawn_opts {
     unsigned max_concurrency;
     gr_value *args;           /* taken; what init sees, and stateless methods through gr_args */
     int worker;               /* 1-based pin to a worker; 0: anywhere */
+    /* how long terminate may wait, in all; default 5000, negative: not at all */
+    int64_t terminate_ms;
+    /* links, monitors, names and exits under way, in all; default 65536; beyond: GR_EFULL */
+    size_t ties_max;
+    bool link;                /* [actor] link it to the spawning actor from its birth: see link.h */
+    uint64_t *ret_monitor;    /* [actor] monitor it from its birth; written before it can end */
     gr_overflow overflow;     /* at mailbox_max and mailbox_bytes_max; default: refuse */
     size_t mailbox_bytes_max; /* bytes of the values in its mailbox; 0: the runtime's bytes_max */
     /* how long a message may wait: once they all wait longer, the mailbox takes no more of them
      * than are handled in that time, and refuses the others at once; 0: mailbox_max alone counts */
     int64_t queue_ms;
     /* how long a handler may hold its worker, without waiting; default: the runtime's report_ms.
-     * Beyond, it is logged and counted; with handler_kill the actor faults besides, once the
-     * handler returns, and takes no more from that moment */
+     * Beyond, it is logged and counted; with handler_kill the actor exits besides, with an error of
+     * kind "overtime": it takes no more from that moment, and ends once the handler returns */
     int64_t handler_ms;
     bool handler_kill;
     unsigned asks_max;        /* calls that it has started and that have not ended; 0: no limit.
@@ -90,15 +105,20 @@ typedef struct gr_spawn_opts {
 /*
  * gr_spawn makes an actor in a scope and returns its ref at once; init runs before its first
  * message. A ref to an actor that could not be made (or whose init fails) is broken: calls to it
- * fail with the reason, and gr_check tells it. Arguments that are an error make such a ref at once:
+ * fail with the reason, and gr_check tells it; one whose init failed counts as ended from then on,
+ * and stays to say why until it is stopped or its scope ends. Arguments that are an error make such a ref at once:
  * so constructors say what is wrong with their options.    [any]
  */
 GR_API gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts);
-/* gr_stop ends an actor after its current message; what is queued fails with GR_EDEAD. [any] */
+/* gr_stop ends an actor after its current message, with the reason "normal"; what is queued fails
+ * with GR_EDEAD, what it has deferred is still answered. [any] */
 GR_API void gr_stop(gr_runtime *rt, gr_ref who);
 /* gr_check returns NULL for a live actor, else an error value, yours, that says what is wrong.
  * [any] */
 GR_API gr_value *gr_check(gr_runtime *rt, gr_ref who);
+/* gr_started gives a future that is complete when who's init is done: nil, or why it failed. NULL
+ * only when out of memory. [any] */
+GR_API gr_future *gr_started(gr_runtime *rt, gr_ref who);
 
 /* ---- inside a handler [actor] ---------------------------------------------------------------- */
 
@@ -142,8 +162,12 @@ GR_API gr_code gr_then(gr_ctx *c, gr_future *f GR_TAKES, gr_then_fn *fn, void (*
 GR_API gr_code gr_stash(gr_ctx *c);
 GR_API void gr_unstash_all(gr_ctx *c);
 
-/* gr_exit makes the actor fault once this handler returns: return gr_exit(c, reason). It stops, and
- * the caller gets reason. */
+/*
+ * gr_exit ends the actor once this handler returns: return gr_exit(c, reason). An error value is a
+ * crash, as is NULL; any other value is a reason of one's own, see link.h. Links and monitors get
+ * the reason unchanged; what gr_exit returns, for the caller, is the error, or GR_EBROKEN with the
+ * reason as its "detail". Other calls that the actor holds fail as link.h says.
+ */
 GR_API gr_value *gr_exit(gr_ctx *c, gr_value *reason GR_TAKES);
 
 /* ---- answering later ------------------------------------------------------------------------- */

@@ -113,8 +113,8 @@ typedef struct gr_call {
     uint64_t node, id;
 } gr_call;
 
-/* gr_outcome is an answer: on GR_OK a value, else an error value. Both borrowed from what gave
- * it. */
+/* gr_outcome is an answer: on GR_OK a value, else an error value (NULL for GR_EPENDING and GR_EOS).
+ * Both borrowed from what gave it. */
 typedef struct gr_outcome {
     gr_code code;
     const gr_value *value;

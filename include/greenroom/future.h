@@ -41,7 +41,8 @@ GR_API bool gr_done(const gr_future *f);
 typedef void gr_done_fn(void *arg, gr_future *f GR_TAKES);
 GR_API gr_code gr_on_done(gr_future *f GR_TAKES, gr_done_fn *fn, void (*drop)(void *arg), void *arg);
 
-/* gr_future_call names f's call for gr_cancel; {0, 0} when there is none left to cancel. [any] */
+/* gr_future_call names f's call for gr_cancel; {0, 0} when there is none left to cancel, or no memory
+ * for a name. [any] */
 GR_API gr_call gr_future_call(gr_future *f);
 /* gr_cancel asks a call to stop. Its future completes at once, with GR_ECANCELED unless an answer
  * came first; its handler is told, and so is everything that it started. [any] */

@@ -10,11 +10,15 @@
 #include <greenroom/future.h>
 #include <greenroom/stream.h>
 #include <greenroom/scope.h>
+#include <greenroom/sim.h>
 #include <greenroom/cq.h>
 #include <greenroom/call.h>
 #include <greenroom/actor.h>
 #include <greenroom/timer.h>
 #include <greenroom/stats.h>
+#include <greenroom/link.h>
+#include <greenroom/name.h>
+#include <greenroom/supervisor.h>
 #include <greenroom/runnable.h>
 #include <greenroom/message.h>
 #include <greenroom/prompt.h>

@@ -26,6 +26,9 @@ typedef struct gr_runtime_opts {
     size_t blocking_queue_max;
     size_t actors_max;      /* default 4 Mi, at most 16 Mi - 1; beyond: broken refs, GR_EFULL */
     int64_t shutdown_ms;    /* how long gr_runtime_free waits for handlers to end; default 5000 */
+    /* not 0: the runtime is simulated, see sim.h; workers then defaults to 2 */
+    uint64_t sim_seed;
+    unsigned sim_faults;    /* of gr_sim_fault; default: GR_SIM_SCHED | GR_SIM_TIME */
     /* bytes of the values in mailboxes, timers, calls in flight and stream windows; default 1 GiB.
      * Beyond: calls and tells fail with GR_EFULL, streams take one chunk at a time. Integers,
      * booleans and nil weigh nothing; lists and maps of more than 32 parts are estimated */
@@ -33,7 +36,8 @@ typedef struct gr_runtime_opts {
     size_t calls_max;       /* calls in flight; default 2 Mi; beyond: GR_EFULL */
     size_t timers_max;      /* of gr_send_after, at once; default 1 Mi; beyond: GR_EFULL */
     size_t peer_verbs_max;  /* verbs learnt from other processes, ever; default 256, at most 512 */
-    /* a handler that holds its worker for report_ms is logged and counted; default 100 */
+    /* a handler that holds its worker for report_ms is logged and counted; default 100; this and the
+     * next two default to never, never and none in a simulation */
     int64_t report_ms;
     /* after stuck_ms a spare worker takes over what is queued behind it; default 5000 */
     int64_t stuck_ms;
@@ -43,7 +47,8 @@ typedef struct gr_runtime_opts {
 
 /*
  * gr_runtime_new makes a runtime and starts its workers.
- * Errors:  GR_EINVAL an option out of range; GR_ENOMEM memory or threads ran out.    [any]
+ * Errors:  GR_EINVAL an option out of range, or a simulation (sim.h) that this thread's own does not
+ *          go with; GR_ENOMEM memory or threads ran out.    [any]
  */
 GR_NODISCARD GR_API gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt);
 

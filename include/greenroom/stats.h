@@ -16,7 +16,7 @@ extern "C" {
 /* What is not marked "now" or "high" counts up from the runtime's start. */
 typedef struct gr_stats {
     size_t size;
-    uint64_t messages;        /* taken from mailboxes; calls that need no mailbox are not in it */
+    uint64_t messages;        /* taken from mailboxes, or told by link.h; not calls past a mailbox */
     uint64_t calls_started, calls_ended;
     uint64_t calls_now, calls_high; /* in flight */
     uint64_t bytes_now, bytes_high; /* of values that wait: see gr_runtime_opts.bytes_max */
@@ -24,7 +24,7 @@ typedef struct gr_stats {
     uint64_t stacks_now, stacks_high; /* handlers' stacks, spare ones too: see fibers_max */
     uint64_t blocking_threads_now, blocking_queue_now, blocking_queue_high;
     uint64_t timers_now;      /* of gr_send_after */
-    uint64_t dead_letters;    /* tells, timers' messages to actors that had stopped or then did */
+    uint64_t dead_letters;    /* messages that were lost: see gr_dead_letters */
 
     /* refused, by the limit that was reached */
     uint64_t refused_mailbox;       /* mailbox_max, whatever the policy */
@@ -39,7 +39,7 @@ typedef struct gr_stats {
     uint64_t refused_actors;        /* actors_max */
     uint64_t refused_timers;        /* timers_max */
     uint64_t refused_stash;         /* stash_max */
-    uint64_t refused_verbs;         /* peer_verbs_max, and 1,019 verbs in all */
+    uint64_t refused_verbs;         /* peer_verbs_max, and 1,018 verbs in all */
     uint64_t dropped_newest, dropped_oldest;   /* by overflow policy */
     uint64_t killed_overflow, killed_overtime; /* actors, by overflow policy and handler_kill */
 

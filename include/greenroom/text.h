@@ -88,7 +88,9 @@ typedef struct gr_loader_opts {
     size_t file_bytes_max; /* longest file; default 16 MiB */
     size_t files_max;      /* files in all; default 100000 */
     unsigned depth_max;    /* folders below path; default 16 */
-    bool skip_errors;      /* leave out files that can't be read, are too long, or are not UTF-8 */
+    /* leave out files that can't be read, are too long, or are not UTF-8, and folders that can't be
+     * listed */
+    bool skip_errors;
 } gr_loader_opts;
 #define GR_LOADER(...) GR_OPT(gr_loader_opts, __VA_ARGS__)
 
@@ -99,7 +101,7 @@ typedef struct gr_loader_opts {
  *
  * Errors:  GR_EINVAL  what can't be read, with why; "not UTF-8 at byte 12"; a file above
  * file_bytes_max
- *          GR_EFULL   above files_max or depth_max    [any]
+ *          GR_EFULL   above files_max or depth_max, or too many files are open; GR_ENOMEM    [any]
  */
 GR_API gr_ref gr_directory_loader(gr_scope *in, const char *path, const gr_loader_opts *opts);
 

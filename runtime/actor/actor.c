@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* actor.c - an actor's pins, the room in its mailbox, and its end. See actor.h. */
+/* actor.c - an actor's pins, and the room in its mailbox. See actor.h. */
 #include "runtime/actor/actor.h"
 
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
-
-static struct gri_actor *actor_of(struct gri_task *t)
-{
-    return gri_container_of(t, struct gri_actor, turn);
-}
 
 const char *gri_actor_name(const struct gri_actor *a)
 {
@@ -38,8 +33,6 @@ void gri_actor_ready_turn(struct gri_actor *a)
 
 /* ---- pins ------------------------------------------------------------------------------------ */
 
-static void finish_run(struct gri_task *t);
-
 void gri_actor_unpin(struct gri_actor *a)
 {
     uint64_t old = atomic_fetch_sub(&a->load, GRI_PIN);
@@ -47,16 +40,17 @@ void gri_actor_unpin(struct gri_actor *a)
 
     if ((uint32_t)old != (uint32_t)(GRI_LOAD_DRAINED | GRI_PIN))
         return;
+    gri_point(GRI_AT_UNPIN);
     /* The mark is in the same word as the pins, and taking it off claims the finish: so it is
      * claimed once, and only while there is no pin, however late we come to it. If the exchange
      * fails somebody has a pin again, and comes here when that goes. */
     if (!atomic_compare_exchange_strong(&a->load, &over, 0))
         return;
-    a->turn.run = finish_run; /* no turn is queued or running: it would hold a pin */
+    a->turn.run = gri_actor_finish_run; /* no turn is queued or running: it would hold a pin */
     gri_actor_ready_task(a);
 }
 
-static gr_value *ref_error(gr_runtime *rt, gr_ref ref)
+gr_value *gri_ref_error(gr_runtime *rt, gr_ref ref)
 {
     if (ref.node == 0 && ref.id != 0)
         return gr_error((gr_code)ref.id, "the ref is broken: its actor could not be made");
@@ -67,7 +61,7 @@ static gr_value *ref_error(gr_runtime *rt, gr_ref ref)
     return gr_error(GR_EDEAD, "the actor has stopped");
 }
 
-static void wake_senders(struct gri_actor *a)
+void gri_actor_wake_senders(struct gri_actor *a)
 {
     struct gri_list *n;
 
@@ -88,13 +82,13 @@ void gri_actor_unqueue(struct gri_actor *a)
     /* seq_cst: pairs with a waiting sender, which counts itself and then looks at the load. Half
      * empty: waking senders for each place would cost a switch a message. */
     if (atomic_load(&a->room_waiting) != 0 && load >> 32 <= atomic_load(&a->admit) / 2)
-        wake_senders(a);
+        gri_actor_wake_senders(a);
 }
 
 void gri_actor_offer_room(struct gri_actor *a)
 {
     if (atomic_load(&a->room_waiting) != 0 && atomic_load(&a->load) >> 32 < atomic_load(&a->admit))
-        wake_senders(a);
+        gri_actor_wake_senders(a);
 }
 
 /* is_full tells whether there is no room for so many bytes more. */
@@ -119,6 +113,7 @@ gr_code gri_actor_wait_room(struct gri_actor *a, uint32_t bytes)
     gri_list_push(&a->room, &room.node);
     atomic_fetch_add(&a->room_waiting, 1);
     gri_unlock(&a->room_lock);
+    gri_point(GRI_AT_ROOM_WAIT);
     if (is_full(a, bytes) && (atomic_load(&a->flags) & GRI_STOPPING) == 0)
         rc = gri_park_wait(&room.park, GRI_NEVER, true, &why);
     gri_lock(&a->room_lock);
@@ -140,6 +135,15 @@ static bool is_gone(struct gri_actor *a, gr_ref ref)
            ((flags & (GRI_STOPPING | GRI_FAILED)) != 0 && (flags & GRI_SAID) == 0);
 }
 
+/* has_no_place tells whether a mailbox that holds depth messages takes no more. */
+static bool has_no_place(const struct gri_actor *a, uint64_t depth)
+{
+    uint32_t admit = atomic_load_explicit(&a->admit, memory_order_relaxed);
+
+    return (depth >= admit && !gri_bounds_would_start(a, depth)) ||
+           (admit != UINT32_MAX && gri_fault(GRI_AT_MAILBOX_FULL));
+}
+
 struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value **ret_err)
 {
     struct gri_actor *a = NULL;
@@ -149,23 +153,26 @@ struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value
     if (ref.node == rt->node)
         a = gri_registry_find(&rt->registry, ref.id);
     if (a == NULL || is_gone(a, ref)) {
-        *ret_err = ref_error(rt, ref);
+        *ret_err = gri_ref_error(rt, ref);
         return NULL;
     }
+    gri_point(GRI_AT_PIN);
     old = atomic_fetch_add(&a->load, add);
-    if (atomic_load(&a->id) != ref.id ||
+    gri_point(GRI_AT_PINNED);
+    if ((atomic_load(&a->id) != ref.id && !GRI_PLANTED(STALE_REF)) ||
         (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0) {
-        *ret_err = ref_error(rt, ref);
-        /* only while it is still the same actor may its error be read: our pin keeps it so, see
-         * give_back */
+        *ret_err = gri_ref_error(rt, ref);
+        /* only while it is still the same actor may its reason be read: our pin keeps it so, see
+         * give_back in exit.c */
         if (atomic_load(&a->id) == ref.id && (atomic_load(&a->flags) & GRI_SAID) != 0) {
             gr_value_unref(*ret_err);
-            *ret_err = gr_value_ref(a->error);
+            *ret_err = gri_actor_error(a, a->klass->cls->name);
         }
-    } else if (queue && old >> 32 >= atomic_load_explicit(&a->admit, memory_order_relaxed) &&
-               !gri_bounds_would_start(a, old >> 32)) {
-        *ret_err = gri_bounds_full(a, old >> 32 >= a->mailbox_max ? GRI_COUNT_REFUSED_MAILBOX
-                                                                  : GRI_COUNT_REFUSED_QUEUE_MS);
+    } else if (queue && has_no_place(a, old >> 32)) {
+        *ret_err = gri_bounds_full(a, a->bounds != NULL && a->bounds->queue_ns != 0 &&
+                                              old >> 32 < a->mailbox_max
+                                          ? GRI_COUNT_REFUSED_QUEUE_MS
+                                          : GRI_COUNT_REFUSED_MAILBOX);
     } else {
         if (queue)
             gri_raise(&rt->mailbox_high, (int64_t)(old >> 32) + 1);
@@ -175,57 +182,4 @@ struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value
         gri_actor_unqueue(a);
     gri_actor_unpin(a);
     return NULL;
-}
-
-/* ---- the end --------------------------------------------------------------------------------- */
-
-void gri_actor_stop(struct gri_actor *a)
-{
-    /* seq_cst: before kick looks at the inbox */
-    if ((atomic_fetch_or(&a->flags, GRI_STOPPING) & GRI_STOPPING) != 0)
-        return;
-    gri_mailbox_kick(a);
-    wake_senders(a);
-}
-
-/*
- * give_back makes the slot free for another actor. Somebody who pinned it a moment ago, to find
- * that the actor has stopped, may still read its error or, in a pass over the scope, tell it to
- * stop. That takes a few instructions; who comes later finds another id.
- */
-static void give_back(struct gri_task *t)
-{
-    struct gri_actor *a = actor_of(t);
-
-    if ((uint32_t)atomic_load(&a->load) != 0) {
-        gri_ready_later(&a->rt->sched, t);
-        return;
-    }
-    gr_value_unref(a->error);
-    a->error = NULL;
-    gri_registry_give(&a->rt->registry, a, a->last_id);
-}
-
-static void finish_run(struct gri_task *t)
-{
-    struct gri_actor *a = actor_of(t);
-
-    if (a->klass->cls->stopped != NULL)
-        a->klass->cls->stopped(a->self, a->args);
-    a->last_id = atomic_load(&a->id);
-    /* From here on a sender finds no actor; the slot's memory stays. */
-    atomic_store(&a->id, 0);
-    gri_free(a->self);
-    gr_value_unref(a->args);
-    gri_free(a->name);
-    gri_free(a->bounds);
-    gri_free(a->stash); /* empty: the turn has refused what was in it */
-    a->bounds = NULL;
-    a->stash = NULL;
-    a->self = NULL;
-    a->args = NULL;
-    a->name = NULL;
-    gri_scope_leave(&a->member); /* the runtime stays until its workers, so this task, are done */
-    a->turn.run = give_back;
-    give_back(t);
 }

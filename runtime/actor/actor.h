@@ -25,7 +25,14 @@ enum gri_actor_flags {
     GRI_DRAINED = 4,  /* has dropped its own pin */
     GRI_FAILED = 32,  /* its init failed: it stays, to say so, until its scope ends */
     GRI_HELD = 16,    /* calls wait for a permit; whoever gives one back readies the turn */
-    GRI_SAID = 64     /* `error` is set, for good */
+    GRI_SAID = 64,    /* `reason` is worth telling to who calls */
+    /* the following change under tie_lock only */
+    GRI_EXITING = 128, /* stopped by an exit: what waits in it is interrupted */
+    GRI_KILLED = 256,  /* by "kill" */
+    GRI_LOOSE = 512,   /* exiting, and what it had deferred does not hold it any more */
+    GRI_DEAD = 1024,   /* everybody has been told of its end, or is being told */
+    GRI_TRAPS = 2048,  /* gr_trap_exit */
+    GRI_SIGNALS = 4096 /* `signals` may hold some */
 };
 
 struct gri_actor {
@@ -45,10 +52,8 @@ struct gri_actor {
     void *self;                    /* owned; state_size bytes, NULL if stateless */
     gr_runtime *rt;                /* borrowed */
     gr_value *args;                /* counted */
-    /* counted; why its init failed or it faulted; others look at it after they have seen
-     * GRI_SAID */
-    gr_value *error;
-    char *name; /* owned; NULL: the class's */
+    gr_value *reason;              /* counted; why it ends, NULL: it doesn't; guarded by tie_lock */
+    char *name;                    /* owned; NULL: the class's */
     struct gri_member member;
     uint32_t mailbox_max, max_concurrency;
     uint32_t stash_max;
@@ -62,6 +67,15 @@ struct gri_actor {
     _Atomic uint32_t room_waiting;
     struct gri_actor *next_free;
     uint64_t last_id; /* the slot's last id, while it is free */
+    uint32_t slot;    /* its number, for good: the order of locks */
+
+    struct gri_lock tie_lock; /* guards all below: see tie.h and held.h */
+    uint32_t tie_count, ties_max;
+    struct gri_ties *ties;              /* owned; NULL: none yet */
+    struct gri_signal *signals, **tail; /* in order; tail is NULL when there are none */
+    struct gri_list waits, deferred, thens;
+    _Atomic(struct gr_ctx *) waiter;
+    int64_t terminate_ms;
 };
 
 /* A sender that waits for room, on its stack; it holds a pin. */
@@ -110,7 +124,16 @@ void gri_actor_post(struct gri_actor *a, struct gri_envelope *e);
 void gri_actor_send_call(struct gri_actor *a, struct gri_call *call);
 /* gri_actor_release_permit gives one of max_concurrency back. */
 void gri_actor_release_permit(struct gri_actor *a);
-void gri_actor_stop(struct gri_actor *a);
+/* gri_actor_stop ends it after its current message, with a reason, which counts unless an exit comes
+ * with another. */
+void gri_actor_stop(struct gri_actor *a, const gr_value *reason);
+/* gri_actor_exit is gr_exit's end: what waits in it is interrupted. The caller has a pin. */
+void gri_actor_exit(struct gri_actor *a, gr_value *reason GR_TAKES);
+/* gri_actor_error says why an actor that ends takes no calls. The caller has a pin. where may be
+ * NULL. */
+gr_value *gri_actor_error(struct gri_actor *a, const char *where);
+/* gri_actor_wake_senders lets those go on who wait for room. */
+void gri_actor_wake_senders(struct gri_actor *a);
 const char *gri_actor_name(const struct gri_actor *a);
 static inline bool gri_actor_exclusive(const struct gri_actor *a)
 {
@@ -122,6 +145,11 @@ gr_ref gri_actor_ref(const struct gri_actor *a);
  * what a->turn stands for, a turn with the caller's pin, or the finish. */
 void gri_actor_ready_turn(struct gri_actor *a);
 void gri_actor_ready_task(struct gri_actor *a);
+
+/* gri_actor_finish_run is the task of an actor that nobody pins any more: see exit.c. */
+void gri_actor_finish_run(struct gri_task *t);
+/* gri_ref_error says why a ref leads to no actor. */
+gr_value *gri_ref_error(gr_runtime *rt, gr_ref ref);
 
 /* mailbox.c: the consumer's side, for the turn. */
 void gri_mailbox_init(struct gri_actor *a, bool idle);
@@ -144,17 +172,19 @@ void gri_call_drop_shell(struct gri_actor *a, struct gri_call *call);
  * that, and gri_stash_next takes what was put back; `all`: what is still kept, too. */
 struct gri_stash;
 void gri_stash_call(struct gri_actor *a, struct gri_call *call);
-void gri_stash_tell(struct gri_actor *a, struct gri_envelope *e);
 struct gri_envelope *gri_stash_next(struct gri_actor *a, bool all);
+bool gri_stash_holds(const struct gri_actor *a); /* a message, kept or put back */
 
 /* handler.c: runs one message's handler on this stack. */
 /* started; ends it, or a promise does */
 void gri_handle_call(struct gri_actor *a, struct gri_call *call);
 void gri_handle_tell(struct gri_actor *a, gr_value *msg GR_TAKES);
 gr_code gri_handle_init(struct gri_actor *a);
-/* gri_actor_fault ends the actor after a handler asked for it; what is queued fails with the
- * reason. */
-void gri_actor_fault(struct gri_actor *a, gr_value *reason GR_TAKES);
+void gri_handle_exited(struct gri_actor *a, gr_ref from, const gr_value *reason);
+void gri_handle_down(struct gri_actor *a, uint64_t monitor, gr_ref who, const gr_value *reason);
+void gri_handle_terminate(struct gri_actor *a, const gr_value *reason);
+/* gri_dead_letter counts a message that is lost. what is for the log: no content of it. */
+void gri_dead_letter(gr_runtime *rt, const char *what);
 /* gri_actor_with_where says which actor failed, unless the error does so already; other values, and
  * NULL, come back as they are. */
 gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v GR_TAKES);

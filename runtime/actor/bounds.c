@@ -30,6 +30,7 @@ gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o)
     b = a->bounds = gri_new0(struct gri_bounds);
     if (b == NULL)
         return GR_ENOMEM;
+    b->actor = a;
     b->overflow = o->overflow;
     b->kill_overtime = o->handler_kill;
     b->asks_max = o->asks_max;
@@ -171,7 +172,8 @@ static void push_newest(struct gri_actor *a, struct gri_envelope *e)
 
 void gri_mailbox_put(struct gri_actor *a, struct gri_envelope *e)
 {
-    if (a->bounds == NULL || a->bounds->overflow != GR_OVERFLOW_DROP_OLDEST) {
+    if (a->bounds == NULL || a->bounds->overflow != GR_OVERFLOW_DROP_OLDEST ||
+        e->kind == GRI_PROBE) { /* which is never dropped: it asks about the start, however busy */
         gri_actor_post(a, e);
         return;
     }
@@ -271,6 +273,17 @@ struct gri_actor *gri_actor_pin_live(gr_runtime *rt, uint64_t id)
 
 /* ---- verdicts -------------------------------------------------------------------------------- */
 
+/* On a worker, since what the exit interrupts may run code of the user's: not for a sender, nor for
+ * the monitor. It does not wait for a handler that is under way, which may be what keeps the actor from
+ * its next turn. */
+static void sentence_run(struct gri_task *t)
+{
+    struct gri_actor *a = gri_container_of(t, struct gri_bounds, sentence)->actor;
+
+    gri_bounds_sentence(a);
+    gri_actor_unpin(a);
+}
+
 void gri_actor_condemn(struct gri_actor *a, enum gri_verdict why)
 {
     uint32_t none = GRI_NO_VERDICT;
@@ -279,14 +292,17 @@ void gri_actor_condemn(struct gri_actor *a, enum gri_verdict why)
         return;
     gri_count(a->rt->sched.ledger,
               why == GRI_OVERTIME ? GRI_COUNT_KILLED_OVERTIME : GRI_COUNT_KILLED_OVERFLOW, 1);
-    gri_actor_stop(a);
+    gri_actor_stop(a, a->rt->reasons.shutdown); /* the sentence has the reason */
+    gri_actor_pin_again(a);
+    a->bounds->sentence = (struct gri_task){ .run = sentence_run, .name = "sentence" };
+    gri_ready(&a->rt->sched, &a->bounds->sentence);
 }
 
 void gri_bounds_sentence(struct gri_actor *a)
 {
     gr_value *why;
 
-    if (a->bounds == NULL || a->error != NULL)
+    if (a->bounds == NULL || (atomic_load(&a->flags) & GRI_EXITING) != 0)
         return;
     switch ((enum gri_verdict)atomic_load(&a->bounds->verdict)) {
     case GRI_OVERFLOWED:
@@ -299,7 +315,7 @@ void gri_bounds_sentence(struct gri_actor *a)
         break;
     default: return;
     }
-    gri_actor_fault(a, gri_actor_with_where(a, why));
+    gri_actor_exit(a, gri_actor_with_where(a, why));
 }
 
 /* ---- calls that it has started --------------------------------------------------------------- */
@@ -317,10 +333,14 @@ bool gri_asks_begin(struct gri_actor *asker)
 
 void gri_asks_end(gr_runtime *rt, uint64_t asker)
 {
-    struct gri_actor *a = gri_actor_pin_live(rt, asker);
+    struct gri_actor *a = gri_registry_find(&rt->registry, asker);
 
-    if (a == NULL)
+    if (a == NULL || atomic_load(&a->id) != asker)
         return;
-    atomic_fetch_sub(&a->bounds->asks, 1);
+    atomic_fetch_add(&a->load, GRI_PIN);
+    /* if it still is the same actor our pin keeps its bounds, at its very end too, when terminate
+     * may ask: see give_back in exit.c */
+    if (atomic_load(&a->id) == asker)
+        atomic_fetch_sub(&a->bounds->asks, 1);
     gri_actor_unpin(a);
 }

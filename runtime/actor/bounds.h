@@ -10,13 +10,15 @@
 
 #include "runtime/actor/actor.h"
 
-/* Why the watch or a sender has an actor fault, which its next turn does. */
+/* Why the watchdog or a sender has an actor fault. */
 enum gri_verdict { GRI_NO_VERDICT, GRI_OVERFLOWED, GRI_OVERTIME };
 
 struct gri_bounds {
     gr_overflow overflow;
     bool kill_overtime;
     _Atomic uint32_t verdict; /* gri_verdict */
+    struct gri_task sentence; /* carries it out, with a pin; once */
+    struct gri_actor *actor;  /* whose bounds these are */
     uint32_t asks_max;        /* 0: none */
     _Atomic uint32_t asks;
     uint64_t handler_ns; /* 0: the runtime's */
@@ -72,9 +74,9 @@ bool gri_bounds_taken(struct gri_actor *a, const struct gri_envelope *e);
 /* gri_actor_pin_live pins an actor of this runtime that may be stopping; NULL once it is drained. */
 struct gri_actor *gri_actor_pin_live(gr_runtime *rt, uint64_t id);
 
-/* gri_actor_condemn has the actor fault at its next turn; it takes no more from now on. [any] */
+/* gri_actor_condemn has the actor exit soon, by a worker; it takes no more from now on. [any] */
 void gri_actor_condemn(struct gri_actor *a, enum gri_verdict why);
-/* gri_bounds_sentence makes the fault of it: for the turn. */
+/* gri_bounds_sentence makes the exit of it, if it has not been made. The caller has a pin. */
 void gri_bounds_sentence(struct gri_actor *a);
 
 /* gri_asks_begin counts a call that `asker` starts; false: it has too many. gri_asks_end takes it

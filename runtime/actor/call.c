@@ -240,6 +240,7 @@ static void finish(struct gri_call *call, gr_value *v)
     if (call->metered) /* before anybody learns of the end: what it held is free then */
         unmeter(call);
     gri_future_complete(&call->future, v);
+    gri_point(GRI_AT_CALL_END);
     disarm(call);
     if (atomic_load(&call->id) != 0) /* seq_cst: after the completion; pairs with op_name */
         forget_number(call);
@@ -345,6 +346,11 @@ void gri_call_hook_done(struct gri_call *call)
 
 void gri_call_cancel(struct gri_call *call, gr_code why)
 {
+    gri_call_abort(call, NULL, why);
+}
+
+void gri_call_abort(struct gri_call *call, gr_value *err, gr_code why)
+{
     uint32_t queued = GRI_QUEUED;
     struct gr_scope *run = NULL;
     bool first;
@@ -353,11 +359,16 @@ void gri_call_cancel(struct gri_call *call, gr_code why)
     first = !call->cancelling && !call->ended;
     call->cancelling = true;
     gri_unlock(&call->cancel.lock);
-    if (!first)
+    if (!first) {
+        gr_value_unref(err);
         return;
+    }
+    if (err == NULL)
+        err = cancel_error(call, why);
+    gri_point(GRI_AT_CALL_CANCEL);
     /* Before the handler learns of it, so that what the handler makes of that can't be the answer.
      * If an answer came first, whoever brought it ends the stream, after its chunk. */
-    if (gri_future_complete(&call->future, cancel_error(call, why)) && call->streams)
+    if (gri_future_complete(&call->future, err) && call->streams)
         end_stream(call, false);
     gri_lock(&call->cancel.lock);
     gri_cancel_fire_locked(&call->cancel);
@@ -368,6 +379,7 @@ void gri_call_cancel(struct gri_call *call, gr_code why)
         gri_scope_unref(run);
     }
     run_cancel_hook(call);
+    gri_point(GRI_AT_CALL_CANCEL);
     /* not begun: end it here, and leave a shell in the queue */
     if (atomic_compare_exchange_strong(&call->state, &queued, GRI_DROPPED))
         finish(call, NULL);
@@ -385,6 +397,7 @@ static void deadline_fire(struct gri_timer *t)
 {
     struct gri_deadline *d = gri_container_of(t, struct gri_deadline, timer);
 
+    gri_point(GRI_AT_DEADLINE);
     gri_ready(&d->call->rt->sched, &d->task);
 }
 
@@ -502,7 +515,8 @@ static gr_code op_hurry(struct gr_future *f)
     if (gri_ctx_holds(call->rt, call->target))
         return GR_EDEADLK;
     give_permit_back(gri_ctx_current(call->rt));
-    if (atomic_load_explicit(&call->quick, memory_order_relaxed) && gri_take_lifo(t))
+    if (atomic_load_explicit(&call->quick, memory_order_relaxed) && !gri_fault(GRI_AT_NO_HURRY) &&
+        gri_take_lifo(t))
         t->run(t);
     return GR_OK;
 }
@@ -564,7 +578,7 @@ struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_
         return NULL;
     }
     gri_future_init(&call->future, &rt->sched, &call_ops, 2);
-    call->envelope.kind = GRI_CALL;
+    call->envelope.kind = verb == GRI_STARTED ? GRI_PROBE : GRI_CALL;
     gri_list_init(&call->member.node);
     atomic_init(&call->state, GRI_RUNNING);
     call->rt = rt;
@@ -584,7 +598,8 @@ bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value
     const gr_method *m;
     struct gr_ctx c;
 
-    if (r.node != rt->node || parent->budget != NULL || gri_exec()->worker == NULL)
+    if (r.node != rt->node || parent->budget != NULL || gri_exec()->worker == NULL ||
+        gri_fault(GRI_AT_NO_DIRECT))
         return false;
     a = gri_actor_pin(rt, r, false, &err);
     if (a == NULL) {

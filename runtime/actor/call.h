@@ -30,7 +30,8 @@
 struct gri_actor;
 struct gri_budget;
 
-enum gri_envelope_kind { GRI_CALL, GRI_TELL, GRI_THEN, GRI_RESUME, GRI_LATER };
+/* GRI_PROBE: a call that the actor answers itself, and that needs no permit */
+enum gri_envelope_kind { GRI_CALL, GRI_PROBE, GRI_TELL, GRI_THEN, GRI_RESUME, GRI_LATER };
 
 /* What lies in a mailbox. */
 struct gri_envelope {
@@ -86,6 +87,10 @@ struct gri_call {
     struct gri_waiter room_waiter; /* in `out`, while a deferred producer waits for room */
     struct gri_task room_task;
     bool room_armed; /* guarded by cancel.lock */
+    bool promised;   /* gr_defer was called */
+    /* guarded by the actor's tie_lock; see held.h */
+    bool listed, loose;
+    struct gri_list deferred; /* in actor->deferred while listed */
 };
 
 static inline struct gri_call *gri_call_of(struct gr_future *f)
@@ -131,6 +136,8 @@ static inline gr_code gri_check_bytes(gr_runtime *rt, uint32_t bytes)
  * held. */
 void gri_call_cancel(struct gri_call *call, gr_code why);
 bool gri_call_cancelled(struct gri_call *call);
+/* gri_call_abort cancels a call whose actor exits: its caller gets err. */
+void gri_call_abort(struct gri_call *call, gr_value *err GR_TAKES, gr_code why);
 
 /* What a call in progress was sent with. Borrowed. */
 const gr_value *gri_call_spawn_args(const struct gri_call *call); /* the actor's spawn arguments */

@@ -2,6 +2,7 @@
 /* ctx.c - what a handler can ask and do. */
 #include "runtime/actor/ctx.h"
 
+#include "runtime/actor/held.h"
 #include "runtime/actor/runtime_impl.h"
 
 /* ---- reentrant classes: a handler that waits lets others run --------------------------------- */
@@ -20,8 +21,19 @@ static void resuming(struct gri_exec *e)
     gri_actor_post(c->actor, &c->resume.envelope);
 }
 
-static const struct gri_exec_hooks reentrant_hooks = { .suspending = suspending,
-                                                       .resuming = resuming };
+static bool waiting(struct gri_exec *e, struct gri_park *p, uint64_t *deadline_ns)
+{
+    return gri_wait_begin(e->ctx, p, deadline_ns);
+}
+
+static void waited(struct gri_exec *e)
+{
+    gri_wait_end(e->ctx);
+}
+
+static const struct gri_exec_hooks reentrant_hooks = {
+    .suspending = suspending, .resuming = resuming, .waiting = waiting, .waited = waited
+};
 
 /* Any other handler that waits keeps its actor, so who waits for room in it must not go on waiting
  * for the mailbox to get half empty. */
@@ -32,7 +44,14 @@ static void suspending_alone(struct gri_exec *e)
     gri_actor_offer_room(c->actor);
 }
 
-static const struct gri_exec_hooks other_hooks = { .suspending = suspending_alone };
+static const struct gri_exec_hooks other_hooks = { .suspending = suspending_alone,
+                                                   .waiting = waiting,
+                                                   .waited = waited };
+
+void gri_ctx_stay(void)
+{
+    gri_exec()->hooks = &other_hooks;
+}
 
 void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call, bool cheap)
 {
@@ -193,16 +212,13 @@ gr_code gr_fail(gr_ctx *c, gr_value *err)
 
 gr_value *gr_exit(gr_ctx *c, gr_value *reason)
 {
-    if (reason == NULL || gr_error_code(reason) == GR_OK) {
-        gr_value *err = gr_error(GR_EBROKEN, "the actor exited");
-
-        if (reason != NULL)
-            err = gr_error_with(err, "detail", reason);
-        reason = err;
-    }
+    if (reason == NULL)
+        reason = gr_error(GR_EBROKEN, "the actor exited");
     gr_value_unref(c->exit);
     c->exit = gr_value_ref(reason);
-    return reason;
+    if (gr_error_code(reason) != GR_OK)
+        return reason;
+    return gr_error_with(gr_error(GR_EBROKEN, "the actor exited"), "detail", reason);
 }
 
 gr_value *gr_delegate(gr_ctx *c, gr_ref to, const char *verb, gr_value *args)

@@ -16,10 +16,16 @@ struct gr_ctx {
     gr_value *exit;           /* counted; gr_exit's */
     struct gri_exec saved;    /* what ran on this stack before */
     struct gri_resume resume; /* reentrant classes: how control comes back */
+    struct gri_list wait;     /* in actor->waits, while it is parked at `park` */
+    struct gri_park *park;    /* borrowed; see held.h */
+    uint64_t limit_ns;        /* terminate: when its waits end */
+    bool last;                /* terminate: only a kill interrupts it */
 };
 
 void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call, bool cheap);
 void gri_ctx_leave(struct gr_ctx *c);
+/* gri_ctx_stay is for a handler during whose waits nothing else may run, in any class. */
+void gri_ctx_stay(void);
 /* gri_ctx_current returns the handler run under way on this stack, if it is rt's; else NULL. */
 struct gr_ctx *gri_ctx_current(gr_runtime *rt);
 /* gri_ctx_holds tells whether the handler under way on this stack, or one that waits for it, holds

@@ -95,7 +95,7 @@ static void gather_start(struct gri_call *call, struct gr_stream *from, bool for
     gather_run(&g->task);
 }
 
-/* one_chunk makes a stream of the call's input. */
+/* one_chunk makes a stream of the call's input; NULL when out of memory. */
 static struct gr_stream *one_chunk(struct gri_call *call)
 {
     gr_value *item = gr_value_ref(call->args);
@@ -310,6 +310,20 @@ static void batch_start(struct gri_call *call)
 
 /* ---- the way in ------------------------------------------------------------------------------ */
 
+/* by_transform gives the one input to transform, which streams the answer. */
+static void by_transform(struct gri_call *call)
+{
+    struct gr_stream *in = one_chunk(call);
+
+    if (in == NULL)
+        gri_call_end(call, gr_error(GR_ENOMEM, "out of memory"));
+    else if (call->verb == GRI_STREAM)
+        gri_call_forward(call, call->to, GRI_TRANSFORM, gr_nil(), in);
+    else
+        gather_start(call, gri_call_sub_stream(call, call->to, GRI_TRANSFORM, gr_nil(), in, NULL),
+                     false);
+}
+
 static void run_default(struct gri_call *call, enum gri_how how)
 {
     switch (how) {
@@ -326,15 +340,7 @@ static void run_default(struct gri_call *call, enum gri_how how)
             gri_call_sub_stream(call, call->to, GRI_STREAM, gr_value_ref(call->args), NULL, NULL),
             false);
         break;
-    case GRI_BY_TRANSFORM:
-        if (call->verb == GRI_STREAM)
-            gri_call_forward(call, call->to, GRI_TRANSFORM, gr_nil(), one_chunk(call));
-        else
-            gather_start(
-                call,
-                gri_call_sub_stream(call, call->to, GRI_TRANSFORM, gr_nil(), one_chunk(call), NULL),
-                false);
-        break;
+    case GRI_BY_TRANSFORM: by_transform(call); break;
     default: batch_start(call); break;
     }
 }

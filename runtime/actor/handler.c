@@ -37,18 +37,6 @@ gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v)
     return gr_error_with(v, "where", gr_str(gri_actor_name(a)));
 }
 
-void gri_actor_fault(struct gri_actor *a, gr_value *reason)
-{
-    if (a->error == NULL && !a->klass->stateless) {
-        a->error = reason; /* the turn's own field, and this is the turn */
-        /* publishes it: others may know already that the actor stops */
-        atomic_fetch_or(&a->flags, GRI_SAID);
-    } else {
-        gr_value_unref(reason);
-    }
-    gri_actor_stop(a);
-}
-
 void gri_handle_call(struct gri_actor *a, struct gri_call *call)
 {
     const gr_method *m = NULL;
@@ -69,7 +57,7 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
     gr_value_unref(c.failure);
     atomic_store_explicit(&call->held, 0, memory_order_relaxed);
     if (c.exit != NULL)
-        gri_actor_fault(a, c.exit); /* first: once the caller knows, the actor takes no more */
+        gri_actor_exit(a, c.exit); /* first: once the caller knows, the actor takes no more */
     if (c.stashed)
         gri_stash_call(a, call);
     if (c.deferred) {
@@ -92,9 +80,58 @@ void gri_handle_tell(struct gri_actor *a, gr_value *msg)
         gri_ctx_leave(&c);
         gr_value_unref(c.failure);
         if (c.exit != NULL)
-            gri_actor_fault(a, c.exit);
+            gri_actor_exit(a, c.exit);
     }
     gr_value_unref(msg);
+}
+
+/* leave ends a handler that answers nobody. */
+static void leave(struct gri_actor *a, struct gr_ctx *c)
+{
+    gri_ctx_leave(c);
+    gr_value_unref(c->failure);
+    if (c->exit != NULL)
+        gri_actor_exit(a, c->exit);
+}
+
+void gri_handle_exited(struct gri_actor *a, gr_ref from, const gr_value *reason)
+{
+    struct gr_ctx c;
+
+    if (a->klass->cls->exited == NULL) {
+        gri_dead_letter(a->rt, "an exit signal");
+        return;
+    }
+    gri_ctx_enter(&c, a, NULL, false);
+    a->klass->cls->exited(&c, a->self, from, reason);
+    leave(a, &c);
+}
+
+void gri_handle_down(struct gri_actor *a, uint64_t monitor, gr_ref who, const gr_value *reason)
+{
+    struct gr_ctx c;
+
+    if (a->klass->cls->down == NULL) {
+        gri_dead_letter(a->rt, "the end of an actor that was monitored");
+        return;
+    }
+    gri_ctx_enter(&c, a, NULL, false);
+    a->klass->cls->down(&c, a->self, monitor, who, reason);
+    leave(a, &c);
+}
+
+void gri_handle_terminate(struct gri_actor *a, const gr_value *reason)
+{
+    struct gr_ctx c;
+
+    gri_ctx_enter(&c, a, NULL, false);
+    gri_ctx_stay(); /* the turn is not there to be given away */
+    c.last = true;
+    c.limit_ns = gri_deadline_after(&a->rt->sched, a->terminate_ms);
+    a->klass->cls->terminate(&c, a->self, reason);
+    gri_ctx_leave(&c);
+    gr_value_unref(c.failure);
+    gr_value_unref(c.exit); /* it has a reason */
 }
 
 gr_code gri_handle_init(struct gri_actor *a)
@@ -104,7 +141,7 @@ gr_code gri_handle_init(struct gri_actor *a)
 
     gri_ctx_enter(&c, a, NULL, false);
     /* nothing else runs before init is done, not even in a reentrant class */
-    gri_exec()->hooks = NULL;
+    gri_ctx_stay();
     rc = a->klass->cls->init(&c, a->self, a->args);
     gri_ctx_leave(&c);
     if (rc != GR_OK) {
@@ -112,7 +149,16 @@ gr_code gri_handle_init(struct gri_actor *a)
                             ? gr_value_ref(c.failure)
                             : gr_error(rc, "%s could not be started", gri_actor_name(a));
 
-        a->error = gri_actor_with_where(a, why);
+        why = gri_actor_with_where(a, why);
+        gri_lock(&a->tie_lock);
+        if ((atomic_load(&a->flags) & GRI_EXITING) == 0) {
+            gr_value *stop = a->reason; /* gr_stop's; counts less */
+
+            a->reason = why;
+            why = stop;
+        }
+        gri_unlock(&a->tie_lock);
+        gr_value_unref(why);
     }
     gr_value_unref(c.failure);
     gr_value_unref(c.exit);

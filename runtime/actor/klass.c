@@ -118,6 +118,8 @@ static enum gri_how resolve_default(const struct gri_klass *k, uint16_t verb,
 enum gri_how gri_klass_resolve(const struct gri_klass *k, uint16_t verb,
                                const gr_method **ret_method)
 {
+    if (verb == GRI_STARTED)
+        return GRI_BY_ACTOR;
     if (verb < GRI_VERB_FIRST && k->fixed[verb] != NULL) {
         *ret_method = k->fixed[verb];
         return GRI_BY_METHOD;

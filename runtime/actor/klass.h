@@ -30,6 +30,7 @@ enum gri_how {
     GRI_BY_TRANSFORM, /* stream, invoke: the transform of one chunk */
     GRI_BY_GATHER,    /* transform: the input's sum is streamed */
     GRI_BY_BATCH,     /* batch: invoke for each item */
+    GRI_BY_ACTOR,     /* started: the actor itself, once its init is done */
     GRI_BY_NOTHING
 };
 

@@ -54,7 +54,7 @@ void gri_later_run(struct gri_actor *a, struct gri_envelope *e, bool live)
     if (ours && live)
         gri_handle_tell(a, gr_value_ref(l->msg));
     else if (ours)
-        gri_count(a->rt->sched.ledger, GRI_COUNT_DEAD_LETTERS, 1);
+        gri_dead_letter(a->rt, "a timer's, for an actor that ended");
     later_free(l);
     gri_actor_unpin(a);
 }
@@ -72,7 +72,7 @@ static void due_run(struct gri_task *t)
     }
     gr_value_unref(err);
     if (claim(l))
-        gri_count(l->rt->sched.ledger, GRI_COUNT_DEAD_LETTERS, 1);
+        gri_dead_letter(l->rt, "a timer's, for an actor that is gone");
     later_free(l);
 }
 
@@ -124,6 +124,8 @@ gr_code gr_send_after(gr_runtime *rt, gr_ref to, int64_t ms, gr_value *msg, gr_t
     uint64_t id;
     struct later *l = NULL;
 
+    if (gri_sched_foreign(&rt->sched))
+        rc = GR_EINVAL;
     if (rc == GR_OK)
         rc = check_target(rt, to);
     if (rc == GR_OK)
@@ -159,7 +161,7 @@ bool gr_cancel_timer(gr_runtime *rt, gr_timer timer)
     bool stopped = false;
 
     gri_lock(&table->lock);
-    if (timer.node == rt->node)
+    if (timer.node == rt->node && !gri_sched_foreign(&rt->sched))
         l = gri_map_del(&table->by_id, timer.id);
     /* under the lock: who has l on the way must take the lock before it frees l */
     if (l != NULL)

@@ -18,6 +18,7 @@ void gri_actor_post(struct gri_actor *a, struct gri_envelope *e)
 {
     struct gri_envelope *head = atomic_load_explicit(&a->inbox, memory_order_relaxed);
 
+    gri_point(GRI_AT_PUSH);
     do {
         e->task.next = head != IDLE && head != NULL ? &head->task : NULL;
         /* release: the envelope's content is published; acquire: if we take over from IDLE, the
@@ -41,6 +42,7 @@ struct gri_envelope *gri_mailbox_pop(struct gri_actor *a)
     if (e == NULL) {
         /* acquire: pairs with the push's release */
         e = atomic_exchange_explicit(&a->inbox, NULL, memory_order_acquire);
+        gri_point(GRI_AT_POP);
         while (e != NULL) {
             struct gri_envelope *below = gri_envelope_of(e->task.next);
 
@@ -59,6 +61,11 @@ bool gri_mailbox_go_idle(struct gri_actor *a)
 {
     struct gri_envelope *empty = NULL;
 
+    gri_point(GRI_AT_GO_IDLE);
+    if (GRI_PLANTED(LOST_MESSAGE)) {
+        atomic_store(&a->inbox, IDLE);
+        return true;
+    }
     return atomic_compare_exchange_strong(&a->inbox, &empty, IDLE);
 }
 
@@ -66,6 +73,7 @@ void gri_mailbox_kick(struct gri_actor *a)
 {
     struct gri_envelope *idle = IDLE;
 
+    gri_point(GRI_AT_KICK);
     if (atomic_compare_exchange_strong(&a->inbox, &idle, NULL))
         gri_actor_ready_turn(a);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* promise.c - answering later: a gr_promise is the call itself, seen from the side that owes the
  * answer. */
-#include "runtime/actor/ctx.h"
+#include "runtime/actor/held.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"
 
@@ -18,22 +18,39 @@ gr_promise *gr_defer(gr_ctx *c)
     /* the handler's frame goes on to use the call when the promise may be gone: see
      * gri_handle_call */
     gri_future_ref(&c->call->future);
+    gri_defer_begin(c->call);
     return (gr_promise *)(void *)c->call;
 }
 
 void gr_resolve(gr_promise *p, gr_value *v)
 {
+    struct gri_call *call = call_of(p);
+
+    gri_point(GRI_AT_PROMISE);
     if (p == NULL) {
         gr_value_unref(v);
         return;
     }
-    gri_call_end(call_of(p), gri_actor_with_where(call_of(p)->actor, v));
+    gri_defer_end(call);
+    /* the name of an actor that exits may be gone already */
+    if (call->actor != NULL && !call->loose)
+        v = gri_actor_with_where(call->actor, v);
+    gri_call_end(call, v);
 }
 
 void gr_promise_free(gr_promise *p)
 {
-    if (p != NULL)
-        gri_call_end(call_of(p), gr_error(GR_EBROKEN, "the promise was dropped without an answer"));
+    struct gri_call *call = call_of(p);
+    gr_value *err = NULL;
+
+    if (p == NULL)
+        return;
+    gri_defer_end(call);
+    if (call->actor != NULL && (atomic_load(&call->actor->flags) & GRI_EXITING) != 0)
+        err = gri_actor_error(call->actor, NULL); /* most likely that is why it was dropped */
+    else
+        err = gr_error(GR_EBROKEN, "the promise was dropped without an answer");
+    gri_call_end(call, err);
 }
 
 /* ---- chunks ---------------------------------------------------------------------------------- */

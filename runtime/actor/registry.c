@@ -41,7 +41,7 @@ static bool make_chunk_locked(struct gri_registry *r, uint32_t index)
     if (chunk == NULL)
         return false;
     for (uint32_t i = 0; i < CHUNK; i++)
-        chunk[i] = (struct gri_actor){ .last_id = 0 };
+        chunk[i] = (struct gri_actor){ .slot = (index << GRI_CHUNK_BITS) + i };
     atomic_store_explicit(&r->chunks[index], chunk, memory_order_release);
     return true;
 }
@@ -63,6 +63,8 @@ struct gri_actor *gri_registry_take(struct gri_registry *r, uint64_t *ret_id)
 {
     struct gri_actor *a;
 
+    if (gri_fault(GRI_AT_ACTORS_FULL))
+        return NULL;
     gri_lock(&r->lock);
     a = r->free_first;
     if (a != NULL) {

@@ -7,6 +7,7 @@
 #include "runtime/actor/bounds.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/log.h"
+#include "runtime/sched/sim.h"
 
 #define STACK_MIN ((size_t)64 * 1024)
 #define SPARES_MAX 16
@@ -44,9 +45,11 @@ gr_code gri_runtime_defaults(gr_runtime_opts *o)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
+    if (o->workers == 0 && o->sim_seed != 0)
+        o->workers = 2; /* the same on every machine */
     if (o->workers == 0)
         o->workers = cpus < 1 ? 1 : cpus > GRI_WORKERS_MAX ? GRI_WORKERS_MAX : (unsigned)cpus;
-    if (o->spares_max == 0)
+    if (o->spares_max == 0 && o->sim_seed == 0)
         o->spares_max = 4;
     default_size(&o->mailbox_max, 1024);
     default_size(&o->fibers_max, 8192);
@@ -59,8 +62,12 @@ gr_code gri_runtime_defaults(gr_runtime_opts *o)
     default_size(&o->timers_max, (size_t)1 << 20);
     default_size(&o->peer_verbs_max, 256);
     default_ms(&o->shutdown_ms, 5000);
-    default_ms(&o->report_ms, 100);
-    default_ms(&o->stuck_ms, 5000);
+    if (o->sim_seed == 0) { /* a simulation delays handlers on purpose, and there 0 means never */
+        default_ms(&o->report_ms, 100);
+        default_ms(&o->stuck_ms, 5000);
+    }
+    if (o->sim_faults == 0)
+        o->sim_faults = GR_SIM_SCHED | GR_SIM_TIME;
     return out_of_range(o) ? GR_EINVAL : GR_OK;
 }
 
@@ -72,21 +79,18 @@ static void fini_tables(gr_runtime *rt)
     gri_verbs_fini(&rt->verbs);
     gri_map_fini(&rt->calls);
     gri_laters_fini(&rt->laters);
+    gri_map_fini(&rt->names.by_name); /* empty: all names went with their owners */
+    gri_reasons_fini(&rt->reasons);
     gri_free_aligned(rt);
 }
 
-gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
+static gr_code make(const gr_runtime_opts *opts, gr_runtime **ret_rt)
 {
-    gr_runtime_opts o = { .size = sizeof(o) };
+    gr_runtime_opts o = *opts;
     struct gri_sched_opts so;
     gr_runtime *rt;
     gr_code rc;
 
-    if (opts != NULL)
-        o = *opts;
-    rc = gri_runtime_defaults(&o);
-    if (rc != GR_OK)
-        return rc;
     rt = gri_alloc_aligned(64, sizeof(*rt));
     if (rt == NULL)
         return GR_ENOMEM;
@@ -95,6 +99,7 @@ gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
         rt->node = gri_random_seed();
     } while (rt->node == 0);
     gri_map_init(&rt->calls, rt->node);
+    gri_map_init(&rt->names.by_name, rt->node);
     gri_map_init(&rt->klasses.by_class, rt->node);
     gri_laters_init(&rt->laters, rt->node, o.timers_max);
     gri_scope_init(&rt->root, rt, NULL, root_destroy);
@@ -110,7 +115,9 @@ gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
         .stuck_ns = (uint64_t)o.stuck_ms * 1000000u
     };
     rt->sched.watch.ops = &gri_actor_watch;
-    rc = gri_verbs_init(&rt->verbs, rt->node, (uint32_t)o.peer_verbs_max);
+    rc = gri_reasons_init(&rt->reasons);
+    if (rc == GR_OK)
+        rc = gri_verbs_init(&rt->verbs, rt->node, (uint32_t)o.peer_verbs_max);
     if (rc == GR_OK)
         rc = gri_registry_init(&rt->registry, o.actors_max);
     if (rc == GR_OK)
@@ -121,6 +128,29 @@ gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
     }
     *ret_rt = rt;
     return GR_OK;
+}
+
+gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
+{
+    gr_runtime_opts o = { .size = sizeof(o) };
+    gr_code rc;
+
+    if (opts != NULL)
+        o = *opts;
+    rc = gri_runtime_defaults(&o);
+    if (rc != GR_OK)
+        return rc;
+    if (o.sim_seed == 0)
+        return gri_sim_here() == NULL ? make(&o, ret_rt) : GR_EINVAL;
+    rc = gri_sim_enter(o.sim_seed, o.sim_faults);
+    if (rc != GR_OK)
+        return rc;
+    rc = make(&o, ret_rt);
+    if (rc == GR_OK)
+        (*ret_rt)->sched.sim = gri_sim_here();
+    else
+        gri_sim_leave();
+    return rc;
 }
 
 gr_scope *gr_root(gr_runtime *rt)
@@ -151,16 +181,13 @@ static void await_root(gr_runtime *rt)
 {
     gri_scope_unref(&rt->root);
     while (atomic_load(&rt->root_gone) == 0)
-        gri_futex_wait(&rt->root_gone, 0, GRI_NEVER);
+        gri_check(gri_futex_wait(&rt->root_gone, 0, GRI_NEVER));
 }
 
-void gr_runtime_free(gr_runtime *rt)
+static void end(gr_runtime *rt)
 {
     uint64_t deadline;
 
-    if (rt == NULL)
-        return;
-    gri_check(gri_exec()->ctx == NULL && gri_exec()->worker == NULL);
     deadline = gri_clock_ns() + (uint64_t)rt->shutdown_ms * 1000000u;
     gri_scope_cancel(&rt->root, GR_ECANCELED);
     if (!gri_scope_drain(&rt->root, deadline)) {
@@ -179,4 +206,18 @@ void gr_runtime_free(gr_runtime *rt)
     }
     gri_sched_stop(&rt->sched);
     fini_tables(rt);
+}
+
+void gr_runtime_free(gr_runtime *rt)
+{
+    struct gri_sim *sim;
+
+    if (rt == NULL)
+        return;
+    gri_check(gri_exec()->ctx == NULL && gri_exec()->worker == NULL);
+    sim = rt->sched.sim;
+    gri_check(sim == NULL || sim == gri_sim_here());
+    end(rt);
+    if (sim != NULL)
+        gri_sim_leave();
 }

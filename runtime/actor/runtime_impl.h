@@ -9,7 +9,16 @@
 
 #include "runtime/actor/klass.h"
 #include "runtime/actor/later.h"
+#include "runtime/actor/name.h"
 #include "runtime/actor/registry.h"
+
+/* The reasons that the engine itself gives, made once: an end needs no memory. */
+struct gri_reasons {
+    gr_value *normal, *shutdown, *killed, *noproc;
+};
+
+gr_code gri_reasons_init(struct gri_reasons *r);
+void gri_reasons_fini(struct gri_reasons *r);
 
 struct gr_runtime {
     struct gri_sched sched; /* first: see gri_sched_of */
@@ -26,6 +35,9 @@ struct gr_runtime {
     /* number -> gri_call, of those that gr_future_call has numbered */
     struct gri_map calls;
     uint64_t call_count;
+    struct gri_names names;
+    struct gri_reasons reasons;
+    _Atomic uint64_t monitor_count; /* numbers given to monitors */
     _Atomic uint32_t root_gone; /* 1: nobody refers to the root scope any more */
 };
 

@@ -97,11 +97,24 @@ static void take_back(struct gri_call *call, gr_value *err)
     gri_future_unref(&call->future);
 }
 
+/* enqueue brings a call to an actor in whose mailbox it has a pinned place. */
+static void enqueue(struct gri_call *call, struct gri_actor *a)
+{
+    const gr_method *m = NULL;
+
+    call->actor = a;
+    gri_klass_resolve(a->klass, call->verb, &m);
+    /* relaxed: a hint for the owner, who may read it while the call is forwarded */
+    atomic_store_explicit(
+        &call->quick, m != NULL && (m->kind == GR_CHEAP || m->kind == GRI_NATIVE) && a->pin == 0,
+        memory_order_relaxed);
+    gri_actor_send_call(a, call);
+}
+
 void gri_call_post(struct gri_call *call, gr_ref to)
 {
     gr_value *err = NULL;
     struct gri_actor *a;
-    const gr_method *m = NULL;
 
     call->to = to;
     /* seq_cst: of "set QUEUED, read the cancellation" and "set the cancellation, look for QUEUED"
@@ -111,18 +124,13 @@ void gri_call_post(struct gri_call *call, gr_ref to)
         take_back(call, NULL);
         return;
     }
+    gri_point(GRI_AT_CALL_QUEUED);
     a = gri_actor_enter(call->rt, to, &call->envelope, &err);
     if (a == NULL) {
         take_back(call, err);
         return;
     }
-    call->actor = a;
-    gri_klass_resolve(a->klass, call->verb, &m);
-    /* relaxed: a hint for the owner, who may read it while the call is forwarded */
-    atomic_store_explicit(
-        &call->quick, m != NULL && (m->kind == GR_CHEAP || m->kind == GRI_NATIVE) && a->pin == 0,
-        memory_order_relaxed);
-    gri_actor_send_call(a, call);
+    enqueue(call, a);
 }
 
 /* check_args turns what can't be sent into the call's end. */
@@ -236,6 +244,10 @@ static void start(struct gri_call *call, gr_ref to, const struct caller *who, co
     if (who->parent != NULL)
         call->parent = gri_call_of(gri_future_ref(&who->parent->future));
     call->config = child_config(who->parent, o->config);
+    if (gri_sched_foreign(&call->rt->sched)) {
+        gri_call_end(call, gr_error(GR_EINVAL, "the runtime is simulated, on another thread"));
+        return;
+    }
     if (!check_args(call) || !meter(call, who, o) || !join(call, who->scope))
         return;
     if (o->timeout_ms < 0)
@@ -317,11 +329,44 @@ gr_stream *gri_call_sub_stream(struct gri_call *parent, gr_ref to, uint16_t verb
     return stream_for(parent->rt, &who, to, verb, args, in, opts != NULL ? opts : &no_opts);
 }
 
-void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value *args,
-                      gr_stream *in)
+/* let_go ends what ties a call to the actor that it has come to. */
+static void let_go(struct gri_call *call)
 {
     struct gri_actor *a = call->actor;
 
+    call->actor = NULL;
+    if (a == NULL)
+        return;
+    if (call->counted)
+        gri_actor_release_permit(a);
+    call->counted = false;
+    gri_actor_unpin(a);
+}
+
+gr_value *gri_call_offer(struct gri_call *call, gr_ref to)
+{
+    gr_value *err = NULL;
+    struct gri_actor *a = gri_actor_enter(call->rt, to, &call->envelope, &err);
+
+    if (a == NULL)
+        return err;
+    gri_call_unhook(call);
+    let_go(call);
+    call->to = to;
+    atomic_store(&call->state, GRI_QUEUED); /* seq_cst: as in gri_call_post */
+    if (!gri_call_cancelled(call)) {
+        enqueue(call, a);
+        return NULL;
+    }
+    gri_envelope_leave(a, &call->envelope);
+    gri_actor_unpin(a);
+    take_back(call, NULL);
+    return NULL;
+}
+
+void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value *args,
+                      gr_stream *in)
+{
     gri_call_unhook(call);
     if (args != NULL) {
         gr_value_unref(call->args);
@@ -332,13 +377,7 @@ void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value 
         call->in = in;
     }
     atomic_store_explicit(&call->verb, verb, memory_order_relaxed);
-    call->actor = NULL;
-    if (a != NULL) {
-        if (call->counted)
-            gri_actor_release_permit(a);
-        call->counted = false;
-        gri_actor_unpin(a);
-    }
+    let_go(call);
     if (check_args(call) && meter_again(call))
         gri_call_post(call, to);
 }
@@ -373,6 +412,18 @@ gr_value *gr_do(gr_runtime *rt, gr_ref to, const char *verb, gr_value *args,
                 const gr_call_opts *opts, gr_value **reterr)
 {
     return gr_take(gr_acall(rt, to, verb, args, opts), reterr);
+}
+
+gr_future *gr_started(gr_runtime *rt, gr_ref who)
+{
+    return acall(rt, who, GRI_STARTED, gr_nil(), NULL);
+}
+
+gr_future *gri_started(gr_scope *scope, gr_ref who)
+{
+    struct caller nobody = { .scope = scope };
+
+    return call_for(scope->rt, &nobody, who, GRI_STARTED, gr_nil(), &no_opts);
 }
 
 gr_future *gr_ainvoke(gr_runtime *rt, gr_ref r, gr_value *input, const gr_call_opts *opts)

@@ -14,6 +14,14 @@ gr_code gri_call_arm(struct gri_call *call);
 /* gri_call_post sends a call that the caller holds to an actor; what is wrong ends it. Consumes the
  * duty. */
 void gri_call_post(struct gri_call *call, gr_ref to);
+/* gri_call_offer passes a call on as gri_call_forward does, with verb, arguments and input as they are,
+ * if `to` takes it: NULL, and the duty is consumed. Else the error, the caller's, who keeps the
+ * duty. */
+gr_value *gri_call_offer(struct gri_call *call, gr_ref to);
+
+/* gri_started is gr_started as a member of `scope`, whose deadline and cancellation are not those
+ * of the handler that asks. */
+gr_future *gri_started(gr_scope *scope, gr_ref who);
 
 /* gri_call_hook_done ends the run of a hook; a cancellation that came during it is told now. The
  * caller holds a reference. */

@@ -3,7 +3,9 @@
 #include "runtime/actor/actor.h"
 
 #include "runtime/actor/bounds.h"
+#include "runtime/actor/ctx.h"
 #include "runtime/actor/runtime_impl.h"
+#include "runtime/actor/tie.h"
 #include "runtime/base/alloc.h"
 
 static void member_cancel(struct gri_member *m, gr_code why)
@@ -13,7 +15,9 @@ static void member_cancel(struct gri_member *m, gr_code why)
 
 static void member_stop(struct gri_member *m)
 {
-    gri_actor_stop(gri_container_of(m, struct gri_actor, member));
+    struct gri_actor *a = gri_container_of(m, struct gri_actor, member);
+
+    gri_actor_stop(a, a->rt->reasons.shutdown);
 }
 
 static void member_ref(struct gri_member *m)
@@ -45,7 +49,17 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
     a->waiting.first = NULL;
     a->klass = k;
     a->rt = rt;
-    a->error = NULL;
+    a->reason = NULL;
+    a->tie_count = 0;
+    a->ties_max = (uint32_t)(o->ties_max == 0           ? 65536
+                             : o->ties_max < UINT32_MAX ? o->ties_max
+                                                        : UINT32_MAX);
+    a->terminate_ms = o->terminate_ms == 0 ? 5000 : o->terminate_ms < 0 ? 0 : o->terminate_ms;
+    gri_list_init(&a->waits);
+    atomic_store(&a->waiter, NULL);
+    gri_list_init(&a->deferred);
+    gri_list_init(&a->thens);
+    atomic_store(&a->flags, 0); /* not dead any more; but nobody knows its id yet */
     a->mailbox_max = (uint32_t)(o->mailbox_max != 0 ? o->mailbox_max : rt->mailbox_max);
     a->max_concurrency = o->max_concurrency;
     a->stash_max = o->stash_max == 0           ? a->mailbox_max
@@ -62,8 +76,23 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
     return gri_bounds_set_up(a, o);
 }
 
+/* tie_to_spawner makes the link and the monitor that the options ask for, before anybody knows the
+ * actor: so no end of it can be missed. */
+static gr_code tie_to_spawner(struct gri_actor *a, uint64_t id, const gr_spawn_opts *o)
+{
+    struct gr_ctx *c = gri_ctx_current(a->rt);
+    gr_code rc = c != NULL ? GR_OK : GR_EINVAL;
+
+    if (rc == GR_OK && o->link)
+        rc = gri_bond_born(c->actor, a, id);
+    if (rc == GR_OK && o->ret_monitor != NULL)
+        rc = gri_watch_born(c->actor, a, id, o->ret_monitor);
+    return rc;
+}
+
 static void give_up(gr_runtime *rt, struct gri_actor *a, uint64_t id)
 {
+    gri_actor_forget(a);
     gri_free(a->self);
     gri_free(a->name);
     gri_free(a->bounds);
@@ -82,7 +111,8 @@ static gr_code publish(gr_scope *in, struct gri_actor *a, uint64_t id, gr_value 
 
     a->args = args;
     atomic_fetch_add(&a->load, GRI_PIN); /* its own */
-    atomic_store(&a->flags, a->init_done ? GRI_READY : 0);
+    if (a->init_done)
+        atomic_store(&a->flags, GRI_READY);
     gri_mailbox_init(a, a->init_done);
     atomic_store(&a->id, id); /* seq_cst: after all of the above */
     rc = gri_scope_add(in, &a->member, &actor_ops);
@@ -101,10 +131,14 @@ static gr_code publish(gr_scope *in, struct gri_actor *a, uint64_t id, gr_value 
  * refused spawns what can't be made: an actor that is there only to say why, until its scope ends.
  * So constructors pass their error on as the spawn arguments, and gr_check tells its text.
  */
-static gr_ref refused(gr_scope *in, const gr_class *cls, gr_value *err)
+static gr_ref refused(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
 {
     static const gr_class nothing = GR_CLASS(.name = "refused");
-    gr_spawn_opts o = { .size = sizeof(o), .name = cls != NULL ? cls->name : NULL };
+    gr_spawn_opts o = { .size = sizeof(o),
+                        .name = cls != NULL ? cls->name : NULL,
+                        .link = opts->link,
+                        .ret_monitor = opts->ret_monitor };
+    gr_value *err = opts->args;
     gr_code rc = gr_error_code(err);
     gr_ref r = gr_spawn(in, &nothing, &o);
     gr_value *gone = NULL;
@@ -115,8 +149,13 @@ static gr_ref refused(gr_scope *in, const gr_class *cls, gr_value *err)
         gr_value_unref(err);
         return r.node != 0 ? broken(rc) : r;
     }
-    a->error = err; /* nobody else knows the actor yet */
-    atomic_fetch_or(&a->flags, GRI_FAILED | GRI_SAID);
+    gri_lock(&a->tie_lock);
+    if (a->reason == NULL) /* its scope may have ended meanwhile */
+        a->reason = gr_value_ref(err);
+    gri_unlock(&a->tie_lock);
+    if ((atomic_fetch_or(&a->flags, GRI_FAILED | GRI_SAID) & GRI_STOPPING) == 0)
+        gri_actor_die(a);
+    gr_value_unref(err);
     gri_actor_unpin(a);
     return r;
 }
@@ -132,7 +171,9 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
     gr_code rc = GR_OK;
 
     if (rt != NULL && o->args != NULL && gr_error_code(o->args) != GR_OK)
-        return refused(in, cls, o->args);
+        return refused(in, cls, o);
+    if (rt != NULL && gri_sched_foreign(&rt->sched))
+        rc = GR_EINVAL;
     if (rc == GR_OK && (rt == NULL || cls == NULL))
         rc = GR_EINVAL;
     if (rc == GR_OK && (k = gri_klass_get(&rt->klasses, &rt->verbs, cls, &rc)) != NULL)
@@ -141,6 +182,8 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
         gri_count(rt->sched.ledger, GRI_COUNT_REFUSED_ACTORS, 1);
     if (rc == GR_OK && a != NULL)
         rc = set_up(a, rt, k, o);
+    if (rc == GR_OK && a != NULL && (o->link || o->ret_monitor != NULL))
+        rc = tie_to_spawner(a, id, o);
     if (rc == GR_OK && a != NULL)
         rc = publish(in, a, id, o->args);
     if (rc == GR_OK)
@@ -157,7 +200,7 @@ void gr_stop(gr_runtime *rt, gr_ref who)
     struct gri_actor *a = gri_actor_pin(rt, who, false, &err);
 
     if (a != NULL) {
-        gri_actor_stop(a);
+        gri_actor_stop(a, rt->reasons.normal);
         gri_actor_unpin(a);
     }
     gr_value_unref(err);

@@ -111,6 +111,11 @@ void gr_unstash_all(gr_ctx *c)
     s->kept.first = NULL;
 }
 
+bool gri_stash_holds(const struct gri_actor *a)
+{
+    return a->stash != NULL && (a->stash->kept.first != NULL || a->stash->back.first != NULL);
+}
+
 struct gri_envelope *gri_stash_next(struct gri_actor *a, bool all)
 {
     struct gri_stash *s = a->stash;

@@ -60,11 +60,11 @@ static void read_sched(struct gri_sched *sched, gr_stats *s)
     s->stacks_now = atomic_load(&sched->fibers);
     s->stacks_high = (uint64_t)atomic_load(&sched->fibers_high);
     s->spares_now = atomic_load(&sched->active_count) - sched->worker_count;
-    pthread_mutex_lock(&b->lock);
+    gri_lock(&b->lock);
     s->blocking_threads_now = b->threads;
     s->blocking_queue_now = b->queued;
     s->blocking_queue_high = b->queued_high;
-    pthread_mutex_unlock(&b->lock);
+    gri_unlock(&b->lock);
 }
 
 void gr_stats_read(gr_runtime *rt, gr_stats *s)

@@ -72,8 +72,6 @@ static gr_code tell_once(gr_runtime *rt, gr_ref to, struct gri_envelope *e, bool
         return GR_OK;
     }
     rc = gr_error_code(err);
-    if (rc == GR_EDEAD)
-        gri_count(rt->sched.ledger, GRI_COUNT_DEAD_LETTERS, 1);
     *ret_dropped = rc == GR_EFULL && strcmp(gr_cstr(gr_get(err, "kind"), ""), "dropped") == 0;
     gr_value_unref(err);
     return rc;
@@ -131,7 +129,12 @@ static gr_code send(gr_runtime *rt, gr_ref to, struct gri_envelope *e, bool wait
 static gr_code tell(gr_runtime *rt, gr_ref to, gr_value *msg, bool wait)
 {
     gr_code rc = msg == NULL ? GR_EINVAL : gri_is_broken(msg) ? gr_error_code(msg) : GR_OK;
-    struct gri_envelope *e = rc == GR_OK ? gri_tell_new(msg) : NULL;
+    struct gri_envelope *e = NULL;
+
+    if (gri_sched_foreign(&rt->sched))
+        rc = GR_EINVAL;
+    if (rc == GR_OK)
+        e = gri_tell_new(msg);
 
     if (rc == GR_OK && e == NULL)
         rc = GR_ENOMEM;

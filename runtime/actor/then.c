@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* then.c - continuations: an answer comes back to the actor as a message, in memory set aside for
  * it. */
-#include "runtime/actor/ctx.h"
+#include "runtime/actor/held.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
 
 struct then {
     struct gri_envelope envelope;
     struct gri_waiter waiter;
+    struct gri_list node;    /* in actor->thens, until it is handled or cut */
     struct gri_actor *actor; /* pinned */
     struct gri_call *call;   /* counted; in whose handler gr_then was called, NULL: in receive */
     gr_future *future;       /* owned */
@@ -31,6 +32,7 @@ void gri_then_run(struct gri_actor *a, struct gri_envelope *e, bool live)
     struct then *t = gri_container_of(e, struct then, envelope);
     struct gr_ctx c;
 
+    gri_then_end(a, &t->node);
     if (live) {
         gr_outcome o = gri_future_outcome(t->future);
 
@@ -40,8 +42,18 @@ void gri_then_run(struct gri_actor *a, struct gri_envelope *e, bool live)
         gri_ctx_leave(&c);
         gr_value_unref(c.failure);
         if (c.exit != NULL)
-            gri_actor_fault(a, c.exit);
+            gri_actor_exit(a, c.exit);
     }
+    then_free(t);
+    gri_actor_unpin(a);
+}
+
+void gri_then_cut(struct gri_actor *a, struct gri_list *node)
+{
+    struct then *t = gri_container_of(node, struct then, node);
+
+    if (!gri_future_unwatch(t->future, &t->waiter))
+        return; /* it comes by the mailbox, to be refused there */
     then_free(t);
     gri_actor_unpin(a);
 }
@@ -55,8 +67,8 @@ static void then_fire(struct gri_waiter *w)
 
 gr_code gr_then(gr_ctx *c, gr_future *f, gr_then_fn *fn, void (*drop)(void *arg), void *arg)
 {
-    struct then *t = f != NULL ? gri_new0(struct then) : NULL;
-    gr_code rc = GR_ENOMEM;
+    struct then *t = f != NULL && !c->last ? gri_new0(struct then) : NULL;
+    gr_code rc = c->last ? GR_EDEAD : GR_ENOMEM;
 
     if (t == NULL) {
         gr_future_free(f);
@@ -74,8 +86,9 @@ gr_code gr_then(gr_ctx *c, gr_future *f, gr_then_fn *fn, void (*drop)(void *arg)
                         .arg = arg };
     if (c->call != NULL)
         gri_future_ref(&c->call->future);
+    gri_list_init(&t->node);
     gri_actor_pin_again(c->actor);
-    rc = gri_future_watch(f, &t->waiter);
+    rc = gri_then_begin(c->actor, &t->node, f, &t->waiter);
     if (rc == GR_OK)
         return GR_OK;
     if (rc == GR_EOS) {

@@ -6,7 +6,9 @@
 #include "runtime/actor/actor.h"
 
 #include "runtime/actor/bounds.h"
+#include "runtime/actor/held.h"
 #include "runtime/actor/runtime_impl.h"
+#include "runtime/actor/tie.h"
 
 #define TURN_BUDGET 64 /* messages in a row before others get the worker */
 
@@ -16,6 +18,7 @@ static bool start_call(struct gri_call *call)
 {
     uint32_t queued = GRI_QUEUED;
 
+    gri_point(GRI_AT_CALL_START);
     return atomic_compare_exchange_strong(&call->state, &queued, GRI_RUNNING);
 }
 
@@ -26,19 +29,6 @@ void gri_call_drop_shell(struct gri_actor *a, struct gri_call *call)
         gri_actor_release_permit(a);
     gri_actor_unpin(a);
     gri_future_unref(&call->future);
-}
-
-/* Runs a call of a stateless actor, on a worker or a blocking thread. */
-static void call_run(struct gri_task *t)
-{
-    struct gri_call *call = gri_container_of(t, struct gri_call, envelope.task);
-    struct gri_actor *a = call->actor;
-
-    gri_envelope_leave(a, &call->envelope);
-    if (start_call(call))
-        gri_handle_call(a, call);
-    else
-        gri_call_drop_shell(a, call);
 }
 
 static const gr_method *method_of(struct gri_actor *a, struct gri_call *call)
@@ -67,6 +57,33 @@ static gr_value *no_thread(struct gri_actor *a, gr_code rc)
     return gr_error(rc, "the blocking pool takes no more work");
 }
 
+/* answer_probe tells that the actor's init is done. */
+static void answer_probe(struct gri_actor *a, struct gri_call *call)
+{
+    gri_envelope_leave(a, &call->envelope);
+    if (start_call(call))
+        gri_call_end(call, gr_nil());
+    else
+        gri_call_drop_shell(a, call);
+}
+
+/* Runs a call of a stateless actor, on a worker or a blocking thread. */
+static void call_run(struct gri_task *t)
+{
+    struct gri_call *call = gri_container_of(t, struct gri_call, envelope.task);
+    struct gri_actor *a = call->actor;
+
+    if ((atomic_load_explicit(&a->flags, memory_order_relaxed) & GRI_STOPPING) != 0) {
+        fail_queued(a, call, gri_actor_error(a, gri_actor_name(a)));
+        return;
+    }
+    gri_envelope_leave(a, &call->envelope);
+    if (start_call(call))
+        gri_handle_call(a, call);
+    else
+        gri_call_drop_shell(a, call);
+}
+
 /* dispatch hands a stateless actor's call to whoever runs it. */
 static void dispatch(struct gri_actor *a, struct gri_call *call)
 {
@@ -92,6 +109,12 @@ static bool serve_default(struct gri_actor *a, struct gri_call *call, enum gri_h
 {
     if (how == GRI_BY_METHOD || how == GRI_BY_INVOKE)
         return false;
+    if (how == GRI_BY_ACTOR) {
+        if ((atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) == 0)
+            return false;
+        answer_probe(a, call);
+        return true;
+    }
     if (how == GRI_BY_NOTHING) {
         fail_queued(a, call,
                     gr_error_with(gr_error(GR_ETYPE, "%s has no method '%s'", gri_actor_name(a),
@@ -143,10 +166,12 @@ static void held_run(struct gri_task *t)
     struct gri_actor *a = call->actor;
 
     /* the actor keeps its own pin as long as it is held: only a turn drops that */
-    if (start_call(call))
-        gri_handle_call(a, call);
-    else
+    if (!start_call(call))
         gri_call_drop_shell(a, call);
+    else if ((atomic_load(&a->flags) & GRI_EXITING) != 0)
+        gri_call_end(call, gri_actor_error(a, gri_actor_name(a)));
+    else
+        gri_handle_call(a, call);
     gri_actor_ready_turn(a);
 }
 
@@ -208,7 +233,7 @@ void gri_envelope_drop(struct gri_actor *a, struct gri_envelope *e, gr_value *er
         fail_queued(a, gri_container_of(e, struct gri_call, envelope), err);
         return;
     }
-    gr_value_unref(err);
+    gr_value_unref(err); /* what lies there is either a call or a tell: see gri_mailbox_put */
     gri_tell_run(a, e, false);
 }
 
@@ -218,13 +243,12 @@ static void refuse(struct gri_actor *a, struct gri_envelope *e)
     gri_bounds_sentence(a);
     switch (e->kind) {
     case GRI_CALL:
+    case GRI_PROBE:
         fail_queued(a, gri_container_of(e, struct gri_call, envelope),
-                    a->error != NULL ? gr_value_ref(a->error)
-                                     : gr_error_with(gr_error(GR_EDEAD, "the actor has stopped"),
-                                                     "where", gr_str(gri_actor_name(a))));
+                    gri_actor_error(a, gri_actor_name(a)));
         break;
     case GRI_TELL:
-        gri_count(a->rt->sched.ledger, GRI_COUNT_DEAD_LETTERS, 1);
+        gri_dead_letter(a->rt, "told to an actor that ended");
         gri_tell_run(a, e, false);
         break;
     case GRI_LATER: gri_later_run(a, e, false); break;
@@ -249,7 +273,9 @@ static enum next turn_message(struct gri_actor *a, struct gri_envelope *e)
     }
     if (e->kind == GRI_CALL)
         return turn_call(a, gri_container_of(e, struct gri_call, envelope));
-    if (e->kind == GRI_TELL) {
+    if (e->kind == GRI_PROBE) {
+        answer_probe(a, gri_container_of(e, struct gri_call, envelope));
+    } else if (e->kind == GRI_TELL) {
         gri_bounds_taken(a, e);
         gri_tell_run(a, e, true);
     } else if (e->kind == GRI_LATER) {
@@ -262,23 +288,67 @@ static enum next turn_message(struct gri_actor *a, struct gri_envelope *e)
 
 static void do_init(struct gri_actor *a)
 {
+    uint32_t flags = atomic_load(&a->flags);
+
     a->init_done = true;
-    if (a->klass->cls->init != NULL && gri_handle_init(a) != GR_OK)
-        atomic_fetch_or(&a->flags, GRI_FAILED | GRI_SAID);
+    if ((flags & GRI_EXITING) != 0) { /* it is to end before it began */
+        atomic_fetch_or(&a->flags, GRI_FAILED);
+    } else if (a->klass->cls->init != NULL && gri_handle_init(a) != GR_OK) {
+        flags = atomic_fetch_or(&a->flags, GRI_FAILED | GRI_SAID);
+        if ((flags & GRI_STOPPING) == 0)
+            gri_actor_die(a); /* it stays to say why, but as one that has ended */
+    }
     /* release: who finds READY may call methods past the turn */
     atomic_fetch_or_explicit(&a->flags, GRI_READY, memory_order_release);
 }
 
-/* drained drops the actor's own pin, once, when it stops and its mailbox is empty. */
-static void drained(struct gri_actor *a)
+/* drained drops the actor's own pin, once, when it stops and its mailbox is empty; and the pins of
+ * what it has deferred when it exits. false: it is not empty. */
+static bool drained(struct gri_actor *a)
 {
+    bool drop = false;
+
     if ((atomic_load(&a->flags) & GRI_STOPPING) == 0)
-        return;
+        return true;
+    if (gri_stash_holds(a))
+        return false; /* told to stop just now: what is in the stash must be refused first */
     gri_bounds_sentence(a);
+    if ((atomic_load(&a->flags) & (GRI_EXITING | GRI_LOOSE)) == GRI_EXITING)
+        gri_held_loosen(a);
+    gri_lock(&a->tie_lock); /* so that flag and mark come together: see gri_pin_locked */
     if ((atomic_fetch_or(&a->flags, GRI_DRAINED) & GRI_DRAINED) == 0) {
         atomic_fetch_or(&a->load, GRI_LOAD_DRAINED);
-        gri_actor_unpin(a);
+        drop = true;
     }
+    gri_unlock(&a->tie_lock);
+    if (drop)
+        gri_actor_unpin(a);
+    return true;
+}
+
+/* due tells whether there is something to do that no message says. */
+static bool due(const struct gri_actor *a, bool waits)
+{
+    uint32_t flags = atomic_load(&a->flags);
+
+    return (flags & (GRI_STOPPING | GRI_DRAINED)) == GRI_STOPPING ||
+           (flags & (GRI_EXITING | GRI_LOOSE)) == GRI_EXITING ||
+           (flags & (GRI_SIGNALS | GRI_STOPPING | GRI_FAILED)) == GRI_SIGNALS ||
+           (waits && (flags & GRI_HELD) == 0) || gri_bounds_waits(a);
+}
+
+/* heed runs what one signal asks for; false: there is none. */
+static bool heed(struct gri_actor *a)
+{
+    struct gri_signal *s;
+
+    if ((atomic_load_explicit(&a->flags, memory_order_relaxed) &
+         (GRI_SIGNALS | GRI_STOPPING | GRI_FAILED)) != GRI_SIGNALS)
+        return false;
+    s = gri_signal_take(a);
+    if (s != NULL)
+        s->run(a, s, true);
+    return s != NULL;
 }
 
 /* permit takes one of max_concurrency; false: none is left. An actor that stops asks for none,
@@ -339,24 +409,29 @@ static struct gri_envelope *next_message(struct gri_actor *a)
 static bool rest(struct gri_actor *a)
 {
     bool waits = a->waiting.first != NULL;
-    uint32_t flags;
 
     if (waits) {
         atomic_fetch_or(&a->flags, GRI_HELD);
         if (atomic_load(&a->running) < a->max_concurrency)
             return false;
-    } else {
-        drained(a);
+    } else if (!drained(a)) {
+        return false;
     }
     if (!gri_mailbox_go_idle(a))
         return false;
-    /* told to stop, or given a permit, just now, by somebody who saw us running; a push may have
-     * readied another turn meanwhile, so nothing of the turn's own may be looked at here */
-    flags = atomic_load(&a->flags);
-    if ((flags & (GRI_STOPPING | GRI_DRAINED)) == GRI_STOPPING ||
-        (waits && (flags & GRI_HELD) == 0) || gri_bounds_waits(a))
+    gri_point(GRI_AT_WENT_IDLE);
+    /* told to stop or something else, or given a permit, just now, by somebody who saw us running; a
+     * push may have readied another turn meanwhile, so nothing of the turn's own may be looked at
+     * here */
+    if (due(a, waits))
         gri_mailbox_kick(a);
     return true;
+}
+
+static void count_messages(struct gri_actor *a, unsigned n)
+{
+    if (n != 0)
+        gri_count(a->rt->sched.ledger, GRI_COUNT_MESSAGES, n);
 }
 
 /* yield_turn lets others have the worker, and goes on later. */
@@ -386,25 +461,31 @@ void gri_turn_run(struct gri_task *t)
     if (!a->init_done)
         do_init(a);
     for (;;) {
-        struct gri_envelope *e = next_message(a);
+        struct gri_envelope *e = NULL;
 
-        if (e == NULL) {
-            if (rest(a))
-                break;
-            continue;
+        next = GO_ON;
+        if (!heed(a)) {
+            e = next_message(a);
+            if (e == NULL) {
+                if (rest(a))
+                    break;
+                continue;
+            }
+            if (e->kind == GRI_RESUME) /* this frame may never go on */
+                count_messages(a, TURN_BUDGET - budget);
+            next = turn_message(a, e);
         }
-        next = turn_message(a, e);
         if (next == LOST)
             return;
         budget--;
         if (next == LEAVE)
             break;
-        if (budget == 0) {
-            gri_count(a->rt->sched.ledger, GRI_COUNT_MESSAGES, TURN_BUDGET);
+        if (budget == 0 || gri_fault(GRI_AT_SHORT_TURN)) {
+            count_messages(a, TURN_BUDGET - budget);
             yield_turn(a); /* with our pin */
             return;
         }
     }
-    gri_count(a->rt->sched.ledger, GRI_COUNT_MESSAGES, TURN_BUDGET - budget);
+    count_messages(a, TURN_BUDGET - budget);
     gri_actor_unpin(a);
 }

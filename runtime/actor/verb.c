@@ -22,12 +22,15 @@ static uint16_t add_locked(struct gri_verbs *v, const char *name)
 gr_code gri_verbs_init(struct gri_verbs *v, uint64_t seed, uint32_t learnt_max)
 {
     static const char *const fixed[] = { "invoke", "stream", "transform", "batch" };
+    static char started[] = "(started)";
 
     gri_map_init(&v->ids, seed);
     v->learnt_max = learnt_max;
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         if (add_locked(v, fixed[i]) != i + 1)
             return GR_ENOMEM;
+    v->names[GRI_STARTED] = started;
+    v->count = GRI_STARTED;
     return GR_OK;
 }
 

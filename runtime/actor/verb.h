@@ -16,7 +16,8 @@ enum {
     GRI_STREAM = 2,
     GRI_TRANSFORM = 3,
     GRI_BATCH = 4,
-    GRI_VERB_FIRST = 5
+    GRI_STARTED = 5, /* gr_started's; it has no name, so nobody else can call it */
+    GRI_VERB_FIRST = 6
 };
 #define GRI_VERBS_MAX 1024 /* so that a peer can't fill memory with names */
 
@@ -25,7 +26,7 @@ struct gri_verbs {
     struct gri_map ids;   /* name -> number */
     uint32_t count;
     uint32_t learnt, learnt_max;        /* from peers */
-    char *_Atomic names[GRI_VERBS_MAX]; /* borrowed from ids' slots */
+    char *_Atomic names[GRI_VERBS_MAX]; /* borrowed from ids' slots, or constant */
 };
 
 gr_code gri_verbs_init(struct gri_verbs *v, uint64_t seed, uint32_t learnt_max);

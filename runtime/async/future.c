@@ -2,6 +2,8 @@
 #include "runtime/async/future.h"
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/point.h"
+#include "runtime/value/value.h"
 
 void gri_future_init(struct gr_future *f, struct gri_sched *s, const struct gri_future_ops *ops,
                      uint32_t refs)
@@ -38,13 +40,22 @@ gr_value *gri_answer(gr_value *v)
 bool gri_future_complete(struct gr_future *f, gr_value *v)
 {
     struct gri_waiter *w;
+    bool taken;
 
-    if (atomic_exchange_explicit(&f->claimed, true, memory_order_relaxed)) {
+    if (GRI_PLANTED(DOUBLE_COMPLETION)) {
+        taken = atomic_load(&f->claimed);
+        gri_point(GRI_AT_COMPLETE);
+        atomic_store(&f->claimed, true);
+    } else {
+        taken = atomic_exchange_explicit(&f->claimed, true, memory_order_relaxed);
+    }
+    if (taken) {
         gr_value_unref(v);
         return false;
     }
     f->result = gri_answer(v);
     f->failed = gr_value_type(f->result) == GR_ERROR;
+    gri_point(GRI_AT_COMPLETE);
     /* release: the result is readable by whoever sees DONE; acquire: the waiter's fields by us */
     w = atomic_exchange_explicit(&f->waiter, GRI_DONE, memory_order_acq_rel);
     if (w != NULL)
@@ -69,6 +80,7 @@ gr_code gri_future_watch(struct gr_future *f, struct gri_waiter *w)
 {
     struct gri_waiter *expected = NULL;
 
+    gri_point(GRI_AT_WATCH);
     if (atomic_compare_exchange_strong_explicit(&f->waiter, &expected, w, memory_order_acq_rel,
                                                 memory_order_acquire))
         return GR_OK;
@@ -77,6 +89,7 @@ gr_code gri_future_watch(struct gr_future *f, struct gri_waiter *w)
 
 bool gri_future_unwatch(struct gr_future *f, struct gri_waiter *w)
 {
+    gri_point(GRI_AT_UNWATCH);
     return atomic_compare_exchange_strong_explicit(&f->waiter, &w, NULL, memory_order_acq_rel,
                                                    memory_order_acquire);
 }
@@ -148,7 +161,7 @@ gr_outcome gr_await(gr_future *f, int64_t timeout_ms)
     gr_code rc = GR_OK;
 
     if (f == NULL)
-        return (gr_outcome){ .code = GR_ENOMEM };
+        return (gr_outcome){ .code = GR_ENOMEM, .error = gri_wait_error(GR_ENOMEM) };
     if (!gri_future_done(f)) {
         if (timeout_ms == 0)
             return (gr_outcome){ .code = GR_EPENDING };
@@ -158,14 +171,14 @@ gr_outcome gr_await(gr_future *f, int64_t timeout_ms)
     if (rc == GR_OK && !gri_future_done(f))
         rc = park_for(f, gri_park_deadline(timeout_ms));
     if (rc != GR_OK)
-        return (gr_outcome){ .code = rc };
+        return (gr_outcome){ .code = rc, .error = gri_wait_error(rc) };
     return gri_future_outcome(f);
 }
 
 /* error_for makes the error value of a wait that failed by itself. */
 static gr_value *error_for(const gr_outcome *o)
 {
-    if (o->error != NULL)
+    if (o->error != NULL && o->error != gri_wait_error(o->code))
         return gr_value_ref(o->error);
     switch (o->code) {
     case GR_ENOMEM: return gr_error(GR_ENOMEM, "out of memory");

@@ -30,6 +30,7 @@ gr_code gri_scope_add(struct gr_scope *s, struct gri_member *m, const struct gri
 {
     gr_code rc = GR_OK;
 
+    gri_point(GRI_AT_SCOPE_ADD);
     if (m->ops != ops) /* a pass over the scope that it moves from may look at it right now */
         m->ops = ops;
     gri_lock(&s->lock);
@@ -68,6 +69,7 @@ static void take_out(struct gr_scope *s, struct gri_member *m)
     struct gri_waiter *idle;
     bool due;
 
+    gri_point(GRI_AT_SCOPE_LEAVE);
     gri_lock(&s->lock);
     gri_list_remove(&m->node);
     if (m->ops->actor)
@@ -137,6 +139,7 @@ static struct gri_member *next_untold(struct gr_scope *s, uint32_t pass, bool ac
     struct gri_list *list = &s->members[actors];
     struct gri_member *found = NULL;
 
+    gri_point(GRI_AT_SCOPE_PASS);
     gri_lock(&s->lock);
     for (struct gri_list *n = list->prev; n != list; n = n->prev) {
         struct gri_member *m = gri_container_of(n, struct gri_member, node);
@@ -250,9 +253,37 @@ static void drain_fire(struct gri_waiter *w)
     gri_park_wake(&gri_container_of(w, struct drain, waiter)->park, GRI_WOKEN);
 }
 
-/* wait_below waits until at most `calls` calls and `actors` actors are left; false at the
- * deadline. */
-static bool wait_below(struct gr_scope *s, uint32_t calls, uint32_t actors, uint64_t deadline_ns)
+/* What is waited for: that a member has left, or, with NULL, that nothing or at least no call is left. */
+struct until {
+    const struct gri_member *gone;
+    uint32_t pass; /* that told it */
+    bool actors;
+};
+
+/* The member is named by its address, so it may be gone for good: a closed scope gets no new ones. The pass
+ * that told it has put it in front, where only those are that were told and have not left either. */
+static bool left_locked(struct gr_scope *s, const struct gri_member *m, uint32_t pass)
+{
+    struct gri_list *list = &s->members[1];
+
+    for (struct gri_list *n = list->next; n != list; n = n->next) {
+        if (n == &m->node)
+            return false;
+        if (gri_container_of(n, struct gri_member, node)->told < pass)
+            break;
+    }
+    return true;
+}
+
+static bool there_locked(struct gr_scope *s, const struct until *u)
+{
+    if (u->gone != NULL)
+        return left_locked(s, u->gone, u->pass);
+    return s->calls == 0 && (!u->actors || s->actors == 0);
+}
+
+/* wait_until returns false at the deadline. */
+static bool wait_until(struct gr_scope *s, struct until u, uint64_t deadline_ns)
 {
     for (;;) {
         struct drain d = { .waiter.fire = drain_fire };
@@ -262,7 +293,7 @@ static bool wait_below(struct gr_scope *s, uint32_t calls, uint32_t actors, uint
 
         gri_park_init(&d.park);
         gri_lock(&s->lock);
-        there = s->calls <= calls && s->actors <= actors;
+        there = there_locked(s, &u);
         if (!there)
             s->idle = &d.waiter;
         gri_unlock(&s->lock);
@@ -286,20 +317,14 @@ bool gri_scope_drain(struct gr_scope *s, uint64_t deadline_ns)
 
     refuse(s);
     tell_calls(s, GR_ECANCELED);
-    all = wait_below(s, 0, UINT32_MAX, deadline_ns);
+    all = wait_until(s, (struct until){ .actors = false }, deadline_ns);
     pass = new_pass(s);
     while ((m = next_untold(s, pass, true)) != NULL) { /* one after the other, the youngest first */
-        uint32_t before;
-
-        gri_lock(&s->lock);
-        before = s->actors;
-        gri_unlock(&s->lock);
         m->ops->stop(m);
         m->ops->unref(m);
-        if (before > 0)
-            all = wait_below(s, UINT32_MAX, before - 1, deadline_ns) && all;
+        all = wait_until(s, (struct until){ .gone = m, .pass = pass }, deadline_ns) && all;
     }
-    all = wait_below(s, 0, 0, deadline_ns) && all;
+    all = wait_until(s, (struct until){ .actors = true }, deadline_ns) && all;
     check_empty(s);
     return all;
 }

@@ -2,6 +2,7 @@
 #include "runtime/async/stream.h"
 
 #include "runtime/base/alloc.h"
+#include "runtime/value/value.h"
 #include "runtime/value/value_bytes.h"
 
 struct gr_stream *gri_stream_new(struct gri_sched *sched, size_t window_chunks, size_t window_bytes)
@@ -285,7 +286,7 @@ gr_code gri_stream_next(struct gr_stream *s, uint64_t deadline_ns, gr_value **re
 }
 
 /* ended_with returns the error of that code that the stream ended with, borrowed: it stays as it
- * is. NULL: it has not ended so, and the code is the wait's own. */
+ * is. If it has not ended so, the code is the wait's own. */
 static const gr_value *ended_with(struct gr_stream *s, gr_code code)
 {
     const gr_value *err;
@@ -293,13 +294,13 @@ static const gr_value *ended_with(struct gr_stream *s, gr_code code)
     gri_lock(&s->lock);
     err = s->ended ? s->error : NULL;
     gri_unlock(&s->lock);
-    return err != NULL && gr_error_code(err) == code ? err : NULL;
+    return err != NULL && gr_error_code(err) == code ? err : gri_wait_error(code);
 }
 
 gr_outcome gr_next(gr_stream *s, int64_t timeout_ms)
 {
     gr_value *chunk = NULL;
-    gr_outcome o = { .code = GR_ENOMEM };
+    gr_outcome o = { .code = GR_ENOMEM, .error = gri_wait_error(GR_ENOMEM) };
 
     if (s == NULL)
         return o;
@@ -308,6 +309,7 @@ gr_outcome gr_next(gr_stream *s, int64_t timeout_ms)
         gr_value_unref(s->current);
         s->current = chunk;
         o.value = chunk;
+        o.error = NULL;
     } else {
         o.error = ended_with(s, o.code);
     }

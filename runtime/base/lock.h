@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "runtime/base/point.h"
+
 struct gri_lock {
     _Atomic uint32_t word; /* 0 free, 1 held, 2 held and somebody sleeps */
 };
@@ -22,6 +24,7 @@ static inline void gri_lock(struct gri_lock *l)
 {
     uint32_t free_word = 0;
 
+    gri_point(GRI_AT_LOCK);
     /* acquire: pairs with the release in gri_unlock */
     if (!atomic_compare_exchange_strong_explicit(&l->word, &free_word, 1, memory_order_acquire,
                                                  memory_order_relaxed))
@@ -33,6 +36,7 @@ static inline void gri_unlock(struct gri_lock *l)
     /* release: what was done under the lock is seen by the next holder */
     if (atomic_exchange_explicit(&l->word, 0, memory_order_release) == 2)
         gri_unlock_slow(l);
+    gri_point(GRI_AT_UNLOCK);
 }
 
 #endif

@@ -11,19 +11,46 @@
 
 #include "runtime/base/lock.h"
 
-gr_code gri_thread_start(pthread_t *ret_thread, const char *name, void *(*fn)(void *), void *arg)
+_Atomic uint32_t gri_simulations;
+#ifdef GR_TESTING
+enum gri_plant gri_planted;
+#endif
+_Thread_local const struct gri_platform *gri_platform;
+
+gr_code gri_thread_start(struct gri_thread *ret_thread, const char *name, void *(*fn)(void *),
+                         void *arg)
 {
+    const struct gri_platform *m = gri_platform_here();
     sigset_t all, old;
     int rc;
 
+    if (m != NULL)
+        return m->thread_start(ret_thread, name, fn, arg);
+    ret_thread->simulated = NULL;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = pthread_create(ret_thread, NULL, fn, arg);
+    rc = pthread_create(&ret_thread->os, NULL, fn, arg);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (rc != 0)
         return GR_ENOMEM;
-    pthread_setname_np(*ret_thread, name);
+    pthread_setname_np(ret_thread->os, name);
     return GR_OK;
+}
+
+void gri_thread_join(struct gri_thread *t)
+{
+    if (t->simulated != NULL)
+        gri_platform->thread_join(t);
+    else
+        pthread_join(t->os, NULL);
+}
+
+void gri_thread_detach(struct gri_thread *t)
+{
+    if (t->simulated != NULL)
+        gri_platform->thread_detach(t);
+    else
+        pthread_detach(t->os);
 }
 
 static long futex(_Atomic uint32_t *word, int op, uint32_t value, const struct timespec *until)
@@ -31,33 +58,49 @@ static long futex(_Atomic uint32_t *word, int op, uint32_t value, const struct t
     return syscall(SYS_futex, word, op, value, until, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-void gri_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns)
+bool gri_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns)
 {
+    const struct gri_platform *m = gri_platform_here();
     struct timespec until = { .tv_sec = (time_t)(deadline_ns / 1000000000u),
                               .tv_nsec = (long)(deadline_ns % 1000000000u) };
 
+    if (m != NULL)
+        return m->futex_wait(word, expected, deadline_ns);
     /* FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time */
     futex(word, FUTEX_WAIT_BITSET_PRIVATE, expected, deadline_ns == GRI_NEVER ? NULL : &until);
+    return true;
 }
 
 void gri_futex_wake(_Atomic uint32_t *word, int count)
 {
+    const struct gri_platform *m = gri_platform_here();
+
+    if (m != NULL) {
+        m->futex_wake(word, count);
+        return;
+    }
     futex(word, FUTEX_WAKE_PRIVATE, (uint32_t)count, NULL);
 }
 
 uint64_t gri_clock_ns(void)
 {
+    const struct gri_platform *m = gri_platform_here();
     struct timespec t;
 
+    if (m != NULL)
+        return m->clock_ns();
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 uint64_t gri_random_seed(void)
 {
+    const struct gri_platform *m = gri_platform_here();
     uint64_t seed = 0;
 
-    if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+    if (m != NULL)
+        seed = m->random();
+    else if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
         seed = gri_clock_ns() ^ ((uint64_t)getpid() << 32);
     return seed != 0 ? seed : 1;
 }

@@ -15,22 +15,41 @@
 
 #include <greenroom/base.h>
 
+#include "runtime/base/platform.h"
+
 #define GRI_NEVER UINT64_MAX /* a deadline that doesn't come */
 
-/* gri_thread_start runs fn(arg) on a new thread, named for ps and gdb (15 characters), all signals
- * blocked. GR_ENOMEM when the system has no more. */
-gr_code gri_thread_start(pthread_t *ret_thread, const char *name, void *(*fn)(void *), void *arg);
+struct gri_thread {
+    pthread_t os;
+    void *simulated; /* a simulation's; NULL on the machine */
+};
 
-/* gri_futex_wait sleeps while *word == expected, until deadline_ns (GRI_NEVER); spurious returns
- * happen. */
-void gri_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
+/* gri_thread_start runs fn(arg) on a new thread, named for ps and gdb (15 characters), all signals
+ * blocked; then it is joined or detached, once. GR_ENOMEM when the system has no more. */
+gr_code gri_thread_start(struct gri_thread *ret_thread, const char *name, void *(*fn)(void *),
+                         void *arg);
+void gri_thread_join(struct gri_thread *t);
+void gri_thread_detach(struct gri_thread *t);
+
+/*
+ * gri_futex_wait sleeps while *word == expected, until deadline_ns (GRI_NEVER); spurious returns
+ * happen. false: nothing can ever wake it, which only a simulation finds out; the caller gives up.
+ */
+bool gri_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
 void gri_futex_wake(_Atomic uint32_t *word, int count);
 
-uint64_t gri_clock_ns(void);      /* CLOCK_MONOTONIC */
-uint64_t gri_random_seed(void);   /* 64 bits from the kernel; never 0 */
+uint64_t gri_clock_ns(void);    /* CLOCK_MONOTONIC */
+uint64_t gri_random_seed(void); /* 64 bits from the kernel; never 0 */
 
+/* gri_cpu_relax is for loops that wait for another thread's next few instructions. */
 static inline void gri_cpu_relax(void)
 {
+    const struct gri_platform *m = gri_platform_here();
+
+    if (__builtin_expect(m != NULL, 0)) {
+        m->relax();
+        return;
+    }
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)

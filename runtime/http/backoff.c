@@ -13,6 +13,7 @@
 #define MS_PER_DAY INT64_C(86400000)
 #define FIRST_WAIT_MS 500
 #define LONGEST_WAIT_MS 8000
+#define NUMBER_MAX (INT64_C(1) << 59) /* ns, some 18 years: ten times as much is no overflow yet */
 
 bool gri_backoff_retries(int status, const char *should_retry)
 {
@@ -30,7 +31,7 @@ static bool is_digit(char c)
 
 /*
  * number reads digits with an optional fraction at *at, times `scale` (at most an hour in ns), and
- * moves *at behind it. False: no digit, or the product would pass 2^61.
+ * moves *at behind it. False: no digit, or the product would pass NUMBER_MAX.
  */
 static bool number(const char **at, int64_t scale, int64_t *ret)
 {
@@ -41,7 +42,7 @@ static bool number(const char **at, int64_t scale, int64_t *ret)
         return false;
     for (; is_digit(*s); s++) {
         whole = whole * 10 + (*s - '0');
-        if (whole > (INT64_C(1) << 61) / scale)
+        if (whole > NUMBER_MAX / scale)
             return false;
     }
     if (*s == '.') {
@@ -232,7 +233,7 @@ bool gri_backoff_duration_ms(const char *text, int64_t *ret_ms)
         unit = unit_ns(&at);
         if (unit == 0 || !number(&start, unit, &part) || start != end)
             return false;
-        if (sum > (INT64_C(1) << 61) - part / 2)
+        if (sum > NUMBER_MAX - part)
             return false;
         sum += part;
     }

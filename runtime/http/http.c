@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http.c - the door to HTTP: checks a request, then hands it to the runtime's
- * world, or to libcurl. */
+ * world, to a simulation's server, or to libcurl. */
 #include "runtime/http/http.h"
 
 #include <string.h>
 #include <strings.h>
 
 #include "runtime/base/assert.h"
-#include "runtime/sched/world.h"
+#include "runtime/http/http_sim.h"
+#include "runtime/sched/sched.h"
 
 /* RFC 9110's token: what a method and a header's name are made of. */
 static bool is_token(const char *s, size_t len)
@@ -75,18 +76,23 @@ static gr_value *check(const struct gri_http_request *req)
     return NULL;
 }
 
+static const struct gri_http_driver *driver_of(gr_runtime *rt)
+{
+    if (gri_world_of(rt)->http != NULL)
+        return gri_world_of(rt)->http;
+    return gri_sched_of(rt)->sim != NULL ? &gri_http_sim : &gri_http_curl;
+}
+
 gr_code gri_http_start(gr_runtime *rt, const struct gri_http_request *req,
                        const struct gri_http_events *events, void *arg,
                        struct gri_http_exchange **ret_x, gr_value **reterr)
 {
-    const struct gri_http_driver *driver = gri_world_of(rt)->http;
     gr_value *err = check(req);
 
     gri_assert(events->status != NULL && events->bytes != NULL);
     gri_assert(events->end != NULL && events->error != NULL);
     if (err == NULL)
-        return (driver != NULL ? driver : &gri_http_curl)
-            ->start(rt, req, events, arg, ret_x, reterr);
+        return driver_of(rt)->start(rt, req, events, arg, ret_x, reterr);
     if (reterr != NULL)
         *reterr = err;
     else

@@ -23,7 +23,6 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
-#include "runtime/base/log.h"
 #include "runtime/sched/service.h"
 #include "runtime/sched/world.h"
 
@@ -282,13 +281,25 @@ static int on_timer(CURLM *multi, long timeout_ms, void *arg)
     return 0;
 }
 
+/* unwatched marks the transfer whose socket can't be watched: nothing would move it on any more.
+ * fail_stuck ends it; here we are inside curl. */
+static void unwatched(struct reactor *r, CURL *easy, int error)
+{
+    struct exchange *x = NULL;
+
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &x) != CURLE_OK || x == NULL)
+        return; /* a handle of curl's own, that closes an idle connection */
+    x->failed = error == ENOMEM || error == ENOSPC ? GR_ENOMEM : GR_EUNREACH;
+    r->some_failed = true;
+}
+
 /* on_interest keeps epoll in step with the sockets curl wants watched. */
 static int on_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
     struct reactor *r = arg;
     struct epoll_event event = { .events = 0, .data.fd = fd };
 
-    (void)easy, (void)socket_arg;
+    (void)socket_arg;
     if (what == CURL_POLL_REMOVE) {
         /* it may be closed already, which has taken it out */
         epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
@@ -301,7 +312,7 @@ static int on_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void *
     if (epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0 ||
         (errno == ENOENT && epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0))
         return 0;
-    gri_log(GRI_LOG_ERROR, "HTTP: epoll_ctl failed, errno %d: a transfer will time out", errno);
+    unwatched(r, easy, errno);
     return 0;
 }
 
@@ -311,7 +322,25 @@ static void drive_curl(struct reactor *r, curl_socket_t fd, int what)
     CURLMcode mc = curl_multi_socket_action(r->multi, fd, what, &running);
 
     if (mc != CURLM_OK && mc != CURLM_BAD_SOCKET)
-        gri_log(GRI_LOG_ERROR, "HTTP: libcurl: %s", curl_multi_strerror(mc));
+        r->all_failed = true;
+}
+
+/* fail_stuck ends the transfers that nothing would move on any more. */
+static void fail_stuck(struct reactor *r)
+{
+    bool all = r->all_failed;
+    struct gri_list *node = NULL, *next = NULL;
+
+    if (!all && !r->some_failed)
+        return;
+    r->all_failed = r->some_failed = false;
+    for (node = r->live.next; node != &r->live; node = next) {
+        struct exchange *x = gri_container_of(node, struct exchange, live);
+
+        next = node->next;
+        if (all || x->failed != GR_OK)
+            finish(r, x, gri_exchange_error(x, CURLE_OUT_OF_MEMORY));
+    }
 }
 
 /* sleep_ms returns how long epoll may wait, and marks the thread asleep if that is
@@ -368,6 +397,7 @@ static void turn(struct reactor *r, struct epoll_event ready[READY_MAX])
         drive_curl(r, CURL_SOCKET_TIMEOUT, 0);
     }
     reap(r);
+    fail_stuck(r);
     expire(r);
 }
 
@@ -426,7 +456,7 @@ static void stop_reactor(void *object)
     r->stopping = true;
     wake_locked(r);
     gri_unlock(&r->lock);
-    pthread_join(r->thread, NULL);
+    gri_thread_join(&r->thread);
     free_reactor(r);
 }
 

@@ -24,7 +24,7 @@ enum ask { ASK_START = 1, ASK_RESUME = 2, ASK_CANCEL = 4 };
 #define GRI_DUE_NOWHERE SIZE_MAX
 
 struct reactor {
-    pthread_t thread;
+    struct gri_thread thread;
     int epoll_fd, event_fd; /* owned */
 
     struct gri_lock lock;
@@ -36,6 +36,8 @@ struct reactor {
     /* of the HTTP thread: */
     CURLM *multi;           /* owned */
     uint64_t curl_due_ns;   /* when curl wants to be called; GRI_NEVER */
+    bool some_failed;       /* an exchange has `failed` outside of its own callbacks */
+    bool all_failed;        /* curl ran out of memory, and doesn't say for which transfer */
     struct gri_list live;   /* exchanges that were started */
     struct exchange **heap; /* owned array; the exchanges by due_ns, soonest first */
     size_t heap_count, heap_cap;
@@ -67,7 +69,7 @@ struct exchange {
     struct gri_strbuf head; /* "name\0value\0" for each header of the answer */
     int status;
     bool added, connected, paused, answered; /* answered: status was reported */
-    gr_code failed; /* a callback stopped the transfer for this reason; GR_OK: it didn't */
+    gr_code failed; /* the transfer has to stop for this reason; GR_OK: it hasn't */
     char curl_text[CURL_ERROR_SIZE];
 };
 

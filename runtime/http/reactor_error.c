@@ -64,11 +64,11 @@ static gr_value *tls_error(struct exchange *x, gr_code code)
                     x->curl_text[0] != '\0' ? x->curl_text : "the handshake failed");
 }
 
-/* stopped_error tells why one of our callbacks stopped the transfer. */
+/* stopped_error tells why we stopped the transfer ourselves. */
 static gr_value *stopped_error(struct exchange *x)
 {
     switch (x->failed) {
-    case GR_ENOMEM: return gr_error(GR_ENOMEM, "%s: no memory for the answer's headers", x->peer);
+    case GR_ENOMEM: return gr_error(GR_ENOMEM, "%s: no memory for the transfer", x->peer);
     case GR_EPROTO:
         return gr_error(GR_EPROTO, "%s: the answer's headers are over %d bytes", x->peer,
                         GRI_HTTP_HEAD_MAX);
@@ -112,6 +112,7 @@ gr_value *gri_exchange_error(struct exchange *x, CURLcode code)
     case CURLE_HTTP2:
     case CURLE_BAD_CONTENT_ENCODING:
         return gr_error(GR_EPROTO, "%s: the answer is not HTTP", x->peer);
+    case CURLE_WRITE_ERROR: /* bytes came before the headers' end */
     case CURLE_OK: return gr_error(GR_EPROTO, "%s: an answer without a status", x->peer);
     default: return gr_error(GR_EUNREACH, "%s: %s", x->peer, curl_easy_strerror(code));
     }

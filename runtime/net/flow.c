@@ -301,14 +301,18 @@ static bool put_one(struct gri_inflow *i, struct gri_flow_chunk *c)
     gr_code rc = GR_OK;
 
     i->left = i->left || is_dropping(i);
-    if (i->left)
+    if (i->left || i->lost != GR_OK)
         gr_value_unref(c->value);
     else
         rc = gri_stream_put(i->stream, c->value);
     if (rc == GR_EFULL)
         return false;
-    i->left =
-        i->left || rc != GR_OK; /* nobody reads: what still comes is dropped, without credit */
+    /* nobody reads: what still comes is dropped, without credit */
+    i->left = i->left || rc == GR_ECANCELED;
+    if (rc != GR_OK && rc != GR_ECANCELED) { /* what still comes would leave a hole */
+        i->lost = rc;
+        i->turn.ops->lost(i->turn.call, rc);
+    }
     give_back(i, c->cost);
     gri_free(c);
     return true;
@@ -328,6 +332,10 @@ static void in_step(struct gri_turn *t)
 
                 i->end = NULL;
                 i->done = true;
+                if (i->lost != GR_OK) {
+                    gr_value_unref(end);
+                    end = gr_error(i->lost, "a chunk could not be passed on");
+                }
                 t->ops->over(t->call, end);
             }
             return;

@@ -23,6 +23,9 @@ struct gri_flow_ops {
     /* over: the local stream has ended (outflow), or all that the peer sent has been taken
      * (inflow) */
     void (*over)(void *call, gr_value *end GR_TAKES);
+    /* lost (inflow): a chunk could not be passed on for this reason, so all that follows is thrown
+     * away and `over` comes with an error; until then the peer should be told to stop */
+    void (*lost)(void *call, gr_code why);
 };
 
 struct gri_turn {
@@ -64,6 +67,7 @@ struct gri_inflow {
     bool ended, dropping;                /* guarded by turn.lock; dropping: nobody reads any more */
     int64_t owed;                        /* the step's own, as is done */
     bool left, done;
+    gr_code lost; /* the step's own: a chunk was lost for this reason; GR_OK: none */
 };
 
 /* stream is taken. Nothing runs before the first kick. */

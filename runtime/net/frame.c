@@ -96,7 +96,7 @@ static gr_code finish(struct gri_strbuf *out, size_t start, gr_code rc)
 
 gr_code gri_frame_hello(struct gri_strbuf *out, const struct gri_hello *h)
 {
-    size_t start = begin(out, 8, GRI_FRAME_HELLO);
+    size_t start = begin(out, 10, GRI_FRAME_HELLO);
 
     put_text(out, "greenroom");
     put_uint(out, h->version_min);
@@ -105,6 +105,8 @@ gr_code gri_frame_hello(struct gri_strbuf *out, const struct gri_hello *h)
     put_uint(out, h->incarnation);
     put_uint(out, h->frame_max);
     put_uint(out, h->calls_max);
+    put_uint(out, h->target);
+    put_uint(out, h->attempt);
     return finish(out, start, GR_OK);
 }
 
@@ -388,17 +390,23 @@ static uint64_t fields_of(enum gri_frame_type type)
 gr_code gri_frame_parse(const void *body, size_t size, struct gri_frame *ret, gr_value **reterr)
 {
     struct reader r = { .data = body, .size = size };
-    uint64_t count = read_count(&r), type;
+    uint64_t count = read_count(&r), known, type;
 
     memset(ret, 0, sizeof(*ret));
     type = read_uint(&r, 1, UINT8_MAX, "a bad type");
     if (r.bad == NULL && (type & GRI_FRAME_OPTIONAL) != 0)
         return GR_OK; /* from a later version, and it says that it may be ignored */
     ret->type = (enum gri_frame_type)type;
-    if (count < fields_of(ret->type))
+    known = fields_of(ret->type);
+    if (count < known)
         fail(&r, 0, "too few fields");
     read_fields(&r, ret);
-    for (uint64_t i = fields_of(ret->type); i < count && r.bad == NULL; i++) {
+    if (ret->type == GRI_FRAME_HELLO && count >= known + 2) {
+        ret->hello.target = read_uint(&r, 0, UINT64_MAX, "a bad target");
+        ret->hello.attempt = read_uint(&r, 0, UINT64_MAX, "a bad attempt");
+        known += 2;
+    }
+    for (uint64_t i = known; i < count && r.bad == NULL; i++) {
         size_t ignored;
 
         read_value(&r, &ignored);

@@ -53,6 +53,9 @@ struct gri_hello {
     uint64_t incarnation; /* random, of this start */
     uint32_t frame_max;   /* longest frame that it takes */
     uint32_t calls_max;   /* most calls of the peer at a time */
+    /* which of the sender's targets this link goes to, and its how-manieth link there; 0: it did
+     * not dial, or is older than these fields */
+    uint64_t target, attempt;
 };
 
 struct gri_frame {

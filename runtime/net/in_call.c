@@ -65,8 +65,18 @@ static void input_over(void *arg, gr_value *end)
     gri_stream_end(ic->in.stream, end);
 }
 
-static const struct gri_flow_ops answer_ops = { gri_in_call_ref, gri_in_call_unref, answer_over };
-static const struct gri_flow_ops input_ops = { gri_in_call_ref, gri_in_call_unref, input_over };
+/* input_lost lets the handler see at once that its input has a hole. */
+static void input_lost(void *arg, gr_code why)
+{
+    struct gri_in_call *ic = arg;
+
+    gri_stream_end(ic->in.stream, gr_error(why, "a chunk of the input could not be passed on"));
+}
+
+static const struct gri_flow_ops answer_ops = { gri_in_call_ref, gri_in_call_unref, answer_over,
+                                                NULL };
+static const struct gri_flow_ops input_ops = { gri_in_call_ref, gri_in_call_unref, input_over,
+                                               input_lost };
 
 static void on_answer(struct gri_waiter *w)
 {

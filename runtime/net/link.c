@@ -68,9 +68,13 @@ static void link_close(struct gri_link *base, gr_value *why)
     gri_nng_link_ask(l, ASK_CLOSE);
 }
 
+/* fail: the URL was right when the link was made, so what is wrong now is the way to the peer. */
 static void fail(struct gri_nng_link *l, const char *doing, int rv)
 {
-    link_close(&l->base, gr_error(gri_from_nng(rv), "%s: %s", doing, nng_strerror(rv)));
+    gr_code rc = gri_from_nng(rv);
+
+    link_close(&l->base,
+               gr_error(rc == GR_EINVAL ? GR_EUNREACH : rc, "%s: %s", doing, nng_strerror(rv)));
 }
 
 static gr_code link_send(struct gri_link *base, const void *frames, size_t size, bool must)
@@ -78,7 +82,7 @@ static gr_code link_send(struct gri_link *base, const void *frames, size_t size,
     struct gri_nng_link *l = link_of(base);
     gr_code rc = GR_OK;
     size_t waiting;
-    bool start = false;
+    bool start = false, unread = false;
 
     gri_lock(&l->lock);
     waiting = l->pending.len + atomic_load_explicit(&l->left, memory_order_relaxed);
@@ -87,6 +91,9 @@ static gr_code link_send(struct gri_link *base, const void *frames, size_t size,
     } else if (!must && waiting > 0 && waiting + size > GRI_LINK_QUEUE_MAX) {
         rc = GR_EFULL;
         l->refused = true;
+    } else if (waiting > 0 && waiting + size > GRI_LINK_UNREAD_MAX) {
+        rc = GR_EUNREACH;
+        unread = true;
     } else {
         gri_strbuf_add(&l->pending, frames, size);
         rc = l->pending.failed ? GR_ENOMEM : GR_OK;
@@ -96,6 +103,8 @@ static gr_code link_send(struct gri_link *base, const void *frames, size_t size,
     gri_unlock(&l->lock);
     if (start)
         gri_nng_link_ask(l, ASK_SEND);
+    if (unread)
+        link_close(base, gr_error(GR_EUNREACH, "the peer does not read: %zu bytes wait", waiting));
     return rc;
 }
 

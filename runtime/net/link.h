@@ -19,7 +19,9 @@
 #include <greenroom/value.h>
 
 #define GRI_LINK_QUEUE_MAX (8u * 1024 * 1024) /* bytes that wait to be sent; beyond: GR_EFULL */
-#define GRI_LINKS_MAX 1024u                   /* accepted by one listener and not closed yet */
+#define GRI_LINK_UNREAD_MAX                                                                        \
+    (256u * 1024 * 1024)    /* bytes that wait though they had to go: then the peer doesn't read */
+#define GRI_LINKS_MAX 1024u /* accepted by one listener and not closed yet */
 
 struct gri_net_driver;
 
@@ -55,7 +57,8 @@ struct gri_net_driver {
     /* unlisten: accept is not running and won't be called again. Frees it. [waits] */
     void (*unlisten)(struct gri_listener *listener);
     /*
-     * send copies frames into the queue. GR_EFULL: too much waits already (never for a `must`);
+     * send copies frames into the queue. GR_EFULL: too much waits already. A `must` is taken
+     * beyond that, up to GRI_LINK_UNREAD_MAX: who doesn't read its answers is given up.
      * GR_ENOMEM; GR_EUNREACH: the link is going down. [any]
      */
     gr_code (*send)(struct gri_link *link, const void *frames, size_t size, bool must);
@@ -65,6 +68,9 @@ struct gri_net_driver {
     /* close has down follow, with `why` unless another reason was first. [any] */
     void (*close)(struct gri_link *link, gr_value *why GR_TAKES);
     void (*release)(struct gri_link *link); /* gives the reference back. [any] */
+    /* stop: the runtime goes, and all its links and listeners have gone. NULL: of no interest.
+     * [waits] */
+    void (*stop)(gr_runtime *rt);
 };
 
 /* The driver over nng's streams: ipc and tcp. */

@@ -64,7 +64,8 @@ static void take_in(struct gri_nng_listener *n, nng_stream *stream)
     if (atomic_load_explicit(&n->links, memory_order_relaxed) < GRI_LINKS_MAX)
         l = gri_nng_link_new(n->sched);
     if (l == NULL) {
-        gri_log(GRI_LOG_WARN, "a link was refused: too many, or out of memory");
+        gri_log_gated(&n->gate, gri_clock_ns(), GRI_LOG_WARN,
+                      "a link was refused: too many, or out of memory");
         nng_stream_free(stream);
         return;
     }

@@ -12,6 +12,7 @@
 
 #include <nng/nng.h>
 
+#include "runtime/base/log.h"
 #include "runtime/base/strbuf.h"
 #include "runtime/net/link.h"
 #include "runtime/sched/sched.h"
@@ -54,7 +55,8 @@ struct gri_nng_listener {
     gri_accept_fn *accept;
     void *arg; /* borrowed; valid until unlisten has returned */
     struct gri_task task;
-    struct gri_lock lock; /* guards the block below */
+    struct gri_log_gate gate; /* for links that are refused */
+    struct gri_lock lock;     /* guards the block below */
     bool closing;
     bool busy;                     /* the task is queued or running */
     _Atomic uint32_t idle;         /* a futex: 1 once closing and not busy */

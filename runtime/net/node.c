@@ -8,6 +8,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/log.h"
+#include "runtime/net/link_sim.h"
 #include "runtime/net/peer.h"
 
 #define STOP_NS (UINT64_C(5) * 1000000000) /* how long stopping waits for links to close */
@@ -73,10 +74,13 @@ static void node_stop(void *object)
     for (size_t i = 0; i < node->listener_count; i++)
         node->driver->unlisten(node->listeners[i]);
     close_peers(node);
-    if (wait_peers(node))
-        node_free(node);
-    else
+    if (!wait_peers(node)) {
         gri_log(GRI_LOG_WARN, "some links did not close in time and are left behind");
+        return;
+    }
+    if (node->driver->stop != NULL)
+        node->driver->stop(node->rt);
+    node_free(node);
 }
 
 static gr_code make_node(gr_runtime *rt, struct gri_service *ret_service)
@@ -86,7 +90,9 @@ static gr_code make_node(gr_runtime *rt, struct gri_service *ret_service)
     if (node == NULL)
         return GR_ENOMEM;
     node->rt = rt;
-    node->driver = gri_world_of(rt)->net != NULL ? gri_world_of(rt)->net : &gri_net_nng;
+    node->driver = gri_world_of(rt)->net != NULL   ? gri_world_of(rt)->net
+                   : gri_sched_of(rt)->sim != NULL ? &gri_net_sim
+                                                   : &gri_net_nng;
     node->id = rt->node;
     node->incarnation = gri_random(rt);
     gri_map_init(&node->names, gri_random(rt));
@@ -118,6 +124,7 @@ static struct gri_target *target_locked(struct gri_node *node, const char *url)
         gri_free(t);
         return NULL;
     }
+    t->number = node->targets.count;
     return t;
 }
 
@@ -133,6 +140,7 @@ static struct gri_peer *fresh_locked(struct gri_node *node, struct gri_target *t
     p = gri_peer_new(node, t);
     if (p == NULL)
         return NULL;
+    p->attempt = ++t->attempts;
     gri_list_push(&node->at_node, &p->at_node);
     t->peer = p; /* the reference that came for the caller */
     return p;
@@ -184,6 +192,47 @@ void gri_node_lost(struct gri_node *node, struct gri_target *target, struct gri_
 }
 
 /* ---- what we publish ------------------------------------------------------------------------- */
+
+/* is_same tells whether two accepted links come from the same target of the same node. */
+static bool is_same(const struct gri_hello *a, const struct gri_hello *b)
+{
+    return a->target == b->target && a->node == b->node && a->incarnation == b->incarnation;
+}
+
+/* take_place_locked finds another link of which p is a later one, and ends it. NULL: there is none
+ * left that still handles frames. *ret_late: p is itself the earlier one of two. */
+static struct gri_peer *take_place_locked(struct gri_node *node, struct gri_peer *p, bool *ret_late)
+{
+    for (struct gri_list *n = node->at_node.next; n != &node->at_node; n = n->next) {
+        struct gri_peer *q = gri_container_of(n, struct gri_peer, at_node);
+
+        if (q == p || q->target != NULL || !is_same(&q->hello, &p->hello))
+            continue;
+        if (q->hello.attempt > p->hello.attempt)
+            *ret_late = true;
+        else if (gri_peer_replace(q))
+            return q;
+    }
+    return NULL;
+}
+
+bool gri_node_greeted(struct gri_node *node, struct gri_peer *p, const struct gri_hello *hello)
+{
+    struct gri_peer *old = NULL;
+    bool late = false;
+
+    do {
+        gri_lock(&node->lock);
+        p->hello = *hello;
+        old = p->target == NULL && hello->target != 0 ? take_place_locked(node, p, &late) : NULL;
+        gri_unlock(&node->lock);
+        if (old != NULL) {
+            gri_peer_quiet(old);
+            gri_peer_unref(old);
+        }
+    } while (old != NULL);
+    return !late;
+}
 
 gr_ref gri_node_find(struct gri_node *node, const char *name)
 {
@@ -244,13 +293,30 @@ gr_code gr_publish(gr_runtime *rt, const char *name, gr_ref ref)
 
 /* ---- where we listen ------------------------------------------------------------------------- */
 
-/* is_loopback looks at the host of tcp://host:port. */
-static bool is_loopback(const char *host)
+/*
+ * host_len returns the length of the host in host:port; 0 unless it is followed by a port and that
+ * by nothing. What else a URL may hold is not taken: in tcp://localhost:1@0.0.0.0:2 it would hide
+ * the host that is meant.
+ */
+static size_t host_len(const char *at)
 {
-    size_t len = strcspn(host, ":");
+    size_t len = at[0] == '[' ? strcspn(at, "]") + 1 : strcspn(at, ":@/?#[]");
+    size_t digits;
 
-    if (host[0] == '[')
-        return strncmp(host, "[::1]:", 6) == 0;
+    if (at[0] == '[' && at[len - 1] != ']')
+        return 0;
+    if (at[len] != ':')
+        return 0;
+    digits = strspn(at + len + 1, "0123456789");
+    if (digits == 0 || digits > 5 || at[len + 1 + digits] != '\0')
+        return 0;
+    return len;
+}
+
+static bool is_loopback(const char *host, size_t len)
+{
+    if (len == 5 && strncmp(host, "[::1]", 5) == 0)
+        return true;
     if (len == 9 && strncmp(host, "localhost", 9) == 0)
         return true;
     return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == len;
@@ -264,9 +330,10 @@ static gr_value *bad_url(const char *url)
         return gr_error(GR_EINVAL, "no URL to listen at");
     if (strncmp(url, "ipc:///", 7) == 0 && url[7] != '\0')
         return NULL;
-    if (strncmp(url, "tcp://", 6) != 0 || strchr(url + 6, ':') == NULL)
+    if (strncmp(url, "tcp://", 6) != 0 || host_len(url + 6) == 0)
         return gr_error(GR_EINVAL, "listening at %s: a URL is ipc:///path or tcp://host:port", url);
-    if (!is_loopback(url + 6) && (insecure == NULL || strcmp(insecure, "1") != 0))
+    if (!is_loopback(url + 6, host_len(url + 6)) &&
+        (insecure == NULL || strcmp(insecure, "1") != 0))
         return gr_error(GR_EINVAL,
                         "listening at %s: links are not encrypted, so only loopback "
                         "addresses are served, unless GR_INSECURE=1 is set in the environment",

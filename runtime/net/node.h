@@ -12,10 +12,12 @@
 
 #include "runtime/base/list.h"
 #include "runtime/base/lock.h"
+#include "runtime/base/log.h"
 #include "runtime/base/map.h"
 #include "runtime/net/link.h"
 
 struct gri_peer;
+struct gri_hello;
 
 #define GRI_CALLS_MAX 65536u                      /* of one direction of a link */
 #define GRI_REDIAL_NS (UINT64_C(100) * 1000000)   /* after a failure, calls fail without dialling */
@@ -25,8 +27,11 @@ struct gri_peer;
 struct gri_target {
     char *url;             /* owned */
     struct gri_peer *peer; /* counted; NULL: no link, nor one on the way */
+    uint64_t number;       /* from 1; names the target in hellos */
+    uint64_t attempts;     /* links so far */
     gr_value *failure;     /* counted; of the last attempt */
     uint64_t failed_ns;
+    struct gri_log_gate gate; /* for what its peers have us say */
 };
 
 struct gri_node {
@@ -35,6 +40,7 @@ struct gri_node {
     uint64_t id, incarnation;
     _Atomic uint64_t calls;          /* numbers handed out */
     _Atomic uint32_t peers;          /* that exist; also the futex on which stopping waits */
+    struct gri_log_gate gate;        /* for what all peers that have dialled us have us say */
     struct gri_lock lock;            /* guards all below, and the targets' fields */
     struct gri_map names;            /* published name -> gr_ref, owned */
     struct gri_map targets;          /* url -> gri_target, owned */
@@ -52,6 +58,10 @@ struct gri_peer *gri_node_peer(struct gri_node *node, const char *url, gr_value 
 /* gri_node_lost forgets the target's peer. failure is borrowed; NULL: it had been up. */
 void gri_node_lost(struct gri_node *node, struct gri_target *target, struct gri_peer *peer,
                    const gr_value *failure);
+/* gri_node_greeted takes in the peer's hello. Earlier links of the same target of the same node
+ * handle no more frames when it returns; false: p is itself earlier than another one. Call it
+ * in the link's events only. */
+bool gri_node_greeted(struct gri_node *node, struct gri_peer *p, const struct gri_hello *hello);
 /* gri_node_find returns what is published as name; {0, 0}: nothing. [any] */
 gr_ref gri_node_find(struct gri_node *node, const char *name);
 

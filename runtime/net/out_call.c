@@ -60,6 +60,15 @@ static void answer_over(void *arg, gr_value *end)
     finish(arg, end != NULL ? end : gr_nil());
 }
 
+/* answer_lost stops the answer: what is still to come is of no use any more. */
+static void answer_lost(void *arg, gr_code why)
+{
+    struct gri_out_call *oc = arg;
+
+    (void)why;
+    gri_peer_number(oc->peer, GRI_FRAME_CANCEL, oc->id, GR_ECANCELED);
+}
+
 /* input_over is the outflow's: the input has ended, or can't go on. */
 static void input_over(void *arg, gr_value *end)
 {
@@ -71,8 +80,10 @@ static void input_over(void *arg, gr_value *end)
     gr_value_unref(end);
 }
 
-static const struct gri_flow_ops answer_ops = { gri_out_call_ref, gri_out_call_unref, answer_over };
-static const struct gri_flow_ops input_ops = { gri_out_call_ref, gri_out_call_unref, input_over };
+static const struct gri_flow_ops answer_ops = { gri_out_call_ref, gri_out_call_unref, answer_over,
+                                                answer_lost };
+static const struct gri_flow_ops input_ops = { gri_out_call_ref, gri_out_call_unref, input_over,
+                                               NULL };
 
 /* decoded gives a frame's value; NULL when the peer broke the rules, and it is told off. */
 static gr_value *decoded(struct gri_out_call *oc, const struct gri_frame *f)

@@ -9,6 +9,8 @@
  */
 #include "runtime/net/peer.h"
 
+#include <limits.h>
+
 #include <greenroom/codec.h>
 
 #include "runtime/actor/call.h"
@@ -71,6 +73,12 @@ static gr_code send_locked(struct gri_peer *p, const struct gri_strbuf *frames, 
     return GR_ENOMEM;
 }
 
+/* gate_of: peers that dial us have no name that they can't change, so they share one. */
+static struct gri_log_gate *gate_of(struct gri_peer *p)
+{
+    return p->target != NULL ? &p->target->gate : &p->node->gate;
+}
+
 void gri_peer_wrong(struct gri_peer *p, gr_value *why)
 {
     if (p->link != NULL)
@@ -127,6 +135,7 @@ gr_code gri_peer_send_or_wait(struct gri_peer *p, const struct gri_strbuf *frame
 
     gri_lock(&p->lock);
     rc = send_locked(p, frame, false);
+    gri_list_remove(&w->node); /* who tries again, for credit that came, may be waiting already */
     if (rc == GR_EFULL)
         gri_list_push(&p->waiting, &w->node);
     gri_unlock(&p->lock);
@@ -143,7 +152,8 @@ void gri_peer_tell(struct gri_peer *p, const struct gri_strbuf *frame)
     rc = send_locked(p, frame, false);
     gri_unlock(&p->lock);
     if (rc != GR_OK)
-        gri_log(GRI_LOG_DEBUG, "a message to %s was dropped: %s", p->url, gr_code_name(rc));
+        gri_log_gated(gate_of(p), gri_now(p->node->rt), GRI_LOG_DEBUG,
+                      "a message to %s was dropped: %s", p->url, gr_code_name(rc));
 }
 
 void gri_peer_unwait(struct gri_peer *p, struct gri_waiting *w)
@@ -276,7 +286,9 @@ static void on_up(void *arg)
                                .node = p->node->id,
                                .incarnation = p->node->incarnation,
                                .frame_max = GRI_FRAME_MAX,
-                               .calls_max = GRI_CALLS_MAX };
+                               .calls_max = GRI_CALLS_MAX,
+                               .target = p->target != NULL ? p->target->number : 0,
+                               .attempt = p->attempt };
 
     if (gri_frame_hello(&frame, &hello) != GR_OK ||
         p->link->driver->send(p->link, frame.data, frame.len, true) == GR_ENOMEM)
@@ -300,7 +312,10 @@ static void on_hello(struct gri_peer *p, const struct gri_frame *f)
                                    f->hello.version_min, f->hello.version_max, GRI_WIRE_VERSION));
         return;
     }
-    p->hello = f->hello;
+    if (!gri_node_greeted(p->node, p, &f->hello)) {
+        gri_peer_wrong(p, gr_error(GR_EUNREACH, "a later link has taken its place"));
+        return;
+    }
     gri_timer_cancel(gri_sched_of(p->node->rt), &p->timer);
     p->link->driver->limit(p->link, GRI_FRAME_MAX);
     gri_lock(&p->lock);
@@ -349,21 +364,76 @@ static void to_theirs(struct gri_peer *p, const struct gri_frame *f)
 static void on_tell(struct gri_peer *p, const struct gri_frame *f)
 {
     gr_value *msg = gr_msgpack_decode(f->value, f->value_size, NULL);
+    bool is_ext = f->value_size > 0 && f->value[0] >= 0xc7 && f->value[0] <= 0xd8;
     gr_code rc;
 
-    if (gr_error_code(msg) == GR_EPROTO) {
-        gri_peer_wrong(p, gr_value_ref(msg));
-        gr_value_unref(msg);
+    /* An error that is no extension is the decoder's word, not the message. Then the link ends, so
+     * that the loss shows. */
+    if (gr_value_type(msg) == GR_ERROR && (!is_ext || gr_error_code(msg) == GR_EPROTO)) {
+        gri_peer_wrong(p, msg);
         return;
     }
     rc = gr_tell(p->node->rt, gri_node_find(p->node, f->name), msg);
     if (rc != GR_OK)
-        gri_log(GRI_LOG_DEBUG, "a message for '%s' was dropped: %s", f->name, gr_code_name(rc));
+        gri_log_gated(gate_of(p), gri_now(p->node->rt), GRI_LOG_DEBUG,
+                      "a message for '%s' was dropped: %s", f->name, gr_code_name(rc));
 }
 
-static void on_frame(void *arg, const void *body, size_t size)
+/* ---- a later link takes the place ------------------------------------------------------------ */
+
+enum { HANDLING = 1, REPLACED = 2 };
+
+static bool ref_living(struct gri_peer *p)
 {
-    struct gri_peer *p = arg;
+    uint32_t refs = atomic_load_explicit(&p->refs, memory_order_relaxed);
+
+    while (refs > 0)
+        if (atomic_compare_exchange_weak_explicit(&p->refs, &refs, refs + 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return true;
+    return false;
+}
+
+bool gri_peer_replace(struct gri_peer *p)
+{
+    /* acq_rel: with begin_frame, one of the two sees the other in this one word */
+    if ((atomic_fetch_or_explicit(&p->frames, REPLACED, memory_order_acq_rel) & REPLACED) != 0 ||
+        !ref_living(p)) /* on its way out: the last frame has been handled */
+        return false;
+    gri_peer_wrong(p, gr_error(GR_EUNREACH, "a later link has taken its place"));
+    return true;
+}
+
+void gri_peer_quiet(struct gri_peer *p)
+{
+    uint32_t frames;
+
+    /* acquire: what the frame's handling did is done */
+    while (((frames = atomic_load_explicit(&p->frames, memory_order_acquire)) & HANDLING) != 0)
+        gri_futex_wait(&p->frames, frames, GRI_NEVER);
+}
+
+static bool begin_frame(struct gri_peer *p)
+{
+    uint32_t frames = atomic_fetch_or_explicit(&p->frames, HANDLING, memory_order_acq_rel);
+
+    if ((frames & REPLACED) == 0)
+        return true;
+    atomic_fetch_and_explicit(&p->frames, ~(uint32_t)HANDLING, memory_order_release);
+    gri_futex_wake(&p->frames, INT_MAX);
+    return false;
+}
+
+static void end_frame(struct gri_peer *p)
+{
+    /* release: pairs with gri_peer_quiet */
+    if (atomic_fetch_and_explicit(&p->frames, ~(uint32_t)HANDLING, memory_order_release) !=
+        HANDLING)
+        gri_futex_wake(&p->frames, INT_MAX);
+}
+
+static void handle_frame(struct gri_peer *p, const void *body, size_t size)
+{
     struct gri_frame f;
     gr_value *err = NULL;
 
@@ -395,6 +465,16 @@ static void on_frame(void *arg, const void *body, size_t size)
         break;
     default: break; /* GRI_FRAME_NONE: may be ignored */
     }
+}
+
+static void on_frame(void *arg, const void *body, size_t size)
+{
+    struct gri_peer *p = arg;
+
+    if (!begin_frame(p))
+        return;
+    handle_frame(p, body, size);
+    end_frame(p);
 }
 
 static void on_room(void *arg)
@@ -479,7 +559,7 @@ static void on_down(void *arg, gr_value *why)
     p->why = why;
     fire_waiting_locked(p);
     gri_unlock(&p->lock);
-    gri_log(GRI_LOG_DEBUG, "%s", gr_error_text(why));
+    gri_log_gated(gate_of(p), gri_now(p->node->rt), GRI_LOG_DEBUG, "%s", gr_error_text(why));
     if (p->target != NULL)
         gri_node_lost(p->node, p->target, p, was_up ? NULL : why);
     end_calls(p);

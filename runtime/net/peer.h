@@ -36,7 +36,10 @@ struct gri_peer {
     struct gr_scope *scope; /* counted; the peer's calls; NULL: none yet. The link's events only */
     struct gri_timer timer; /* for connecting and the hello */
     struct gri_task late;   /* the timer has fired */
-    struct gri_hello hello; /* the peer's, once up */
+    struct gri_hello hello; /* the peer's, once up; guarded by node->lock */
+    uint64_t attempt;       /* the how-manieth link to its target; 0: accepted */
+    /* a futex: HANDLING while a frame is handled, REPLACED for good once a later link has come */
+    _Atomic uint32_t frames;
 
     struct gri_lock lock; /* guards all below */
     enum gri_peer_state state;
@@ -84,6 +87,11 @@ bool gri_peer_has_ours(struct gri_peer *p, uint64_t id);
 gr_code gri_peer_enter_theirs(struct gri_peer *p, uint64_t id, struct gri_in_call *call);
 /* gri_peer_state_now: a hint by the time it is used. */
 enum gri_peer_state gri_peer_state_now(struct gri_peer *p);
+/* gri_peer_replace ends an accepted link since a later one has come: it takes no more frames. false:
+ * that was so already, or the peer is going. Else the caller has a reference, and calls
+ * gri_peer_quiet, which waits until the frame at hand is handled. node->lock is held. */
+bool gri_peer_replace(struct gri_peer *p);
+void gri_peer_quiet(struct gri_peer *p);
 /* gri_peer_wrong gives the link up because of what the peer sent. */
 void gri_peer_wrong(struct gri_peer *p, gr_value *why GR_TAKES);
 

@@ -1,42 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/sched/blocking.h"
 
-#include <errno.h>
-#include <time.h>
-
 #include "runtime/base/thread.h"
 
-#define IDLE_S 10
+#define IDLE_NS (10 * UINT64_C(1000000000))
 
-gr_code gri_blocking_init(struct gri_blocking *b, unsigned threads_max, size_t queue_max)
+void gri_blocking_init(struct gri_blocking *b, unsigned threads_max, size_t queue_max)
 {
-    pthread_condattr_t attr;
-
     *b = (struct gri_blocking){ .threads_max = threads_max, .queue_max = queue_max };
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_mutex_init(&b->lock, NULL);
-    pthread_cond_init(&b->work, &attr);
-    pthread_cond_init(&b->quiet, &attr);
-    pthread_condattr_destroy(&attr);
-    return GR_OK;
 }
 
-static struct timespec timespec_of(uint64_t ns)
+/* sleep_locked gives the lock back and waits until the futex counts up; false at deadline_ns. */
+static bool sleep_locked(struct gri_blocking *b, _Atomic uint32_t *futex, uint64_t deadline_ns)
 {
-    return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000u),
-                              .tv_nsec = (long)(ns % 1000000000u) };
+    uint32_t seen = atomic_load(futex);
+    bool on_time = true;
+
+    gri_unlock(&b->lock);
+    while (atomic_load(futex) == seen && on_time)
+        on_time = gri_futex_wait(futex, seen, deadline_ns) && gri_clock_ns() < deadline_ns;
+    gri_lock(&b->lock);
+    return atomic_load(futex) != seen;
 }
 
 /* wait_locked waits for work; false when the thread should leave. */
 static bool wait_locked(struct gri_blocking *b)
 {
-    struct timespec until = timespec_of(gri_clock_ns() + IDLE_S * UINT64_C(1000000000));
-    int rc = 0;
+    uint64_t until = gri_clock_ns() + IDLE_NS;
+    bool on_time = true;
 
     b->idle++;
-    while (b->first == NULL && !b->stopping && rc != ETIMEDOUT)
-        rc = pthread_cond_timedwait(&b->work, &b->lock, &until);
+    while (b->first == NULL && !b->stopping && on_time)
+        on_time = sleep_locked(b, &b->work, until);
     b->idle--;
     return b->first != NULL;
 }
@@ -45,31 +40,34 @@ static void *pool_thread(void *arg)
 {
     struct gri_blocking *b = arg;
 
-    pthread_mutex_lock(&b->lock);
+    gri_lock(&b->lock);
     while (b->first != NULL || wait_locked(b)) {
         struct gri_task *t = b->first;
 
         b->first = t->next;
         b->queued--;
-        pthread_mutex_unlock(&b->lock);
+        gri_unlock(&b->lock);
+        gri_point(GRI_AT_SLOW_BLOCKING);
         t->run(t);
-        pthread_mutex_lock(&b->lock);
+        gri_lock(&b->lock);
     }
     b->threads--;
-    pthread_cond_signal(&b->quiet);
-    pthread_mutex_unlock(&b->lock);
+    /* the last touch of b, under the lock, without which gri_blocking_stop can't go on */
+    atomic_fetch_add(&b->quiet, 1);
+    gri_futex_wake(&b->quiet, 1);
+    gri_unlock(&b->lock);
     return NULL;
 }
 
 /* start_locked adds a thread. It is detached: gri_blocking_stop counts instead of joining. */
 static gr_code start_locked(struct gri_blocking *b)
 {
-    pthread_t thread;
+    struct gri_thread thread;
     gr_code rc = gri_thread_start(&thread, "gr-blocking", pool_thread, b);
 
     if (rc != GR_OK)
         return rc;
-    pthread_detach(thread);
+    gri_thread_detach(&thread);
     b->threads++;
     return GR_OK;
 }
@@ -77,16 +75,16 @@ static gr_code start_locked(struct gri_blocking *b)
 gr_code gri_blocking_submit(struct gri_blocking *b, struct gri_task *t)
 {
     gr_code rc = GR_OK;
+    bool wake = false;
 
     t->next = NULL;
-    pthread_mutex_lock(&b->lock);
+    gri_lock(&b->lock);
     if (b->stopping)
         rc = GR_ECANCELED;
-    else if (b->queued >= b->queue_max)
+    else if (b->queued >= b->queue_max || gri_fault(GRI_AT_BLOCKING_FULL))
         rc = GR_EFULL;
-    else if (b->queued >= b->idle && b->threads < b->threads_max && start_locked(b) != GR_OK &&
-             b->threads == 0)
-        rc = GR_ENOMEM;
+    else if (b->queued >= b->idle && b->threads < b->threads_max)
+        rc = start_locked(b); /* waiting for the others could be for ever: they may wait for this */
     if (rc == GR_OK) {
         if (b->first != NULL)
             b->last->next = t;
@@ -96,28 +94,26 @@ gr_code gri_blocking_submit(struct gri_blocking *b, struct gri_task *t)
         b->queued++;
         if (b->queued > b->queued_high)
             b->queued_high = b->queued;
-        pthread_cond_signal(&b->work);
+        atomic_fetch_add(&b->work, 1);
+        wake = b->idle > 0;
     }
-    pthread_mutex_unlock(&b->lock);
+    gri_unlock(&b->lock);
+    if (wake)
+        gri_futex_wake(&b->work, 1);
     return rc;
 }
 
 bool gri_blocking_stop(struct gri_blocking *b, uint64_t deadline_ns)
 {
-    struct timespec until = timespec_of(deadline_ns);
-    bool all;
+    bool on_time = true, all;
 
-    pthread_mutex_lock(&b->lock);
+    gri_lock(&b->lock);
     b->stopping = true;
-    pthread_cond_broadcast(&b->work);
-    while (b->threads > 0 && pthread_cond_timedwait(&b->quiet, &b->lock, &until) != ETIMEDOUT)
-        ;
+    atomic_fetch_add(&b->work, 1);
+    gri_futex_wake(&b->work, INT32_MAX);
+    while (b->threads > 0 && on_time)
+        on_time = sleep_locked(b, &b->quiet, deadline_ns);
     all = b->threads == 0;
-    pthread_mutex_unlock(&b->lock);
-    if (all) {
-        pthread_cond_destroy(&b->work);
-        pthread_cond_destroy(&b->quiet);
-        pthread_mutex_destroy(&b->lock);
-    }
+    gri_unlock(&b->lock);
     return all;
 }

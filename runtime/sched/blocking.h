@@ -6,26 +6,28 @@
 #ifndef GR_RUNTIME_SCHED_BLOCKING_H
 #define GR_RUNTIME_SCHED_BLOCKING_H
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
+#include "runtime/base/lock.h"
 #include "runtime/sched/task.h"
 
 struct gri_blocking {
-    pthread_mutex_t lock; /* guards all of it */
-    pthread_cond_t work;  /* something was queued, or stopping */
-    pthread_cond_t quiet; /* a thread has left */
+    struct gri_lock lock;   /* guards all of it */
+    _Atomic uint32_t work;  /* a futex, counts up: something was queued, or stopping */
+    _Atomic uint32_t quiet; /* a futex, counts up: a thread has left */
     struct gri_task *first, *last;
     size_t queued, queued_high, queue_max;
     unsigned threads, idle, threads_max;
     bool stopping;
 };
 
-gr_code gri_blocking_init(struct gri_blocking *b, unsigned threads_max, size_t queue_max);
+void gri_blocking_init(struct gri_blocking *b, unsigned threads_max, size_t queue_max);
 /* gri_blocking_submit has t->run called on a pool thread. GR_EFULL: the queue is full; GR_ENOMEM:
- * there is no thread and none can be started; GR_ECANCELED: stopping. */
+ * none is idle and none can be started, and those that work may wait for t; GR_ECANCELED:
+ * stopping. */
 gr_code gri_blocking_submit(struct gri_blocking *b, struct gri_task *t);
-/* gri_blocking_stop runs what is queued, then waits until deadline_ns (real clock) for the threads
+/* gri_blocking_stop runs what is queued, then waits until deadline_ns for the threads
  * to leave; false: some still work, and b must stay. */
 bool gri_blocking_stop(struct gri_blocking *b, uint64_t deadline_ns);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/platform.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -122,6 +123,44 @@ static void start(void)
     gri_check(!"a fiber's entry returned");
 }
 
+/*
+ * A simulation makes and drops the stacks of a whole runtime in the time of a few hundred switches, so on
+ * its thread some are kept, whatever runtime they were of.
+ */
+#define KEPT_MAX 32
+static _Thread_local struct {
+    void *stack;
+    size_t size;
+} kept[KEPT_MAX];
+static _Thread_local unsigned kept_count;
+
+/* map_stack maps a stack with its guard page; NULL when that fails. */
+static void *map_stack(size_t size, size_t page)
+{
+    void *stack;
+
+    if (kept_count > 0 && kept[kept_count - 1].size == size && gri_platform_here() != NULL)
+        return kept[--kept_count].stack;
+    stack = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    if (stack == MAP_FAILED)
+        return NULL;
+    if (mprotect(stack, page, PROT_NONE) == 0) /* the guard: an overflow faults */
+        return stack;
+    munmap(stack, size);
+    return NULL;
+}
+
+static void unmap_stack(void *stack, size_t size)
+{
+    if (kept_count < KEPT_MAX && gri_platform_here() != NULL) {
+        kept[kept_count].stack = stack;
+        kept[kept_count++].size = size;
+    } else {
+        munmap(stack, size);
+    }
+}
+
 struct gri_fiber *gri_fiber_new(size_t stack_size, void (*entry)(void *arg), void *arg)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -130,12 +169,9 @@ struct gri_fiber *gri_fiber_new(size_t stack_size, void (*entry)(void *arg), voi
     if (f == NULL)
         return NULL;
     f->stack_size = ((stack_size + page - 1) & ~(page - 1)) + page;
-    f->stack = mmap(NULL, f->stack_size, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-    if (f->stack == MAP_FAILED)
+    f->stack = map_stack(f->stack_size, page);
+    if (f->stack == NULL)
         goto no_stack;
-    if (mprotect(f->stack, page, PROT_NONE) != 0) /* the guard: an overflow faults */
-        goto no_guard;
     f->asan_bottom = (char *)f->stack + page;
     f->asan_size = f->stack_size - page;
     f->entry = entry;
@@ -145,7 +181,7 @@ struct gri_fiber *gri_fiber_new(size_t stack_size, void (*entry)(void *arg), voi
 #else
     f->sp = gri_new0(ucontext_t);
     if (f->sp == NULL || getcontext(f->sp) != 0)
-        goto no_guard;
+        goto no_context;
     ((ucontext_t *)f->sp)->uc_stack.ss_sp = (char *)f->stack + page;
     ((ucontext_t *)f->sp)->uc_stack.ss_size = f->stack_size - page;
     makecontext(f->sp, start, 0);
@@ -154,12 +190,12 @@ struct gri_fiber *gri_fiber_new(size_t stack_size, void (*entry)(void *arg), voi
     f->tsan = __tsan_create_fiber(0);
 #endif
     return f;
-no_guard:
-    munmap(f->stack, f->stack_size);
-no_stack:
 #ifndef HAVE_SWITCH
+no_context:
     gri_free(f->sp);
+    unmap_stack(f->stack, f->stack_size);
 #endif
+no_stack:
     gri_free(f);
     return NULL;
 }
@@ -177,17 +213,12 @@ void gri_fiber_free(struct gri_fiber *f)
 #ifndef HAVE_SWITCH
     gri_free(f->sp);
 #endif
-    munmap(f->stack, f->stack_size);
+    unmap_stack(f->stack, f->stack_size);
     gri_free(f);
 }
 
-void gri_fiber_adopt(struct gri_fiber *f)
+void gri_fiber_bounds(struct gri_fiber *f)
 {
-    *f = (struct gri_fiber){ .stack = NULL };
-#ifndef HAVE_SWITCH
-    f->sp = gri_new0(ucontext_t);
-    gri_check(f->sp != NULL);
-#endif
 #ifdef GRI_ASAN
     pthread_attr_t attr;
     void *bottom = NULL;
@@ -197,10 +228,34 @@ void gri_fiber_adopt(struct gri_fiber *f)
         pthread_attr_destroy(&attr);
     }
     f->asan_bottom = bottom;
+#else
+    (void)f;
 #endif
+}
+
+void gri_fiber_note(struct gri_fiber *f)
+{
 #ifdef GRI_TSAN
     f->tsan = __tsan_get_current_fiber();
+#else
+    (void)f;
 #endif
+}
+
+void gri_fiber_adopt(struct gri_fiber *f)
+{
+    const struct gri_platform *m = gri_platform_here();
+
+    *f = (struct gri_fiber){ .stack = NULL };
+#ifndef HAVE_SWITCH
+    f->sp = gri_new0(ucontext_t);
+    gri_check(f->sp != NULL);
+#endif
+    if (m != NULL)
+        m->stack(&f->asan_bottom, &f->asan_size);
+    else
+        gri_fiber_bounds(f);
+    gri_fiber_note(f);
 }
 
 void gri_fiber_disown(struct gri_fiber *f)

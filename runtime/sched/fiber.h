@@ -18,6 +18,7 @@
 
 struct gri_worker;
 struct gri_cancel;
+struct gri_park;
 
 struct gri_exec;
 
@@ -27,6 +28,11 @@ struct gri_exec_hooks {
     void (*suspending)(struct gri_exec *e); /* about to leave its stack */
     /* may go on: ready it, by gri_resume_now or through a queue; NULL is gri_resume_now */
     void (*resuming)(struct gri_exec *e);
+    /* around a wait that may be interrupted, of a thread too: waiting may end it by a wake-up until
+     * waited has returned, may set an earlier deadline, which then counts as an interruption, and
+     * returns false to interrupt it at once. Both NULL: nobody follows */
+    bool (*waiting)(struct gri_exec *e, struct gri_park *p, uint64_t *deadline_ns);
+    void (*waited)(struct gri_exec *e);
 };
 
 /* What runs now, on a fiber or on a thread that is no worker. */
@@ -61,6 +67,10 @@ struct gri_fiber {
 struct gri_fiber *gri_fiber_new(size_t stack_size, void (*entry)(void *arg), void *arg);
 /* gri_fiber_free unmaps it; it must not be running, and what is on its stack is forgotten. */
 void gri_fiber_free(struct gri_fiber *f);
+/* gri_fiber_bounds and gri_fiber_note fill in what the sanitizers want to know of the calling thread's
+ * own stack, and of what runs now; nothing without them. */
+void gri_fiber_bounds(struct gri_fiber *f);
+void gri_fiber_note(struct gri_fiber *f);
 /* gri_fiber_adopt makes f stand for the calling thread's own stack. */
 void gri_fiber_adopt(struct gri_fiber *f);
 void gri_fiber_disown(struct gri_fiber *f);

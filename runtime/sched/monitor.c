@@ -48,6 +48,7 @@ static void sleep_until(struct gri_sched *s, uint64_t until)
         until = next;
         atomic_store(&s->monitor_until, until);
     }
+    gri_point(GRI_AT_MONITOR_SLEEP);
     if (atomic_load(&s->monitor_wake) == 0)
         gri_futex_wait(&s->monitor_wake, 0, until);
     atomic_store(&s->monitor_deep, false);
@@ -67,7 +68,7 @@ static void *monitor_main(void *arg)
         if (now >= atomic_load(&s->wheel.next_ns))
             fired = gri_wheel_run(&s->wheel, now);
         pass_on_stuck(s);
-        gri_watch(s, now);
+        gri_watchdog_tick(s, now);
         quiet = all_idle(s) && !woken && fired == 0 ? quiet + 1 : 0;
         sleep_until(s, quiet >= QUIET_TICKS ? GRI_NEVER : now + TICK_NS);
     }
@@ -93,5 +94,5 @@ void gri_monitor_stop(struct gri_sched *s)
     if (!s->monitor_started)
         return;
     gri_monitor_wake(s);
-    pthread_join(s->monitor, NULL);
+    gri_thread_join(&s->monitor);
 }

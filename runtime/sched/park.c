@@ -9,6 +9,8 @@
  */
 #include "runtime/sched/park.h"
 
+#include "runtime/base/point.h"
+
 #define REASONS (GRI_WOKEN | GRI_TIMEDOUT | GRI_INTERRUPTED)
 
 static void timer_fired(struct gri_timer *t)
@@ -47,6 +49,7 @@ void gri_park_wake(struct gri_park *p, uint32_t why)
 
     if ((old & GRI_PARKED) == 0 || (old & REASONS) != 0)
         return;
+    gri_point(GRI_AT_PARK_WAKE);
     if (fiber != NULL)
         gri_resume(sched, fiber);
     else
@@ -60,33 +63,37 @@ static void commit(void *arg)
     struct gri_park *p = arg;
     struct gri_fiber *fiber = p->fiber;
     struct gri_sched *sched = p->sched;
-    uint32_t old = atomic_fetch_or_explicit(&p->state, GRI_PARKED, memory_order_acq_rel);
+    uint32_t old;
 
-    if ((old & REASONS) != 0)
+    gri_point(GRI_AT_COMMIT);
+    old = atomic_fetch_or_explicit(&p->state, GRI_PARKED, memory_order_acq_rel);
+
+    if ((old & REASONS) != 0 && !GRI_PLANTED(LOST_RESUME))
         gri_resume(sched, fiber);
 }
 
-static void thread_sleep(struct gri_park *p, uint64_t deadline_ns)
+/* false: nothing will ever wake it, see gri_futex_wait. */
+static bool thread_sleep(struct gri_park *p, uint64_t deadline_ns)
 {
     uint32_t state = atomic_fetch_or_explicit(&p->state, GRI_PARKED, memory_order_acq_rel);
 
     while ((state & REASONS) == 0) {
-        gri_futex_wait(&p->state, GRI_PARKED, deadline_ns);
+        if (!gri_futex_wait(&p->state, GRI_PARKED, deadline_ns))
+            return false;
         state = atomic_load_explicit(&p->state, memory_order_acquire);
         if ((state & REASONS) == 0 && deadline_ns != GRI_NEVER && gri_clock_ns() >= deadline_ns)
             state = atomic_fetch_or_explicit(&p->state, GRI_TIMEDOUT, memory_order_acq_rel) |
                     GRI_TIMEDOUT;
     }
+    return true;
 }
 
 static gr_code sleep_now(struct gri_park *p, uint64_t deadline_ns)
 {
     gr_code rc;
 
-    if (p->fiber == NULL) {
-        thread_sleep(p, deadline_ns);
-        return GR_OK;
-    }
+    if (p->fiber == NULL)
+        return thread_sleep(p, deadline_ns) ? GR_OK : GR_EDEADLK;
     if (deadline_ns != GRI_NEVER)
         gri_timer_start(p->sched, &p->timer, deadline_ns);
     rc = gri_suspend(commit, p);
@@ -95,24 +102,45 @@ static gr_code sleep_now(struct gri_park *p, uint64_t deadline_ns)
     return rc;
 }
 
+static void leave(struct gri_cancel *c, struct gri_park *p)
+{
+    if (atomic_compare_exchange_strong(&c->parked, &p, NULL))
+        return;
+    gri_lock(&c->lock);
+    gri_unlock(&c->lock);
+}
+
 /* enter lets c interrupt p; false when it has fired already. */
 static bool enter(struct gri_cancel *c, struct gri_park *p)
 {
-    bool fired;
-
-    gri_lock(&c->lock);
-    fired = c->fired;
-    if (!fired)
-        c->parked = p;
-    gri_unlock(&c->lock);
-    return !fired;
+    atomic_store(&c->parked, p);
+    if (!atomic_load(&c->fired))
+        return true;
+    leave(c, p);
+    return false;
 }
 
-static void leave(struct gri_cancel *c)
+/* followed sleeps while the layer above knows of it. */
+static gr_code followed(struct gri_park *p, uint64_t deadline_ns)
 {
-    gri_lock(&c->lock);
-    c->parked = NULL;
-    gri_unlock(&c->lock);
+    struct gri_exec *e = gri_exec();
+    const struct gri_exec_hooks *hooks = e->hooks;
+    uint64_t until = deadline_ns;
+    gr_code rc;
+
+    if (hooks == NULL || hooks->waiting == NULL)
+        return sleep_now(p, deadline_ns);
+    if (!hooks->waiting(e, p, &until)) {
+        atomic_fetch_or_explicit(&p->state, GRI_INTERRUPTED, memory_order_acq_rel);
+        return GR_OK;
+    }
+    rc = sleep_now(p, until);
+    hooks->waited(e);
+    if (until < deadline_ns &&
+        (atomic_fetch_and_explicit(&p->state, ~(uint32_t)GRI_TIMEDOUT, memory_order_acq_rel) &
+         GRI_TIMEDOUT) != 0)
+        atomic_fetch_or_explicit(&p->state, GRI_INTERRUPTED, memory_order_acq_rel);
+    return rc;
 }
 
 gr_code gri_park_wait(struct gri_park *p, uint64_t deadline_ns, bool interruptible,
@@ -128,9 +156,9 @@ gr_code gri_park_wait(struct gri_park *p, uint64_t deadline_ns, bool interruptib
         if (c != NULL && !enter(c, p)) {
             atomic_fetch_or_explicit(&p->state, GRI_INTERRUPTED, memory_order_acq_rel);
         } else {
-            rc = sleep_now(p, deadline_ns);
+            rc = interruptible ? followed(p, deadline_ns) : sleep_now(p, deadline_ns);
             if (c != NULL)
-                leave(c);
+                leave(c, p);
         }
     }
     if (rc == GR_OK)
@@ -146,7 +174,7 @@ void gri_park_rest(struct gri_park *p)
         if (p->fiber == NULL || gri_suspend(commit, p) != GR_OK) {
             /* a thread; or no stack is left, and the wake-up is moments away */
             if (p->fiber == NULL)
-                thread_sleep(p, GRI_NEVER);
+                gri_check(thread_sleep(p, GRI_NEVER));
             else
                 gri_cpu_relax();
         }
@@ -156,10 +184,12 @@ void gri_park_rest(struct gri_park *p)
 
 void gri_cancel_fire_locked(struct gri_cancel *c)
 {
-    c->fired = true;
-    /* under the lock, so that the waiter can't leave its frame meanwhile: leave() takes the lock */
-    if (c->parked != NULL)
-        gri_park_wake(c->parked, GRI_INTERRUPTED);
+    struct gri_park *p;
+
+    atomic_store(&c->fired, true);
+    p = atomic_exchange(&c->parked, NULL);
+    if (p != NULL)
+        gri_park_wake(p, GRI_INTERRUPTED);
 }
 
 void gri_cancel_fire(struct gri_cancel *c)
@@ -171,10 +201,5 @@ void gri_cancel_fire(struct gri_cancel *c)
 
 bool gri_cancel_fired(struct gri_cancel *c)
 {
-    bool fired;
-
-    gri_lock(&c->lock);
-    fired = c->fired;
-    gri_unlock(&c->lock);
-    return fired;
+    return atomic_load(&c->fired);
 }

@@ -31,8 +31,11 @@ struct gri_park {
  * ready. */
 struct gri_cancel {
     struct gri_lock lock;
-    bool fired;              /* guarded by lock; reads without it are hints */
-    struct gri_park *parked; /* borrowed from the waiter's stack; guarded by lock */
+    _Atomic bool fired; /* set under lock */
+    /* borrowed from the waiter's stack. The waiter puts it there, then looks at `fired`; who fires sets
+     * that, then takes it, under lock: so the later one sees the other. A waiter that finds it taken
+     * takes the lock once, since it may be looked at until that is free */
+    _Atomic(struct gri_park *) parked;
 };
 
 void gri_park_init(struct gri_park *p);

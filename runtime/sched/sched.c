@@ -13,6 +13,7 @@
  */
 #include "runtime/sched/sched.h"
 
+#include "runtime/base/point.h"
 #include "runtime/sched/monitor.h"
 #include "runtime/sched/watchdog.h"
 
@@ -73,11 +74,12 @@ static bool ring_push(struct gri_worker *w, struct gri_task *t)
     /* acquire: a thief's claim of a slot comes before we fill the slot again */
     uint32_t head = atomic_load_explicit(&w->head, memory_order_acquire);
 
-    if (tail - head >= GRI_RING)
+    if (tail - head >= GRI_RING || gri_fault(GRI_AT_RING_FULL))
         return false;
     atomic_store_explicit(&w->ring[tail % GRI_RING], t, memory_order_relaxed);
     /* seq_cst: publishes the slot, and comes before idle_count is read */
     atomic_store(&w->tail, tail + 1);
+    gri_point(GRI_AT_RING_PUSH);
     return true;
 }
 
@@ -93,6 +95,7 @@ static struct gri_task *ring_take(struct gri_worker *w)
         if (head == atomic_load_explicit(&w->tail, memory_order_acquire))
             return NULL;
         t = atomic_load_explicit(&w->ring[head % GRI_RING], memory_order_relaxed);
+        gri_point(GRI_AT_RING_TAKE);
         /* release: our read of the slot comes before the owner may fill it again */
         if (atomic_compare_exchange_weak_explicit(&w->head, &head, head + 1, memory_order_acq_rel,
                                                   memory_order_acquire))
@@ -112,6 +115,7 @@ static void wake_one(struct gri_sched *s)
 {
     struct gri_worker *w;
 
+    gri_point(GRI_AT_WAKE_ONE);
     if (atomic_load(&s->idle_count) == 0 || atomic_load(&s->searching) != 0)
         return;
     gri_lock(&s->idle_lock);
@@ -151,6 +155,7 @@ static bool leave_idle(struct gri_worker *w)
 static void inject(struct gri_sched *s, struct gri_task *t)
 {
     locked_push(&s->inject_lock, &s->injected, &s->inject_count, t);
+    gri_point(GRI_AT_INJECT);
     wake_one(s);
 }
 
@@ -221,7 +226,7 @@ static struct gri_task *take_inside(struct gri_worker *w)
 {
     struct gri_task *t;
 
-    if (w->lifo_runs < LIFO_RUNS_MAX) {
+    if (w->lifo_runs < LIFO_RUNS_MAX && !gri_fault(GRI_AT_LIFO_SKIP)) {
         t = atomic_exchange_explicit(&w->lifo, NULL, memory_order_acq_rel);
         if (t != NULL) {
             w->lifo_runs++;
@@ -321,12 +326,16 @@ static void park(struct gri_worker *w)
     s->idle_stack = w;
     atomic_fetch_add(&s->idle_count, 1); /* seq_cst: before we look once more */
     gri_unlock(&s->idle_lock);
-    if (anything_queued(w) || atomic_load(&s->stopping)) {
+    gri_point(GRI_AT_IDLE);
+    if (!GRI_PLANTED(LOST_WAKEUP) && (anything_queued(w) || atomic_load(&s->stopping))) {
         if (leave_idle(w)) {
             atomic_fetch_add(&s->searching, 1);
+            /* it may have counted us among the idle ones, and gone to sleep for good */
+            gri_monitor_notice(s);
             return;
         }
     }
+    gri_point(GRI_AT_PARK);
     while (atomic_load(&w->wake) == 0)
         gri_futex_wait(&w->wake, 0, GRI_NEVER);
     atomic_store(&w->wake, 0);
@@ -365,7 +374,7 @@ static struct gri_task *search(struct gri_worker *w)
             }
             for (int i = 0; i < 20; i++)
                 gri_cpu_relax();
-        } while (gri_clock_ns() - start < SEARCH_NS);
+        } while (gri_clock_ns() - start < SEARCH_NS && !gri_fault(GRI_AT_SEARCH_SHORT));
         atomic_fetch_sub(&s->searching, 1);
         park(w);
     }
@@ -375,7 +384,11 @@ static struct gri_task *next_task(struct gri_worker *w)
 {
     struct gri_task *t = NULL;
 
-    if (++w->tick % OUTSIDE_FIRST == 0) {
+    if (gri_fault(GRI_AT_STEAL_FIRST))
+        t = steal(w);
+    if (gri_fault(GRI_AT_TIMERS_FIRST))
+        run_timers(w->sched);
+    if (t == NULL && (++w->tick % OUTSIDE_FIRST == 0 || gri_fault(GRI_AT_OUTSIDE_FIRST))) {
         run_timers(w->sched);
         t = take_outside(w);
     }
@@ -409,7 +422,10 @@ struct gri_task *gri_next_task(struct gri_worker *w)
 
 void gri_timer_start(struct gri_sched *s, struct gri_timer *t, uint64_t at_ns)
 {
-    if (gri_wheel_arm(&s->wheel, t, at_ns) && at_ns < atomic_load(&s->monitor_until))
+    bool earliest = gri_wheel_arm(&s->wheel, t, at_ns);
+
+    gri_point(GRI_AT_TIMER_ARM);
+    if (earliest && at_ns < atomic_load(&s->monitor_until))
         gri_monitor_wake(s);
 }
 

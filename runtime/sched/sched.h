@@ -13,7 +13,6 @@
 #ifndef GR_RUNTIME_SCHED_SCHED_H
 #define GR_RUNTIME_SCHED_SCHED_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -67,7 +66,7 @@ struct gri_worker {
     void (*after)(void *arg); /* run by whoever is switched to, before anything else */
     void *after_arg;
     struct gri_fiber native; /* the thread's own stack */
-    pthread_t thread;
+    struct gri_thread thread;
     bool started;
 
     struct gri_lock inbox_lock;  /* guards inbox */
@@ -96,16 +95,19 @@ struct gri_sched_opts {
 };
 
 /* The watchdog's: all of it the monitor's, but for ops, which is set before there are actors. */
-struct gri_watch {
+struct gri_watchdog {
     const struct gri_watch_ops *ops; /* NULL: nobody knows the actors */
     uint64_t report_ns, stuck_ns;
     uint64_t log_again_ns;
     unsigned unsaid; /* reports since the last line of the log */
 };
 
+struct gri_sim;
+
 /* The head of every gr_runtime, so a gr_runtime pointer is a pointer to one. */
 struct gri_sched {
     struct gri_world world;
+    struct gri_sim *sim; /* borrowed; NULL: on the machine */
     struct gri_wheel wheel;
     struct gri_blocking blocking;
     struct gri_ledger *ledger;  /* counted */
@@ -113,7 +115,7 @@ struct gri_sched {
     unsigned worker_count, spares_max;
     _Atomic unsigned live_count;   /* workers with a thread, spare ones too: who is stolen from */
     _Atomic unsigned active_count; /* those of them that don't rest */
-    struct gri_watch watch;
+    struct gri_watchdog watch;
     size_t fibers_max, stack_size;
     _Atomic size_t fibers; /* stacks that exist */
     _Atomic int64_t fibers_high;
@@ -131,7 +133,7 @@ struct gri_sched {
     _Atomic uint32_t searching; /* workers that look around for work */
     _Atomic bool stopping;
 
-    pthread_t monitor;
+    struct gri_thread monitor;
     bool monitor_started;
     _Atomic uint32_t monitor_wake;  /* the futex it sleeps on */
     _Atomic uint64_t monitor_until; /* when it wakes up by itself; 0 while awake */
@@ -183,6 +185,8 @@ bool gri_take_lifo(struct gri_task *t);
 /* gri_exec returns what runs on this thread now. A call, not inlined: after a switch it is
  * another. */
 struct gri_exec *gri_exec(void);
+/* gri_exec_swap is for the simulation, whose threads share a real one. */
+struct gri_exec *gri_exec_swap(struct gri_exec *e);
 
 /*
  * gri_suspend leaves the running fiber for the worker's loop and calls commit(arg) once it can be
@@ -200,6 +204,12 @@ void gri_run_fiber(struct gri_fiber *f);
 /* gri_timer_start arms t for at_ns; gri_timer_cancel as gri_wheel_disarm. [any] */
 void gri_timer_start(struct gri_sched *s, struct gri_timer *t, uint64_t at_ns);
 bool gri_timer_cancel(struct gri_sched *s, struct gri_timer *t);
+
+/* gri_sched_foreign: the runtime is simulated, and not on this thread: see greenroom/sim.h. */
+static inline bool gri_sched_foreign(const struct gri_sched *s)
+{
+    return s->sim != NULL && gri_platform_here() == NULL;
+}
 
 static inline uint64_t gri_sched_now(struct gri_sched *s)
 {

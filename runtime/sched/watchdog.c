@@ -11,7 +11,7 @@
 
 static void log_slow(struct gri_sched *s, uint64_t now, const char *name, uint64_t ran_ns)
 {
-    struct gri_watch *watch = &s->watch;
+    struct gri_watchdog *watch = &s->watch;
 
     if (now < watch->log_again_ns) {
         watch->unsaid++;
@@ -141,7 +141,7 @@ static void watch_one(struct gri_worker *w, uint64_t now)
         take_over(w);
 }
 
-void gri_watch(struct gri_sched *s, uint64_t now)
+void gri_watchdog_tick(struct gri_sched *s, uint64_t now)
 {
     unsigned live = atomic_load(&s->live_count);
 

@@ -22,8 +22,8 @@ struct gri_watch_ops {
     void (*overtime)(struct gri_sched *s, uint64_t who, char name[64]);
 };
 
-/* gri_watch looks at all workers: a tick of the monitor. */
-void gri_watch(struct gri_sched *s, uint64_t now);
+/* gri_watchdog_tick looks at all workers: a tick of the monitor. */
+void gri_watchdog_tick(struct gri_sched *s, uint64_t now);
 /* gri_spare_rest is for a spare worker that is told to retire: it hands over what it has, and
  * returns when it is to serve again, or the scheduler stops. */
 void gri_spare_rest(struct gri_worker *w);

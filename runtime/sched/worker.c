@@ -10,6 +10,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/log.h"
+#include "runtime/base/point.h"
 #include "runtime/sched/monitor.h"
 #include "runtime/sched/watchdog.h"
 
@@ -33,6 +34,14 @@ __attribute__((noinline)) static void set_exec(struct gri_exec *e)
 {
     current_exec = e;
     __asm__ __volatile__("" ::: "memory");
+}
+
+struct gri_exec *gri_exec_swap(struct gri_exec *e)
+{
+    struct gri_exec *old = current_exec;
+
+    set_exec(e);
+    return old;
 }
 
 /* ---- fibers --------------------------------------------------------------------------------- */
@@ -111,17 +120,23 @@ static struct gri_fiber *fiber_new(struct gri_sched *s)
     return f;
 }
 
+static struct gri_fiber *spare_take(struct gri_worker *w)
+{
+    struct gri_fiber *f = w->spare;
+
+    w->spare = f->next;
+    w->spare_count--;
+    return f;
+}
+
 /* fiber_take returns a stack that is in the loop, or will enter it; NULL at the limit. */
 static struct gri_fiber *fiber_take(struct gri_worker *w)
 {
     struct gri_sched *s = w->sched;
-    struct gri_fiber *f = w->spare;
+    struct gri_fiber *f;
 
-    if (f != NULL) {
-        w->spare = f->next;
-        w->spare_count--;
-        return f;
-    }
+    if (w->spare != NULL && !gri_fault(GRI_AT_NO_SPARE))
+        return spare_take(w);
     f = pool_take(s);
     if (f != NULL)
         return f;
@@ -176,6 +191,9 @@ gr_code gri_suspend(void (*commit)(void *arg), void *arg)
     struct gri_fiber *next;
 
     gri_assert(w != NULL);
+    if (gri_fault(GRI_AT_FIBERS_FULL))
+        return GR_EFULL;
+    gri_point(GRI_AT_SUSPEND);
     next = fiber_take(w);
     if (next == NULL) {
         gri_count(w->sched->ledger, GRI_COUNT_REFUSED_FIBERS, 1);
@@ -215,7 +233,7 @@ static void *worker_main(void *arg)
     w->native.exec.worker = w;
     w->current = &w->native;
     set_exec(&w->native.exec);
-    switch_to(w, fiber_take(w), NULL, NULL); /* worker_init has left one there */
+    switch_to(w, spare_take(w), NULL, NULL); /* worker_init has left one there */
     set_exec(NULL);
     return NULL;
 }
@@ -308,7 +326,7 @@ static void join_workers(struct gri_sched *s)
         gri_wake_worker(&s->workers[i]);
     for (unsigned i = 0; i < s->worker_count; i++)
         if (s->workers[i].started)
-            pthread_join(s->workers[i].thread, NULL);
+            gri_thread_join(&s->workers[i].thread);
 }
 
 /* join_spares: when the monitor, which starts them, is no more. */
@@ -319,7 +337,7 @@ static void join_spares(struct gri_sched *s)
     gri_spares_wake(s);
     for (unsigned i = s->worker_count; i < live; i++) {
         gri_wake_worker(&s->workers[i]);
-        pthread_join(s->workers[i].thread, NULL);
+        gri_thread_join(&s->workers[i].thread);
     }
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/point.h"
 #include "runtime/base/strbuf.h"
 #include "runtime/base/thread.h"
 
@@ -39,20 +40,35 @@ static gr_code say(char err[128], gr_code code, const char *what)
     return code;
 }
 
+/* say_errno tells what is wrong with the file from what we have too little of. */
+static gr_code say_errno(char err[128], int error)
+{
+    switch (error) {
+    case ENOMEM: return say(err, GR_ENOMEM, "out of memory");
+    case EMFILE:
+    case ENFILE: return say(err, GR_EFULL, strerror(error));
+    default: return say(err, GR_EINVAL, strerror(error));
+    }
+}
+
 /* read_all appends what fd has to b, whose max is the limit. */
 static gr_code read_all(int fd, struct gri_strbuf *b, char err[128])
 {
-    char part[16 * 1024];
+    char part[4 * 1024]; /* on a handler's stack */
     ssize_t n;
 
     while ((n = read(fd, part, sizeof(part))) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return say(err, GR_EINVAL, strerror(errno));
+            return say_errno(err, errno);
+        if (b->max != 0 && (size_t)n > b->max - b->len) {
+            snprintf(err, 128, "above %zu bytes", b->max);
+            return GR_EINVAL;
+        }
         gri_strbuf_add(b, part, (size_t)n);
         if (b->failed)
-            return say(err, GR_ENOMEM, "too large, or out of memory");
+            return say(err, GR_ENOMEM, "out of memory");
     }
     return GR_OK;
 }
@@ -61,19 +77,26 @@ static gr_code real_file_read(struct gri_world *w, const char *path, size_t size
                               char **ret_data, size_t *ret_size, char err[128])
 {
     struct gri_strbuf b = { .max = size_max };
-    /* O_NONBLOCK: a pipe that nobody writes to must not hold us up before we see that it is one */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     struct stat st;
     gr_code rc;
+    int fd;
 
     (void)w;
+    /* O_NONBLOCK: a pipe that nobody writes to must not hold us up before we see that it is one */
+    do
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    while (fd < 0 && errno == EINTR);
     if (fd < 0)
-        return say(err, GR_EINVAL, strerror(errno));
+        return say_errno(err, errno);
     if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
         rc = say(err, GR_EINVAL, "not a regular file");
     else
         rc = read_all(fd, &b, err);
     close(fd);
+    if (rc == GR_OK && gri_fault(GRI_AT_FILE_ERROR))
+        rc = say(err, GR_EINVAL, strerror(EIO));
+    if (rc == GR_OK && b.len > 0 && gri_fault(GRI_AT_FILE_SHORT)) /* somebody is just writing it */
+        b.data[b.len = (size_t)(gri_random_seed() % b.len)] = '\0';
     *ret_size = b.len;
     if (rc == GR_OK && (*ret_data = gri_strbuf_take(&b)) == NULL)
         rc = say(err, GR_ENOMEM, "out of memory");
@@ -92,11 +115,15 @@ static gr_code real_file_list(struct gri_world *w, const char *path, char **ret_
 {
     struct gri_strbuf b = GRI_STRBUF_INIT;
     struct dirent **entries = NULL;
-    int count = scandir(path, &entries, NULL, by_name);
+    int count;
 
     (void)w;
+    errno = EIO;
+    count = gri_fault(GRI_AT_FILE_ERROR) ? -1 : scandir(path, &entries, NULL, by_name);
+    if (count < 0 && (errno == ENOTDIR || errno == ENOENT))
+        return say(err, GR_ETYPE, strerror(errno));
     if (count < 0)
-        return say(err, GR_EINVAL, strerror(errno));
+        return say_errno(err, errno);
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;
 

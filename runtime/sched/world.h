@@ -22,15 +22,19 @@ struct gri_net_driver;  /* runtime/net/link.h */
 struct gri_world {
     uint64_t (*now)(struct gri_world *w);    /* monotonic, ns */
     uint64_t (*random)(struct gri_world *w); /* [any] 64 bits */
-    /* file_read gives the whole file, to be freed with gri_free; GR_EINVAL with errno's text in
-     * err[128], GR_ENOMEM above size_max. file_list gives the names in a folder, NUL-separated,
-     * sorted. */
+    /*
+     * file_read gives the whole file, to be freed with gri_free. file_list gives the names in a
+     * folder, NUL-separated, sorted. Both say why not in err[128]:
+     *   GR_EINVAL  it can't be read, or is longer than size_max
+     *   GR_ETYPE   file_list: it is no folder, or is not there
+     *   GR_EFULL   too many files are open; GR_ENOMEM
+     */
     gr_code (*file_read)(struct gri_world *w, const char *path, size_t size_max, char **ret_data,
                          size_t *ret_size, char err[128]);
     gr_code (*file_list)(struct gri_world *w, const char *path, char **ret_names, size_t *ret_size,
                          char err[128]);
-    const struct gri_http_driver *http; /* NULL: libcurl's */
-    const struct gri_net_driver *net;   /* NULL: nng's */
+    const struct gri_http_driver *http; /* NULL: libcurl's, or the simulation's */
+    const struct gri_net_driver *net;   /* NULL: nng's, or the simulation's */
     _Atomic uint64_t random_state;
 };
 

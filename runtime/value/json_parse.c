@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/assert.h"
+
 enum state {
     WANT_VALUE,
     WANT_ITEM_OR_END, /* right behind '[' */
@@ -127,8 +129,11 @@ static enum state key(struct gri_json *r, const char *expected)
 
 static enum state comma_or_end(struct gri_json *r)
 {
-    bool map = gri_builder_frame(&r->b)->map;
+    const struct gri_frame *f = gri_builder_frame(&r->b);
+    bool map;
 
+    gri_assert(f != NULL); /* step has seen to that */
+    map = f->map;
     if (*r->p == ',') {
         r->p++;
         return map ? WANT_KEY : WANT_VALUE;
@@ -140,11 +145,13 @@ static enum state comma_or_end(struct gri_json *r)
 
 static const char *expected_in(const struct gri_json *r, enum state state)
 {
+    const struct gri_frame *f = gri_builder_frame(&r->b);
+
     switch (state) {
     case WANT_ITEM_OR_END: return "a value or ']'";
     case WANT_KEY_OR_END: return "a key in quotes or '}'";
     case WANT_KEY: return "a key in quotes";
-    case WANT_COMMA_OR_END: return gri_builder_frame(&r->b)->map ? "',' or '}'" : "',' or ']'";
+    case WANT_COMMA_OR_END: return f != NULL && f->map ? "',' or '}'" : "',' or ']'";
     case WANT_VALUE:
     case STOPPED: break;
     }

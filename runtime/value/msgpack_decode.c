@@ -17,6 +17,7 @@
 #include <greenroom/codec.h>
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
 #include "runtime/base/utf8.h"
 #include "runtime/value/builder.h"
 #include "runtime/value/msgpack_ext.h"
@@ -153,6 +154,7 @@ static int close_if_full(struct input *in)
     const struct gri_frame *f = gri_builder_frame(&in->b);
     bool twice = false;
 
+    gri_assert(f != NULL); /* a child has just been put into it */
     if (in->b.count - f->base < f->wants)
         return 0;
     if (!gri_builder_close(&in->b, &twice))
@@ -294,6 +296,7 @@ static inline int on_ext(struct input *in, const char *base, const char *p, size
     (void)base;
     if (len == 0)
         return failed(in, "an extension too large");
+    gri_assert(p != NULL); /* the template's pointer to the bytes, which it sets at each of them */
     in->bad_at = (size_t)(p - in->data);
     switch ((signed char)*p++) {
     case GRI_EXT_FLOATS:

@@ -144,6 +144,9 @@ static inline bool gri_value_is_only(const gr_value *v)
 }
 
 gr_value *gri_broken(enum gri_broken why);
+/* gri_wait_error returns the error of a wait that failed by itself, not by what it waited for:
+ * GR_ENOMEM, GR_EFULL, GR_EINTR, GR_EDEADLK; NULL for other codes. Pinned: it needs no memory. */
+const gr_value *gri_wait_error(gr_code code);
 /* gri_value_new makes a node of size bytes with its head filled; NULL when out of memory. */
 void *gri_value_new(gr_type type, size_t size);
 /* gri_value_why returns the broken value that stands for v in a container: v itself if broken, "no

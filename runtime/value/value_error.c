@@ -77,6 +77,35 @@ gr_value *gri_broken(enum gri_broken why)
     return &broken[why].head;
 }
 
+static struct fixed_text wait_texts[] = {
+    FIXED("out of memory"),
+    FIXED("too many handlers wait (fibers_max)"),
+    FIXED("the waiting handler was cancelled"),
+    FIXED("this wait would never end"),
+};
+
+#define WAIT_ERROR(error_code, text)                                                               \
+    {                                                                                              \
+        .head = { .refs = GRI_PINNED, .type = GR_ERROR, .code = (error_code) }, .field = {         \
+            [GRI_FIELD_TEXT] = NODE(wait_texts[text])                                              \
+        }                                                                                          \
+    }
+
+static struct gri_error wait_errors[] = {
+    WAIT_ERROR(GR_ENOMEM, 0),
+    WAIT_ERROR(GR_EFULL, 1),
+    WAIT_ERROR(GR_EINTR, 2),
+    WAIT_ERROR(GR_EDEADLK, 3),
+};
+
+const gr_value *gri_wait_error(gr_code code)
+{
+    for (size_t i = 0; i < sizeof(wait_errors) / sizeof(wait_errors[0]); i++)
+        if (wait_errors[i].head.code == (uint8_t)code)
+            return &wait_errors[i].head;
+    return NULL;
+}
+
 static size_t code_index(int64_t code)
 {
     size_t i = 0;
@@ -267,6 +296,8 @@ bool gr_error_retryable(const gr_value *v)
     case GR_EUNREACH: return true;
     case GR_EFULL: /* a run's budget doesn't come back */
         return strcmp(gr_cstr(gr_get(v, "kind"), ""), "budget") != 0;
+    case GR_EBROKEN: /* its actor exited: whoever takes its place may answer */
+        return strcmp(gr_cstr(gr_get(v, "kind"), ""), "ActorExit") == 0;
     case GR_ERATE: /* a spent quota doesn't come back by waiting */
         return strcmp(gr_cstr(gr_get(v, "kind"), ""), "insufficient_quota") != 0;
     case GR_EREMOTE:

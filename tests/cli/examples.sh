@@ -9,6 +9,18 @@ run 0 "${GR_BUILD_DIR:-$PWD/build/release}/examples/own_store"
 has "it stores" "added 2 documents" "$out"
 has "both searches are answered" "search 2: Tea is hot." "$out"
 
+# A model that crashes on every second call, under a supervisor.
+run 0 "${GR_BUILD_DIR:-$PWD/build/release}/examples/supervised"
+has "the call that met the crash is answered" "You said: hello, number 2" "$out"
+has "and the last" "You said: hello, number 4" "$out"
+has "the model was restarted" "restarts: 3" "$out"
+
+# A race in an actor, found by simulation.
+run 0 "${GR_BUILD_DIR:-$PWD/build/release}/examples/simulated"
+has "a seed finds it" "sells" "$out"
+has "and finds it again" "the same seed again: the same history" "$out"
+has "and not after the repair" "after the repair: none of 200 seeds does" "$out"
+
 for file in examples/*.yaml examples/demo/*.yaml; do
     run 0 env GREENROOM_DEMO_MODEL=m "$greenroom" check "$file"
 done

@@ -7,7 +7,7 @@
 run 0 "$greenroom" --version
 has "version" "greenroom 0." "$out"
 run 0 "$greenroom" --help
-for command in run stream batch serve call check kinds; do
+for command in run stream batch serve call sim check kinds; do
     has "help names $command" "  $command " "$out"
     run 0 "$greenroom" "$command" --help
     has "$command has a help" "usage: greenroom $command " "$out"
@@ -50,6 +50,18 @@ run 2 "$greenroom" run examples/hello.yaml helo --input '{}'
 has "an actor misspelt" 'did you mean "hello"?' "$err"
 run 2 "$greenroom" batch examples/hello.yaml --input '{}'
 has "batch wants a list" "a JSON list was expected, not map" "$err"
+run 2 "$greenroom" sim
+has "sim wants a file" "sim: missing:" "$err"
+run 2 "$greenroom" sim examples/hello.yaml --faults sched,rain
+has "no such fault" "--faults: there are no faults named sched,rain" "$err"
+run 2 "$greenroom" sim examples/hello.yaml --seed 0
+has "no such seed" "--seed: a number from 1 was expected, not 0" "$err"
+run 2 "$greenroom" sim examples/hello.yaml --jobs 65
+run 2 "$greenroom" sim examples/hello.yaml --runs 0
+run 2 "$greenroom" sim examples/hello.yaml nobody
+has "sim knows the actors" 'has no actor "nobody"' "$err"
+run 2 "$greenroom" run examples/hello.yaml -v
+has "an option of sim alone" "run: there is no option -v" "$err"
 run 2 "$greenroom" run /nowhere.yaml
 has "no chain file" "/nowhere.yaml: can't be opened: No such file" "$err"
 run 2 "$greenroom" kinds sequense

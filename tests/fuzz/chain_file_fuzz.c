@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* chain_file_fuzz.c - any bytes as a chain file: read, or told why not, and nothing else. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "cli/chain_file.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 /* look_up stands for the environment: a variable is set if its name has an odd length. */
 static char *look_up(const char *name)
@@ -18,6 +13,7 @@ static char *look_up(const char *name)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    struct fuzz_cost cost = fuzz_begin();
     struct gri_chain_report r;
     struct gri_chain_file *f;
     const char *text;
@@ -25,13 +21,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gri_chain_report_init(&r, "f");
     f = gri_chain_file_parse("f", (const char *)data, size, look_up, &r);
     text = gri_chain_report_text(&r);
-    if ((f == NULL) != (r.count > 0) || (f == NULL) != (text[0] != '\0'))
-        abort(); /* either a file or a mistake */
-    for (const char *p = text; *p != '\0'; p++) {
-        if ((unsigned char)*p < 0x20 && *p != '\n')
-            abort(); /* what is told can't steer a terminal */
-    }
+    must((f == NULL) == (r.count > 0)); /* either a file or a mistake */
+    must((f == NULL) == (text[0] != '\0'));
+    for (const char *p = text; *p != '\0'; p++)
+        must((unsigned char)*p >= 0x20 || *p == '\n'); /* what is told can't steer a terminal */
     gri_chain_file_free(f);
     gri_chain_report_fini(&r);
+    fuzz_end(&cost, size, 2048);
     return 0;
 }

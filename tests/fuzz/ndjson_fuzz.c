@@ -5,13 +5,8 @@
  *
  * The first byte of the input sets the size of the pieces, the second whether the limit is small.
  */
-#include <stdint.h>
-#include <string.h>
-
-#include "runtime/base/assert.h"
 #include "runtime/http/ndjson.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 struct digest {
     uint64_t hash;
@@ -30,7 +25,7 @@ static bool note(void *arg, const char *line, size_t len)
 {
     struct digest *d = arg;
 
-    gri_check(len > 0 && memchr(line, '\n', len) == NULL);
+    must(len > 0 && memchr(line, '\n', len) == NULL);
     mix(d, line, len);
     d->count++;
     return !d->stop;
@@ -47,8 +42,8 @@ static struct digest parse(const char *text, size_t len, size_t piece, size_t li
         size_t used = 0, part = len - at < piece ? len - at : piece;
 
         rc = gri_ndjson_feed(&n, text + at, part, &used, NULL);
-        gri_check(used <= part && used > 0);
-        gri_check(stop || rc != GR_OK || used == part);
+        must(used <= part && used > 0);
+        must(stop || rc != GR_OK || used == part);
         at += used;
     }
     if (rc == GR_OK)
@@ -60,6 +55,7 @@ static struct digest parse(const char *text, size_t len, size_t piece, size_t li
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    struct fuzz_cost cost = fuzz_begin();
     const char *text = (const char *)data + 2;
     struct digest whole, pieces, stopping;
     size_t piece = 0, limit = 0;
@@ -71,7 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     whole = parse(text, size - 2, size, limit, false);
     pieces = parse(text, size - 2, piece, limit, false);
     stopping = parse(text, size - 2, size, limit, true);
-    gri_check(whole.count == pieces.count && whole.hash == pieces.hash);
-    gri_check(whole.count == stopping.count && whole.hash == stopping.hash);
+    must(whole.count == pieces.count && whole.hash == pieces.hash);
+    must(whole.count == stopping.count && whole.hash == stopping.hash);
+    fuzz_end(&cost, size, 16);
     return 0;
 }

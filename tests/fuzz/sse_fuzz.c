@@ -5,13 +5,8 @@
  *
  * The first byte of the input sets the size of the pieces, the second whether the limits are small.
  */
-#include <stdint.h>
-#include <string.h>
-
-#include "runtime/base/assert.h"
 #include "runtime/http/sse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 struct digest {
     uint64_t hash;
@@ -30,8 +25,8 @@ static bool note(void *arg, const struct gri_sse_event *event)
 {
     struct digest *d = arg;
 
-    gri_check(event->data[event->data_len] == '\0');
-    gri_check(event->has_data || event->data_len == 0);
+    must(event->data[event->data_len] == '\0');
+    must(event->has_data || event->data_len == 0);
     mix(d, event->name, strlen(event->name));
     mix(d, event->data, event->data_len);
     mix(d, event->id, strlen(event->id));
@@ -52,8 +47,8 @@ static struct digest parse(const char *text, size_t len, size_t piece, size_t li
         size_t used = 0, n = len - at < piece ? len - at : piece;
 
         rc = gri_sse_feed(&s, text + at, n, &used, NULL);
-        gri_check(used <= n && used > 0);
-        gri_check(stop || rc != GR_OK || used == n);
+        must(used <= n && used > 0);
+        must(stop || rc != GR_OK || used == n);
         at += used;
     }
     if (rc == GR_OK)
@@ -65,6 +60,7 @@ static struct digest parse(const char *text, size_t len, size_t piece, size_t li
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    struct fuzz_cost cost = fuzz_begin();
     const char *text = (const char *)data + 2;
     struct digest whole, pieces, stopping;
     size_t piece = 0, limit = 0;
@@ -76,7 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     whole = parse(text, size - 2, size, limit, false);
     pieces = parse(text, size - 2, piece, limit, false);
     stopping = parse(text, size - 2, size, limit, true);
-    gri_check(whole.count == pieces.count && whole.hash == pieces.hash);
-    gri_check(whole.count == stopping.count && whole.hash == stopping.hash);
+    must(whole.count == pieces.count && whole.hash == pieces.hash);
+    must(whole.count == stopping.count && whole.hash == stopping.hash);
+    fuzz_end(&cost, size, 16);
     return 0;
 }

@@ -76,7 +76,7 @@ static bool is_closed(int fd)
 static void put_hello(int fd, uint32_t version)
 {
     struct gri_strbuf out = GRI_STRBUF_INIT;
-    struct gri_hello h = { version, version, 1, 2, GRI_FRAME_MAX, 65536 };
+    struct gri_hello h = { version, version, 1, 2, GRI_FRAME_MAX, 65536, 0, 0 };
 
     cr_assert_eq(gri_frame_hello(&out, &h), GR_OK);
     put(fd, out.data, out.len);

@@ -201,6 +201,11 @@ Test(lost, only_loopback_is_served_in_clear)
     gr_value_unref(err);
     cr_assert_eq(gr_serve(rt, "tcp://127.0.0.1.example.com:1", NULL), GR_EINVAL);
     cr_assert_eq(gr_serve(rt, "tcp://:0", NULL), GR_EINVAL);
+    /* a user's name may look like a host of its own */
+    cr_assert_eq(gr_serve(rt, "tcp://127.0.0.1:1@0.0.0.0:0", NULL), GR_EINVAL);
+    cr_assert_eq(gr_serve(rt, "tcp://[::1]:1@0.0.0.0:0", NULL), GR_EINVAL);
+    cr_assert_eq(gr_serve(rt, "tcp://localhost:", NULL), GR_EINVAL);
+    cr_assert_eq(gr_serve(rt, "tcp://localhost:0/x", NULL), GR_EINVAL);
     cr_assert_eq(gr_serve(rt, "ipc://relative", NULL), GR_EINVAL);
     cr_assert_eq(gr_serve(rt, "tcp://localhost:0", NULL), GR_OK);
     setenv("GR_INSECURE", "1", 1);

@@ -197,7 +197,8 @@ static void *bother(void *arg)
         } else {
             rc = code_of(gr_ainvoke(rt, to, gr_int(i), NULL));
         }
-        if (rc != GR_OK && rc != GR_EDEAD && rc != GR_ERATE && rc != GR_EPROTO && rc != GR_EFULL)
+        if (rc != GR_OK && rc != GR_EDEAD && rc != GR_ERATE && rc != GR_EPROTO &&
+            rc != GR_EBROKEN && rc != GR_EFULL)
             atomic_store(&odd, (int)rc);
     }
     return NULL;

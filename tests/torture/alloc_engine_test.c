@@ -6,6 +6,9 @@
  * A scenario makes a runtime, uses it and frees it. Workers allocate too, so which allocation is
  * the n-th differs from run to run; each must be survived.
  */
+#include <greenroom/link.h>
+#include <greenroom/name.h>
+
 #include "tests/support/engine.h"
 
 /* said notes what a call ended with: well, or for want of memory (or of a fiber's stack, or an
@@ -287,6 +290,99 @@ static void named(void)
     gr_future_free(f);
 }
 
+/* ---- ends and names -------------------------------------------------------------------------- */
+
+static void trapped(gr_ctx *c, void *self, gr_ref from, const gr_value *reason)
+{
+    (void)c, (void)self, (void)from, (void)reason;
+}
+
+static void went_down(gr_ctx *c, void *self, uint64_t monitor, gr_ref who, const gr_value *reason)
+{
+    (void)c, (void)self, (void)monitor, (void)who, (void)reason;
+}
+
+/* tie ties the actor to another in all ways, then ends the other. */
+static gr_value *tie(gr_ctx *c, void *self, const gr_value *args)
+{
+    gr_runtime *r = gr_runtime_of(c);
+    uint64_t m = 0;
+    gr_ref child;
+
+    (void)self, (void)args;
+    gr_trap_exit(c, true);
+    child = gr_spawn(root, &exclusive, GR_SPAWN(.link = true, .ret_monitor = &m));
+    for (int i = 0; i < 2 && child.node != 0; i++) {
+        gr_code rc = gr_monitor(c, child, &m);
+
+        said(rc);
+        if (rc == GR_OK && i == 0)
+            cr_assert(gr_demonitor(c, m));
+        said(gr_link(c, child));
+        gr_unlink(c, child);
+    }
+    if (child.node == 0)
+        return gr_error((gr_code)child.id, "no child");
+    said(gr_link(c, child));
+    said(gr_exit_to(r, gr_self(c), gr_str("trapped")));
+    said(gr_exit_to(r, child, gr_str("over")));
+    gr_value_unref(gr_take(gr_ended(r, child), NULL));
+    return gr_nil();
+}
+
+static const gr_method tie_methods[] = { { "invoke", GR_ASYNC, tie, NULL } };
+static const gr_class tied_class =
+    GR_CLASS(.name = "tied", .state_size = 8, GR_METHODS(tie_methods), .exited = trapped,
+             .down = went_down);
+
+static void tied(void)
+{
+    said_by(gr_ainvoke(rt, gr_spawn(root, &tied_class, NULL), gr_nil(), NULL));
+}
+
+static void watched(void)
+{
+    gr_ref r = make(&exclusive);
+    gr_future *f = gr_ended(rt, r);
+
+    gr_stop(rt, r);
+    if (f == NULL)
+        return;
+    said_by(f);
+}
+
+static void exits_with_calls(void)
+{
+    gr_ref r = gr_spawn(root, &reentrant, GR_SPAWN(.args = gr_ref_value(nap())));
+    gr_future *f = gr_ainvoke(rt, r, gr_int(600000), NULL);
+    gr_future *g = gr_acall(rt, r, "block", gr_int(600000), NULL);
+    gr_code rc = gr_exit_to(rt, r, gr_str("over"));
+
+    /* without memory the reason itself may be broken, and the actor one that was refused */
+    cr_assert(rc == GR_OK || rc == GR_EDEAD || r.node == 0, "%s", gr_code_name(rc));
+    if (r.node == 0)
+        gr_future_cancel(f);
+    gr_await(f, -1);
+    gr_await(g, -1);
+    gr_future_free(f);
+    gr_future_free(g);
+}
+
+static void registered(void)
+{
+    gr_ref r = echo(), n = gr_named(root, "it", GR_NAMED(.wait_ms = 600000));
+    gr_future *f = gr_ainvoke(rt, n, gr_str("x"), NULL);
+    gr_code rc = gr_register(rt, "it", r);
+
+    said(rc);
+    if (rc != GR_OK)
+        gr_future_cancel(f);
+    else
+        said_by(gr_ainvoke(rt, n, gr_str("x"), NULL));
+    gr_await(f, -1);
+    gr_future_free(f);
+}
+
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 /* endure runs a scenario with every allocation failing in turn; `all`: and every one after it. */
@@ -341,3 +437,7 @@ ENDURES(scoped)
 ENDURES(queued)
 ENDURES(called_back)
 ENDURES(named)
+ENDURES(tied)
+ENDURES(watched)
+ENDURES(exits_with_calls)
+ENDURES(registered)

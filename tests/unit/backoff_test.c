@@ -131,7 +131,9 @@ Test(backoff, reads_durations_as_rate_limit_headers_have_them)
 
 Test(backoff, refuses_what_is_no_duration)
 {
-    static const char *const bad[] = { "",
+    static const char *const bad[] = { "9223372036854775807ns",
+                                       "5000000000000000000ns",
+                                       "",
                                        "1",
                                        "-1s",
                                        "s",

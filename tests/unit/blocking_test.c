@@ -3,6 +3,9 @@
 #include "runtime/sched/blocking.h"
 #include "runtime/base/thread.h"
 
+#include <dlfcn.h>
+#include <errno.h>
+
 #include "tests/support/engine.h"
 
 static struct gri_blocking pool;
@@ -26,7 +29,7 @@ Test(blocking, threads_come_as_work_does_up_to_the_bound)
 {
     struct gri_task tasks[6];
 
-    cr_assert_eq(gri_blocking_init(&pool, 3, 2), GR_OK);
+    gri_blocking_init(&pool, 3, 2);
     cr_assert_eq(pool.threads, 0, "none before there is work");
     for (int i = 0; i < 6; i++)
         tasks[i] = (struct gri_task){ .run = wait_task, .name = "wait" };
@@ -54,7 +57,7 @@ Test(blocking, a_free_thread_is_used_again)
         post(&go);
         cr_assert_eq(gri_blocking_submit(&pool, &task), GR_OK);
         cr_assert(take(&entered));
-        until((pthread_mutex_lock(&pool.lock), idle = pool.idle, pthread_mutex_unlock(&pool.lock),
+        until((gri_lock(&pool.lock), idle = pool.idle, gri_unlock(&pool.lock),
                idle == 1));
     }
     cr_assert_eq(pool.threads, 1);
@@ -82,3 +85,36 @@ static void start_afresh(void)
 }
 
 TestSuite(blocking, .init = start_afresh);
+
+static _Atomic bool no_threads;
+
+/* pthread_create stands before the C library's, to refuse threads while the test says so. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "pthread_create");
+
+    if (atomic_load(&no_threads))
+        return EAGAIN;
+    memcpy(&real, &symbol, sizeof(real));
+    return real(thread, attr, fn, arg);
+}
+
+/* The one thread may wait for just this task, so queueing it could be for ever. */
+Test(blocking, a_task_that_no_thread_is_free_for_and_none_can_be_started_is_refused)
+{
+    struct gri_task tasks[2] = { { .run = wait_task, .name = "wait" },
+                                 { .run = wait_task, .name = "wait" } };
+
+    gri_blocking_init(&pool, 4, 4);
+    cr_assert_eq(gri_blocking_submit(&pool, &tasks[0]), GR_OK);
+    cr_assert(take(&entered));
+    atomic_store(&no_threads, true);
+    cr_assert_eq(gri_blocking_submit(&pool, &tasks[1]), GR_ENOMEM);
+    atomic_store(&no_threads, false);
+    cr_assert_eq(gri_blocking_submit(&pool, &tasks[1]), GR_OK);
+    cr_assert(take(&entered));
+    post(&go);
+    post(&go);
+    cr_assert(gri_blocking_stop(&pool, soon()));
+}

@@ -126,7 +126,7 @@ static void *resume_elsewhere(void *arg)
 
 Test(fiber, goes_on_on_another_thread)
 {
-    pthread_t thread;
+    struct gri_thread thread;
     long other = 0;
 
     gri_fiber_adopt(&home);
@@ -134,7 +134,7 @@ Test(fiber, goes_on_on_another_thread)
     gri_fiber_switch(&home, away[0]);
     gri_fiber_disown(&home);
     cr_assert_eq(gri_thread_start(&thread, "other", resume_elsewhere, &other), GR_OK);
-    pthread_join(thread, NULL);
+    gri_thread_join(&thread);
     cr_assert_eq(seen[0], thread_number());
     cr_assert_eq(seen[1], other);
     gri_fiber_free(away[0]);

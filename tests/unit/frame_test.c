@@ -82,7 +82,7 @@ Test(frame, an_invoke_comes_back_whole)
 Test(frame, a_hello_comes_back_whole)
 {
     struct gri_strbuf b = GRI_STRBUF_INIT;
-    struct gri_hello h = { 1, 3, UINT64_MAX, 0x123456789abcdef0, 1u << 24, 65536 };
+    struct gri_hello h = { 1, 3, UINT64_MAX, 0x123456789abcdef0, 1u << 24, 65536, 7, UINT64_MAX };
     struct gri_frame f;
     gr_value *err = NULL;
 
@@ -95,6 +95,8 @@ Test(frame, a_hello_comes_back_whole)
     cr_assert_eq(f.hello.incarnation, 0x123456789abcdef0);
     cr_assert_eq(f.hello.frame_max, 1u << 24);
     cr_assert_eq(f.hello.calls_max, 65536);
+    cr_assert_eq(f.hello.target, 7);
+    cr_assert_eq(f.hello.attempt, UINT64_MAX);
     gri_strbuf_fini(&b);
 }
 

@@ -440,3 +440,16 @@ static void start_afresh(void)
 }
 
 TestSuite(future, .init = start_afresh, .fini = engine_down);
+
+/* So that `return gr_fail(c, gr_value_ref(o.error))` keeps the code. */
+Test(future, a_wait_that_fails_by_itself_has_an_error_too)
+{
+    gr_outcome o = gr_await(NULL, -1);
+
+    cr_assert_eq(o.code, GR_ENOMEM);
+    cr_assert_eq(gr_error_code(o.error), GR_ENOMEM);
+    cr_assert_str_eq(gr_error_text(o.error), "out of memory");
+    o = gr_next(NULL, -1);
+    cr_assert_eq(o.code, GR_ENOMEM);
+    cr_assert_eq(gr_error_code(o.error), GR_ENOMEM);
+}

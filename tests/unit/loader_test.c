@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/sched/world.h"
 #include "tests/support/test.h"
 
 static gr_runtime *rt;
@@ -149,4 +150,32 @@ Test(loader, a_path_may_be_one_file, .init = start, .fini = stop)
 
     cr_assert_eq(gr_len(docs), 1, "%s", gr_error_text(err));
     gr_value_unref(docs);
+}
+
+/* list_fails lists the first folder and fails in the one below it. */
+static gr_code (*real_list)(struct gri_world *w, const char *path, char **ret_names,
+                            size_t *ret_size, char text[128]);
+static gr_code list_code;
+
+static gr_code list_fails(struct gri_world *w, const char *path, char **ret_names, size_t *ret_size,
+                          char text[128])
+{
+    if (strstr(path, "/sub") == NULL || strstr(path, ".md") != NULL)
+        return real_list(w, path, ret_names, ret_size, text);
+    snprintf(text, 128, "as told");
+    return list_code;
+}
+
+Test(loader, a_folder_that_cant_be_listed_is_not_left_out_in_silence, .init = start, .fini = stop)
+{
+    struct gri_world *w = gri_world_of(rt);
+
+    real_list = w->file_list;
+    w->file_list = list_fails;
+    list_code = GR_EINVAL;
+    cr_assert(load_fails(folder, GR_LOADER(.suffixes = md()), GR_EINVAL));
+    list_code = GR_EFULL;
+    cr_assert(load_fails(folder, GR_LOADER(.suffixes = md()), GR_EFULL));
+    list_code = GR_ENOMEM; /* is nobody's fault, so it isn't skipped either */
+    cr_assert(load_fails(folder, GR_LOADER(.suffixes = md(), .skip_errors = true), GR_ENOMEM));
 }

@@ -147,3 +147,20 @@ Test(message, no_allocation_is_trusted)
     for (long n = 1; test_memory_fail_at(n), coerce_all(), test_memory_reached(); n++)
         cr_assert_eq(test_memory_live(), before, "after allocation %ld", n);
 }
+
+Test(message, without_memory_no_role_is_called_unknown)
+{
+    long live = test_memory_live();
+    bool reached = true;
+
+    for (long n = 1; reached; n++) {
+        gr_value *m;
+
+        test_memory_fail_at(n);
+        m = gr_message("developer", gr_str("a text"));
+        reached = test_memory_reached();
+        cr_assert_eq(gr_error_code(m), reached ? GR_ENOMEM : GR_OK, "%s", gr_error_text(m));
+        gr_value_unref(m);
+        cr_assert_eq(test_memory_live(), live);
+    }
+}

@@ -239,6 +239,12 @@ Test(openai_wire, wrong_vectors_are_protocol_errors)
         "{\"data\":[{\"embedding\":[1]},{\"embedding\":\"AAAA\"}]}",
         "{\"data\":[{\"embedding\":[1]},{\"embedding\":[\"1\"]}]}",
         "{\"data\":[{\"embedding\":[1]},{}]}",
+        /* no base64: a digit alone, padding that pads nothing */
+        "{\"data\":[{\"embedding\":[1]},{\"embedding\":\"A\"}]}",
+        "{\"data\":[{\"embedding\":[1]},{\"embedding\":\"AACAPw====\"}]}",
+        /* no numbers: infinity in both forms */
+        "{\"data\":[{\"embedding\":[1]},{\"embedding\":\"AACAfw==\"}]}",
+        "{\"data\":[{\"embedding\":[1]},{\"embedding\":[1e39]}]}",
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {

@@ -2,7 +2,10 @@
 /* reactor_fault_test.c - runtime/http/http.h over libcurl, against servers that fail. */
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <netdb.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -162,6 +165,16 @@ Test(reactor_fault, what_is_not_http_is_an_error)
 
     fails(mail, COUNT(mail), GR_EPROTO, ": the answer is not HTTP");
     fails(size, COUNT(size), GR_EUNREACH, ": the connection was lost"); /* curl knows no better */
+}
+
+/* curl takes any line that begins with a carriage return for the end of the headers. */
+Test(reactor_fault, an_end_of_headers_that_is_none_is_an_error)
+{
+    static const struct fault_step steps[] = {
+        FAULT_TEXT("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r.\nhello"), FAULT_END
+    };
+
+    fails(steps, COUNT(steps), GR_EPROTO, ": an answer without a status");
 }
 
 Test(reactor_fault, headers_without_end_are_an_error)
@@ -324,4 +337,50 @@ Test(reactor_fault, a_look_up_that_hangs_delays_neither_others_nor_cancel_nor_sh
     for (int i = 0; i < 2; i++)
         fini(&hung[i]);
     fini(&other);
+}
+
+/* ---- the system has no room for another socket ------------------------------------------------ */
+
+static atomic_int refuse_watches;
+
+/* epoll_ctl stands before the C library's, to refuse what is new while the test says so. */
+int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
+{
+    int (*real)(int, int, int, struct epoll_event *) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "epoll_ctl");
+
+    memcpy(&real, &symbol, sizeof(real));
+    if (op == EPOLL_CTL_ADD && atomic_load(&refuse_watches) != 0) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return real(epoll, op, fd, event);
+}
+
+Test(reactor_fault, a_socket_that_cant_be_watched_ends_its_transfer_at_once)
+{
+    struct call c;
+
+    fault_server_reply(server, "/ok", 200, "", "hello");
+    init(&c);
+    get(&c, "/ok"); /* the service is made now */
+    ends_well(&c, 200, "hello");
+    fini(&c);
+    fault_server_reply(server, "/new", 200, "Connection: close\r\n", "hello");
+    init(&c);
+    get(&c, "/new");
+    ends_well(&c, 200, "hello"); /* takes the idle connection, and closes it */
+    fini(&c);
+    atomic_store(&refuse_watches, 1);
+    init(&c);
+    get(&c, "/ok");
+    finish(&c);
+    atomic_store(&refuse_watches, 0);
+    cr_assert_eq(c.errors, 1);
+    cr_assert_eq(c.code, GR_ENOMEM, "%s", c.text);
+    fini(&c);
+    init(&c);
+    get(&c, "/ok");
+    ends_well(&c, 200, "hello");
+    fini(&c);
 }

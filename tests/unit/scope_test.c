@@ -242,4 +242,39 @@ static void start_afresh(void)
     atomic_store(&ended, 0);
 }
 
+static gr_value *stop_self(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    gr_stop(gr_runtime_of(c), gr_self(c));
+    return gr_value_ref(args);
+}
+
+static const gr_method once_methods[] = { { "invoke", GR_ASYNC, stop_self, NULL } };
+static const gr_class once =
+    GR_CLASS(.name = "once", .state_size = 1, .stopped = note_stop, GR_METHODS(once_methods));
+
+/* The younger of two actors ends by itself while their scope is drained: that must not be taken for
+ * the end of the older one, which nobody would have told then. */
+Test(scope, an_actor_may_end_while_its_scope_is_drained)
+{
+    gr_runtime_free(rt);
+    for (uint64_t seed = 450; seed < 650; seed++) { /* 504 found it */
+        gr_future *f;
+        gr_scope *s;
+
+        atomic_store(&stops, 0);
+        cr_assert_eq(gr_runtime_new(GR_RUNTIME(.sim_seed = seed), &rt), GR_OK);
+        s = gr_scope_new(gr_root(rt));
+        gr_spawn(s, &noted, NULL);
+        f = gr_ainvoke(rt, gr_spawn(s, &once, NULL), gr_nil(), GR_CALL(.scope = s));
+        gr_await(f, -1);
+        cr_assert(gri_scope_drain(s, GRI_NEVER), "seed %llu hangs", (unsigned long long)seed);
+        gr_future_free(f);
+        gr_scope_free(s);
+        cr_assert_eq(atomic_load(&stops), 2, "seed %llu", (unsigned long long)seed);
+        gr_runtime_free(rt);
+    }
+    rt = NULL;
+}
+
 TestSuite(scope, .init = start_afresh, .fini = engine_down);

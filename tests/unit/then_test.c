@@ -226,11 +226,15 @@ Test(then, a_continuation_keeps_the_deadline_of_its_call)
 Test(then, an_exit_in_a_continuation_keeps_its_reason)
 {
     gr_ref a = gr_spawn(root, &cls, NULL);
+    const gr_value *err;
 
     next = echo();
     cr_assert_eq(code_of(gr_acall(rt, a, "leaving", gr_nil(), NULL)), GR_OK);
     cr_assert(take(&finished));
-    cr_assert_eq(code_of(queued), GR_EPROTO);
+    err = gr_await(queued, TEST_WAIT_MS).error;
+    cr_assert_eq(gr_error_code(err), GR_EBROKEN);
+    cr_assert_eq(gr_error_code(gr_get(err, "cause")), GR_EPROTO);
+    gr_future_free(queued);
 }
 
 /* In the plain mode all tests run in one process. */

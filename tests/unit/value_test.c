@@ -644,6 +644,8 @@ Test(value, retryable_is_what_may_succeed_later)
     check_retryable(gr_error(GR_ETIMEDOUT, "x"), true);
     check_retryable(gr_error(GR_EINVAL, "x"), false);
     check_retryable(gr_error(GR_ECANCELED, "x"), false);
+    check_retryable(gr_error(GR_EBROKEN, "no answer"), false);
+    check_retryable(gr_error_with(gr_error(GR_EBROKEN, "exit"), "kind", gr_str("ActorExit")), true);
     check_retryable(gr_error(GR_EREMOTE, "no status"), false);
     check_retryable(gr_error_with(gr_error(GR_EREMOTE, "400"), "status", gr_int(400)), false);
     check_retryable(gr_error_with(gr_error(GR_EREMOTE, "408"), "status", gr_int(408)), true);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bond.c - links: two actors that end together. See tie.h. */
+#include "runtime/actor/ctx.h"
+#include "runtime/actor/runtime_impl.h"
+#include "runtime/actor/tie.h"
+#include "runtime/base/alloc.h"
+
+/* What hangs in the table of one of the two. */
+struct bond_end {
+    /* the exit signal, if the owner traps it; while it is queued the end stays in the table, so that
+     * gr_unlink finds it */
+    struct gri_signal signal;
+    struct gri_actor *owner; /* a slot */
+    uint64_t id;             /* the owner's */
+    bool listed;             /* in the owner's table; guarded by its tie_lock */
+    uint8_t index;           /* in bond->end */
+};
+
+/* A reference for each end that is in its table, and one for a queued signal. */
+struct bond {
+    _Atomic uint32_t refs;
+    gr_value *reason; /* counted; the signal's */
+    struct bond_end end[2];
+};
+
+static struct bond *bond_of(struct bond_end *e)
+{
+    return gri_container_of(e - e->index, struct bond, end[0]);
+}
+
+static struct bond_end *other(struct bond_end *e)
+{
+    return &bond_of(e)->end[1 - e->index];
+}
+
+static void bond_unref(struct bond *b, uint32_t count)
+{
+    if (count == 0 || atomic_fetch_sub(&b->refs, count) != count)
+        return;
+    gr_value_unref(b->reason);
+    gri_free(b);
+}
+
+/* put enters an end into its owner's table. The caller holds the owner's lock, and a reference. */
+static bool put_locked(struct bond_end *e)
+{
+    if (!gri_map_put(&e->owner->ties->links, other(e)->id, e))
+        return false;
+    e->listed = true;
+    e->owner->tie_count++;
+    atomic_fetch_add(&bond_of(e)->refs, 1);
+    return true;
+}
+
+/* take removes an end from its owner's table; the table's reference is the caller's to drop. */
+static void take_locked(struct bond_end *e)
+{
+    gri_map_del(&e->owner->ties->links, other(e)->id);
+    e->listed = false;
+    e->owner->tie_count--;
+}
+
+static struct bond_end *find_locked(struct gri_actor *a, uint64_t other_id)
+{
+    return a->ties != NULL ? gri_map_get(&a->ties->links, other_id) : NULL;
+}
+
+/* ---- telling --------------------------------------------------------------------------------- */
+
+static void signal_run(struct gri_actor *a, struct gri_signal *s, bool live)
+{
+    struct bond_end *e = gri_container_of(s, struct bond_end, signal);
+    bool wanted = false;
+
+    if (live) { /* else the table is gone, with its reference */
+        gri_lock(&a->tie_lock);
+        wanted = e->listed; /* not unlinked meanwhile */
+        if (wanted)
+            take_locked(e);
+        gri_unlock(&a->tie_lock);
+    }
+    if (wanted)
+        gri_handle_exited(a, (gr_ref){ .node = a->rt->node, .id = other(e)->id },
+                          bond_of(e)->reason);
+    bond_unref(bond_of(e), wanted ? 2 : 1);
+}
+
+/* tell_locked gives a live owner the exit signal; what the end's reference becomes is told by how
+ * many of them the caller must drop. */
+static uint32_t tell_locked(struct bond_end *e, const gr_value *reason, struct gri_told *t)
+{
+    if (reason == NULL || gri_exit_by_link_locked(e->owner, reason, t)) {
+        take_locked(e);
+        return 1;
+    }
+    bond_of(e)->reason = gr_value_ref(reason);
+    atomic_fetch_add(&bond_of(e)->refs, 1);
+    gri_signal_push_locked(e->owner, &e->signal, t);
+    return 0;
+}
+
+void gri_bonds_break(struct gri_actor *a, struct gri_map *links, gr_ref who, const gr_value *reason)
+{
+    const struct gri_map_slot *slot;
+    size_t at = 0;
+
+    (void)a, (void)who; /* the ends know */
+    while ((slot = gri_map_next(links, &at)) != NULL) {
+        struct bond_end *own = slot->value, *e = other(own);
+        struct gri_told told = { .actor = NULL };
+        uint32_t drop = 1; /* our table's */
+
+        gri_point(GRI_AT_DOWN);
+        gri_lock(&e->owner->tie_lock);
+        if (e->listed && gri_is_live(e->owner, e->id))
+            drop += tell_locked(e, reason, &told);
+        gri_unlock(&e->owner->tie_lock);
+        gri_told_done(&told);
+        bond_unref(bond_of(own), drop);
+    }
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+/* bond_new makes a bond with the caller's reference. */
+static struct bond *bond_new(struct gri_actor *a, uint64_t a_id, struct gri_actor *b, uint64_t b_id)
+{
+    struct bond *bond = gri_new0(struct bond);
+
+    if (bond == NULL)
+        return NULL;
+    atomic_init(&bond->refs, 1);
+    bond->end[0] = (struct bond_end){ .signal.run = signal_run, .owner = a, .id = a_id };
+    bond->end[1] =
+        (struct bond_end){ .signal.run = signal_run, .owner = b, .id = b_id, .index = 1 };
+    return bond;
+}
+
+/* join_locked ties two live actors. */
+static gr_code join_locked(struct bond *b)
+{
+    if (!gri_tie_room(b->end[0].owner) || !gri_tie_room(b->end[1].owner))
+        return GR_EFULL;
+    if (!put_locked(&b->end[0]))
+        return GR_ENOMEM;
+    if (put_locked(&b->end[1]))
+        return GR_OK;
+    take_locked(&b->end[0]);
+    bond_unref(b, 1); /* never the last */
+    return GR_ENOMEM;
+}
+
+/* noproc_locked is a link with an actor that is gone: the signal comes at once. */
+static gr_code noproc_locked(struct bond *b, const gr_value *reason, struct gri_told *t)
+{
+    struct gri_actor *a = b->end[0].owner;
+
+    if (!gri_tie_room(a))
+        return GR_EFULL;
+    if (!put_locked(&b->end[0]))
+        return GR_ENOMEM;
+    bond_unref(b, tell_locked(&b->end[0], reason, t));
+    return GR_OK;
+}
+
+gr_code gr_link(gr_ctx *c, gr_ref to)
+{
+    struct gri_actor *a = c->actor, *b = NULL;
+    struct gri_told told = { .actor = NULL };
+    uint64_t self = gri_actor_ref(a).id;
+    gr_code rc = gri_tie_target(c->rt, to, &b);
+    struct bond *bond;
+
+    if (rc != GR_OK || to.id == self)
+        return rc;
+    if (b == NULL)
+        b = a; /* no such slot: there is but one lock to take, and no live actor of that id */
+    if (!gri_ties_make(a, self) || !gri_ties_make(b, to.id))
+        return GR_ENOMEM;
+    bond = bond_new(a, self, b, to.id);
+    if (bond == NULL)
+        return GR_ENOMEM;
+    gri_point(GRI_AT_LINK);
+    gri_lock_pair(a, b);
+    if (find_locked(a, to.id) != NULL)
+        rc = GR_OK; /* linked already, or told of its end right now */
+    else if (gri_is_live(b, to.id))
+        rc = join_locked(bond);
+    else
+        rc = noproc_locked(bond, gri_past_reason_locked(c->rt, b, to.id), &told);
+    gri_unlock_pair(a, b);
+    gri_told_done(&told);
+    bond_unref(bond, 1);
+    return rc;
+}
+
+gr_code gri_bond_born(struct gri_actor *parent, struct gri_actor *child, uint64_t child_id)
+{
+    uint64_t parent_id = gri_actor_ref(parent).id;
+    struct bond *bond;
+    gr_code rc;
+
+    if (!gri_ties_make(parent, parent_id) || !gri_ties_make(child, 0))
+        return GR_ENOMEM;
+    bond = bond_new(parent, parent_id, child, child_id);
+    if (bond == NULL)
+        return GR_ENOMEM;
+    gri_lock_pair(parent, child);
+    rc = join_locked(bond);
+    gri_unlock_pair(parent, child);
+    bond_unref(bond, 1);
+    return rc;
+}
+
+void gr_unlink(gr_ctx *c, gr_ref to)
+{
+    struct gri_actor *a = c->actor;
+    struct bond_end *e, *o;
+    struct bond *bond = NULL;
+    uint32_t drop = 1;
+
+    gri_lock(&a->tie_lock);
+    e = to.node == c->rt->node ? find_locked(a, to.id) : NULL;
+    if (e != NULL) {
+        bond = bond_of(e);
+        atomic_fetch_add(&bond->refs, 1);
+    }
+    gri_unlock(&a->tie_lock);
+    if (bond == NULL)
+        return;
+    o = other(e);
+    gri_point(GRI_AT_UNLINK);
+    gri_lock_pair(a, o->owner);
+    if (e->listed && !(GRI_PLANTED(SKIPPED_UNLINK) && !gri_is_live(o->owner, o->id))) {
+        take_locked(e);
+        drop++;
+    }
+    if (o->listed && gri_is_live(o->owner, o->id)) {
+        take_locked(o);
+        drop++;
+    }
+    gri_unlock_pair(a, o->owner);
+    bond_unref(bond, drop);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exit.c - the end of an actor, in order: it is told to stop or to exit; its mailbox is refused and
+ * its handlers end (turn.c); when nobody pins it any more, terminate; then all who want to know are
+ * told; last its slot is given back.
+ *
+ * A call that a native composition has begun keeps its pin and runs to its end; the actor, which is
+ * stateless, ends after it.
+ */
+#include "runtime/actor/held.h"
+#include "runtime/actor/runtime_impl.h"
+#include "runtime/actor/tie.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/log.h"
+
+#include <string.h>
+
+/* ---- reasons --------------------------------------------------------------------------------- */
+
+gr_code gri_reasons_init(struct gri_reasons *r)
+{
+    *r = (struct gri_reasons){ .normal = gr_str("normal"),
+                               .shutdown = gr_str("shutdown"),
+                               .killed = gr_str("killed"),
+                               .noproc = gr_str("noproc") };
+    if (gr_error_code(r->normal) == GR_OK && gr_error_code(r->shutdown) == GR_OK &&
+        gr_error_code(r->killed) == GR_OK && gr_error_code(r->noproc) == GR_OK)
+        return GR_OK;
+    return GR_ENOMEM;
+}
+
+void gri_reasons_fini(struct gri_reasons *r)
+{
+    gr_value_unref(r->normal);
+    gr_value_unref(r->shutdown);
+    gr_value_unref(r->killed);
+    gr_value_unref(r->noproc);
+}
+
+bool gr_reason_is(const gr_value *reason, const char *word)
+{
+    return gr_value_type(reason) == GR_STR && strcmp(gr_cstr(reason, ""), word) == 0;
+}
+
+bool gr_reason_clean(const gr_value *reason)
+{
+    if (gr_value_type(reason) == GR_MAP)
+        return gr_len(reason) == 1 && gr_get(reason, "shutdown") != NULL;
+    return gr_reason_is(reason, "normal") || gr_reason_is(reason, "shutdown");
+}
+
+/* exit_error is what calls get that an exit fails. */
+static gr_value *exit_error(gr_value *reason GR_TAKES)
+{
+    bool crash = gr_value_type(reason) == GR_ERROR;
+    gr_value *err = gr_error(GR_EBROKEN, "the actor exited: %s",
+                             crash ? gr_error_text(reason) : gr_cstr(reason, "see detail"));
+
+    err = gr_error_with(err, "kind", gr_str("ActorExit"));
+    return gr_error_with(err, crash ? "cause" : "detail", reason);
+}
+
+gr_value *gri_actor_error(struct gri_actor *a, const char *where)
+{
+    gr_value *reason, *err;
+    uint32_t flags;
+
+    gri_lock(&a->tie_lock);
+    reason = gr_value_ref(a->reason);
+    flags = atomic_load(&a->flags);
+    gri_unlock(&a->tie_lock);
+    if ((flags & (GRI_FAILED | GRI_EXITING)) == GRI_FAILED)
+        return reason;
+    if ((flags & GRI_EXITING) == 0 || gr_reason_is(reason, "normal")) {
+        gr_value_unref(reason);
+        err = gr_error(GR_EDEAD, "the actor has stopped");
+    } else {
+        err = exit_error(reason);
+    }
+    return where != NULL ? gr_error_with(err, "where", gr_str(where)) : err;
+}
+
+/* ---- being told to end ----------------------------------------------------------------------- */
+
+void gri_actor_stop(struct gri_actor *a, const gr_value *reason)
+{
+    bool first;
+
+    gri_lock(&a->tie_lock);
+    first = (atomic_load(&a->flags) & GRI_STOPPING) == 0;
+    if (first && a->reason == NULL)
+        a->reason = gr_value_ref(reason);
+    if (first)
+        atomic_fetch_or(&a->flags, GRI_STOPPING); /* seq_cst: before kick looks at the inbox */
+    gri_unlock(&a->tie_lock);
+    if (!first)
+        return;
+    gri_point(GRI_AT_STOP);
+    gri_mailbox_kick(a);
+    gri_actor_wake_senders(a);
+}
+
+void gri_exit_locked(struct gri_actor *a, const gr_value *reason, bool kill, struct gri_told *t)
+{
+    uint32_t flags = atomic_load(&a->flags);
+
+    if ((flags & GRI_KILLED) != 0 || ((flags & GRI_EXITING) != 0 && !kill))
+        return;
+    gri_pin_locked(a, t);
+    if (t->last && !kill)
+        return; /* it is at its end, for the reason that it had */
+    t->exits = true;
+    t->drop = a->reason;
+    a->reason = gr_value_ref(reason);
+    /* seq_cst: before kick looks at the inbox */
+    atomic_fetch_or(&a->flags, GRI_STOPPING | GRI_EXITING | GRI_SAID | (kill ? GRI_KILLED : 0));
+}
+
+bool gri_exit_by_link_locked(struct gri_actor *a, const gr_value *reason, struct gri_told *t)
+{
+    if ((atomic_load(&a->flags) & GRI_TRAPS) != 0)
+        return false;
+    if (!gr_reason_is(reason, "normal"))
+        gri_exit_locked(a, reason, false, t);
+    return true;
+}
+
+void gri_actor_exit(struct gri_actor *a, gr_value *reason)
+{
+    struct gri_told told = { .actor = NULL };
+
+    gri_lock(&a->tie_lock);
+    if ((atomic_load(&a->flags) & GRI_DEAD) == 0)
+        gri_exit_locked(a, reason, false, &told);
+    gri_unlock(&a->tie_lock);
+    gri_told_done(&told);
+    gr_value_unref(reason);
+}
+
+/* ---- death ----------------------------------------------------------------------------------- */
+
+/* untie tells all who are tied to a that it has ended, or, with reason NULL, that it never was. */
+static void untie(struct gri_actor *a, gr_ref who, const gr_value *reason)
+{
+    struct gri_signal *s;
+    struct gri_ties *t;
+
+    gri_lock(&a->tie_lock);
+    t = a->ties;
+    a->ties = NULL;
+    gri_unlock(&a->tie_lock);
+    while ((s = gri_signal_take(a)) != NULL)
+        s->run(a, s, false);
+    if (t == NULL)
+        return;
+    gri_bonds_break(a, &t->links, who, reason);
+    gri_monitors_forget(a, &t->monitors);
+    gri_watchers_fire(a, &t->watchers, who, reason);
+    gri_map_fini(&t->links);
+    gri_map_fini(&t->monitors);
+    gri_free(t);
+}
+
+void gri_actor_die(struct gri_actor *a)
+{
+    gr_value *reason;
+    bool first;
+
+    gri_names_release(a);
+    gri_point(GRI_AT_NAME_GONE);
+    gri_lock(&a->tie_lock);
+    first = (atomic_fetch_or(&a->flags, GRI_DEAD) & GRI_DEAD) == 0;
+    reason = gr_value_ref(a->reason);
+    gri_unlock(&a->tie_lock);
+    if (first)
+        untie(a, gri_actor_ref(a), reason);
+    gr_value_unref(reason);
+}
+
+void gri_actor_forget(struct gri_actor *a)
+{
+    gri_lock(&a->tie_lock);
+    atomic_fetch_or(&a->flags, GRI_DEAD);
+    gri_unlock(&a->tie_lock);
+    untie(a, (gr_ref){ 0, 0 }, NULL);
+}
+
+/* ---- the last steps -------------------------------------------------------------------------- */
+
+static struct gri_actor *actor_of(struct gri_task *t)
+{
+    return gri_container_of(t, struct gri_actor, turn);
+}
+
+/*
+ * give_back makes the slot free for another actor. Somebody who pinned it a moment ago, to find
+ * that the actor has stopped, may still read its reason, count in its bounds that a call of its has
+ * ended or, in a pass over the scope, tell it to stop. That takes a few instructions; who comes later finds another id.
+ */
+static void give_back(struct gri_task *t)
+{
+    struct gri_actor *a = actor_of(t);
+
+    if ((uint32_t)atomic_load(&a->load) != 0) {
+        gri_ready_later(&a->rt->sched, t);
+        return;
+    }
+    gr_value_unref(a->reason);
+    a->reason = NULL;
+    gri_free(a->bounds);
+    a->bounds = NULL;
+    gri_registry_give(&a->rt->registry, a, a->last_id);
+}
+
+/* say_farewell runs terminate, unless the actor was killed or never began. */
+static void say_farewell(struct gri_actor *a)
+{
+    gr_value *reason;
+    uint32_t flags;
+
+    gri_lock(&a->tie_lock);
+    flags = atomic_load(&a->flags);
+    reason = gr_value_ref(a->reason);
+    gri_unlock(&a->tie_lock);
+    if (a->klass->cls->terminate != NULL && (flags & (GRI_KILLED | GRI_FAILED)) == 0)
+        gri_handle_terminate(a, reason);
+    if (gr_value_type(reason) == GR_ERROR && (flags & GRI_FAILED) == 0)
+        gri_log(GRI_LOG_INFO, "%s crashed: %s", gri_actor_name(a),
+                gr_code_name(gr_error_code(reason)));
+    gr_value_unref(reason);
+}
+
+/* Nobody else uses the actor's turn or state any more. */
+void gri_actor_finish_run(struct gri_task *t)
+{
+    struct gri_actor *a = actor_of(t);
+
+    say_farewell(a); /* may wait, and go on on another worker */
+    gri_held_fail(a);
+    gri_actor_die(a);
+    if (a->klass->cls->stopped != NULL)
+        a->klass->cls->stopped(a->self, a->args);
+    a->last_id = atomic_load(&a->id);
+    /* From here on a sender finds no actor; the slot's memory stays. */
+    atomic_store(&a->id, 0);
+    gri_free(a->self);
+    gr_value_unref(a->args);
+    gri_free(a->name);
+    gri_free(a->stash); /* empty: the turn has refused what was in it */
+    a->self = NULL;
+    a->args = NULL;
+    a->name = NULL;
+    a->stash = NULL;
+    gri_scope_leave(&a->member); /* the runtime stays until its workers, so this task, are done */
+    a->turn.run = give_back;
+    give_back(t);
+}

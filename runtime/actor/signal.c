@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* signal.c - what an actor is told ahead of its mailbox, and exit signals that somebody sends. See
+ * tie.h. */
+#include "runtime/actor/ctx.h"
+#include "runtime/actor/held.h"
+#include "runtime/actor/runtime_impl.h"
+#include "runtime/actor/tie.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/log.h"
+
+/* ---- the queue ------------------------------------------------------------------------------- */
+
+/*
+ * The pin keeps the actor from being finished, unless that is claimed already: then its mark has
+ * gone from the load, and it has no turn to be kicked. The mark is set under the lock, so it is
+ * either not due yet or there, or the finish is claimed.
+ */
+void gri_pin_locked(struct gri_actor *a, struct gri_told *t)
+{
+    uint64_t before = atomic_fetch_add(&a->load, GRI_PIN);
+
+    t->actor = a;
+    t->last = (atomic_load(&a->flags) & GRI_DRAINED) != 0 && (before & GRI_LOAD_DRAINED) == 0;
+}
+
+void gri_signal_push_locked(struct gri_actor *a, struct gri_signal *s, struct gri_told *t)
+{
+    s->next = NULL;
+    if (a->tail == NULL)
+        a->tail = &a->signals;
+    *a->tail = s;
+    a->tail = &s->next;
+    /* seq_cst: before kick looks whether the turn is idle; see rest() in turn.c */
+    atomic_fetch_or(&a->flags, GRI_SIGNALS);
+    gri_pin_locked(a, t);
+}
+
+struct gri_signal *gri_signal_take(struct gri_actor *a)
+{
+    struct gri_signal *s;
+
+    gri_lock(&a->tie_lock);
+    s = a->signals;
+    if (s != NULL)
+        a->signals = s->next;
+    if (a->signals == NULL) {
+        a->tail = NULL;
+        atomic_fetch_and(&a->flags, ~(uint32_t)GRI_SIGNALS);
+    }
+    gri_unlock(&a->tie_lock);
+    return s;
+}
+
+void gri_told_done(struct gri_told *t)
+{
+    struct gri_actor *a = t->actor;
+
+    if (a != NULL) {
+        gri_point(GRI_AT_SIGNAL);
+        if (t->exits)
+            gri_held_interrupt(a);
+        if (!t->last)
+            gri_mailbox_kick(a);
+        if (t->exits)
+            gri_actor_wake_senders(a);
+        gri_actor_unpin(a);
+    }
+    gr_value_unref(t->drop);
+}
+
+/* ---- exit signals ---------------------------------------------------------------------------- */
+
+/* An exit signal for an actor that traps exits. */
+struct notice {
+    struct gri_signal signal;
+    gr_ref from;
+    gr_value *reason; /* counted */
+};
+
+static void notice_run(struct gri_actor *a, struct gri_signal *s, bool live)
+{
+    struct notice *n = gri_container_of(s, struct notice, signal);
+
+    if (live) {
+        gri_lock(&a->tie_lock);
+        a->tie_count--;
+        gri_unlock(&a->tie_lock);
+        gri_handle_exited(a, n->from, n->reason);
+    }
+    gr_value_unref(n->reason);
+    gri_free(n);
+}
+
+static struct notice *notice_new(gr_runtime *rt, const gr_value *reason)
+{
+    struct gr_ctx *c = gri_ctx_current(rt);
+    struct notice *n = gri_new0(struct notice);
+
+    if (n == NULL)
+        return NULL;
+    n->signal.run = notice_run;
+    n->reason = gr_value_ref(reason);
+    if (c != NULL)
+        n->from = gri_actor_ref(c->actor);
+    return n;
+}
+
+static bool sent_to_itself(gr_runtime *rt, gr_ref to)
+{
+    struct gr_ctx *c = gri_ctx_current(rt);
+
+    return c != NULL && gri_actor_ref(c->actor).id == to.id;
+}
+
+/* exit_live_locked does what the signal does to a live actor. GR_EPENDING: it traps exits, and there
+ * is no notice yet; *n is NULL once it is sent. */
+static gr_code exit_live_locked(struct gri_actor *a, const gr_value *reason, bool to_itself,
+                                struct notice **n, struct gri_told *t)
+{
+    if (gr_reason_is(reason, "kill")) {
+        gri_exit_locked(a, a->rt->reasons.killed, true, t);
+        return GR_OK;
+    }
+    if ((atomic_load(&a->flags) & GRI_TRAPS) == 0) {
+        if (to_itself || !gr_reason_is(reason, "normal"))
+            gri_exit_locked(a, reason, false, t);
+        return GR_OK;
+    }
+    if (*n == NULL)
+        return GR_EPENDING;
+    if (!gri_tie_room(a))
+        return GR_EFULL;
+    a->tie_count++;
+    gri_signal_push_locked(a, &(*n)->signal, t);
+    *n = NULL;
+    return GR_OK;
+}
+
+/* rt is not read from a, whose slot may be another actor's by now, until its lock is held. */
+static gr_code exit_actor(gr_runtime *rt, struct gri_actor *a, gr_ref to, const gr_value *reason)
+{
+    bool to_itself = sent_to_itself(rt, to);
+    struct notice *n = NULL;
+    struct gri_told told = { .actor = NULL };
+    gr_code rc;
+
+    do {
+        gri_lock(&a->tie_lock);
+        rc = gri_is_live(a, to.id) ? exit_live_locked(a, reason, to_itself, &n, &told) : GR_EDEAD;
+        gri_unlock(&a->tie_lock);
+        if (rc == GR_EPENDING && (n = notice_new(rt, reason)) == NULL)
+            rc = GR_ENOMEM;
+    } while (rc == GR_EPENDING);
+    if (n != NULL)
+        gr_value_unref(n->reason);
+    gri_free(n);
+    gri_told_done(&told);
+    return rc;
+}
+
+gr_code gr_exit_to(gr_runtime *rt, gr_ref to, gr_value *reason)
+{
+    struct gri_actor *a = NULL;
+    gr_code rc = reason != NULL ? gri_tie_target(rt, to, &a) : GR_EINVAL;
+
+    if (rc == GR_OK)
+        rc = a != NULL ? exit_actor(rt, a, to, reason) : GR_EDEAD;
+    gr_value_unref(reason);
+    return rc;
+}
+
+void gr_trap_exit(gr_ctx *c, bool on)
+{
+    struct gri_actor *a = c->actor;
+
+    gri_lock(&a->tie_lock); /* so that a signal finds it either on or off */
+    if (on)
+        atomic_fetch_or(&a->flags, GRI_TRAPS);
+    else
+        atomic_fetch_and(&a->flags, ~(uint32_t)GRI_TRAPS);
+    gri_unlock(&a->tie_lock);
+}
+
+/* ---- what nobody heeds ----------------------------------------------------------------------- */
+
+void gri_dead_letter(gr_runtime *rt, const char *what)
+{
+    gri_count(rt->sched.ledger, GRI_COUNT_DEAD_LETTERS, 1);
+    gri_log(GRI_LOG_DEBUG, "dead letter: %s", what);
+}
+
+uint64_t gr_dead_letters(gr_runtime *rt)
+{
+    return gri_count_total(rt->sched.ledger, GRI_COUNT_DEAD_LETTERS);
+}

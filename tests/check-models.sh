@@ -1,0 +1,8 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# check-models.sh - the models of the concurrent parts, in their small sizes. Exits with 77 without spin.
+set -eu
+cd "$(dirname "$0")/.."
+
+exec sh tests/model/run.sh

@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh - checks the models beside it with spin, each over its full state space, and prints how many states
+# that were. Each model is checked once more for each of its BUGs, which must be found.
+#
+#   tests/model/run.sh [--big] [MODEL…]     --big: more senders and workers; takes minutes
+#
+# Last line: N passed, N failed. Exits with 77 if spin or a compiler is missing.
+set -eu
+cd "$(dirname "$0")"
+
+command -v spin >/dev/null 2>&1 && command -v cc >/dev/null 2>&1 || {
+    echo "spin and a C compiler are needed: ./dev setup"
+    exit 77
+}
+size=small
+if [ "${1:-}" = --big ]; then
+    size=big
+    shift
+fi
+chosen=" ${*:-mailbox park future load idle} "
+here=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+
+optimise=-O2
+# search MODEL DEFINITION… leaves spin's report in $work/report.
+search() {
+    model=$1
+    shift
+    rm -f "$work"/pan* "$work/report"
+    (
+        cd "$work"
+        # shellcheck disable=SC2068  # each is one word
+        spin -a $@ "$here/$model.pml"
+        cc $optimise -w -DSAFETY -DCOLLAPSE -DNOFAIR -DMEMLIM=8000 -o pan pan.c
+        ./pan -m200000
+    ) >"$work/report" 2>&1 || true
+}
+
+states() { sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' "$work/report"; }
+ended() { grep -q 'errors: ' "$work/report"; }
+complete() { ended && ! grep -Eq 'Search not completed|max search depth too small|truncated' "$work/report"; }
+clean() { grep -q 'errors: 0' "$work/report"; }
+
+tell() { # tell MARK WHAT STATES
+    printf '%-4s %-58s %12s states\n' "$1" "$2" "${3:-?}"
+    if [ "$1" = ok ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        sed 's/^/     /' "$work/report" | head -n 20
+    fi
+}
+
+# holds MODEL DEFINITION…: the whole space, and nothing is wrong in it.
+holds() {
+    case $chosen in *" $1 "*) ;; *) return 0 ;; esac
+    search "$@"
+    if complete && clean; then tell ok "$*" "$(states)"; else tell FAIL "$*" "$(states)"; fi
+}
+
+# breaks MODEL DEFINITION…: what the definitions break is found.
+breaks() {
+    case $chosen in *" $1 "*) ;; *) return 0 ;; esac
+    search "$@"
+    if ended && ! clean; then tell ok "$*: found" "$(states)"; else tell FAIL "$*: not found" "$(states)"; fi
+}
+
+if [ "$size" = small ]; then
+    holds mailbox -DPRODUCERS=2 -DMESSAGES=2 -DFINE=0
+    holds load -DSENDERS=1
+    holds idle -DPLAIN=0 -DBURST=0
+    holds idle -DMONITOR=0 -DBURST=0
+else
+    holds mailbox -DPRODUCERS=2 -DMESSAGES=2
+    holds mailbox -DPRODUCERS=3 -DMESSAGES=2 -DFINE=0
+    holds mailbox -DPRODUCERS=3 -DMESSAGES=3 -DFINE=0 -DSTOP=0
+    holds load
+    holds idle -DMONITOR=0
+fi
+holds park
+holds park -DTHREAD=1
+holds future
+
+optimise=-O0 # what is wrong is found soon, compiling would take longer
+for bug in 1 2 3 4 5; do
+    breaks mailbox "-DBUG=$bug" -DPRODUCERS=2 -DMESSAGES=2
+done
+for bug in 1 2 3 4 5 6; do
+    breaks park "-DBUG=$bug"
+done
+for bug in 1 3 4; do
+    breaks park "-DBUG=$bug" -DTHREAD=1
+done
+for bug in 1 2 3 4 5 6; do
+    breaks future "-DBUG=$bug"
+done
+for bug in 1 2 3 4; do
+    breaks load "-DBUG=$bug"
+done
+for bug in 1 2 5; do
+    breaks idle "-DBUG=$bug" -DMONITOR=0
+done
+for bug in 3 4 6; do
+    breaks idle "-DBUG=$bug" -DPLAIN=0 -DBURST=0
+done
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

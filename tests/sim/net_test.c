@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net_test.c - three nodes that call each other over a simulated network that breaks, parts and
+ * delays, while they crash and come back.
+ */
+#include "runtime/net/link_sim.h"
+#include "tests/support/seeds.h"
+
+#define FAULTS (GR_SIM_SCHED | GR_SIM_TIME | GR_SIM_FULL | GR_SIM_NET)
+#define NODES 3
+#define STARTS 10 /* of nodes, in one seed */
+#define CALLS 24
+#define TEXT "a call"
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+/* One start of a node: what it serves, and what came to it. */
+struct start {
+    gr_runtime *rt;
+    int place; /* which node it is a start of */
+    gr_ref others[NODES];
+    int64_t heard[STARTS]; /* the last message from each start */
+    int64_t told[STARTS];  /* the last that it sent to each place; by place */
+};
+
+struct cluster {
+    struct seed_run *run;
+    struct start starts[STARTS];
+    int started;
+    int at[NODES];       /* who is there now */
+    int executed[CALLS]; /* how often each call ran */
+};
+
+/* Over all seeds: that there was something to check. */
+static uint64_t answers, failures, heard, crashes;
+
+static struct cluster *cluster; /* the one under test */
+
+static const char *url_of(int place)
+{
+    static const char *const urls[NODES] = { "tcp://127.0.0.1:7001", "ipc:///sim/b",
+                                             "tcp://127.0.0.1:7003" };
+
+    return urls[place];
+}
+
+/* ---- what a node serves ---------------------------------------------------------------------- */
+
+static void count(const gr_value *args)
+{
+    int64_t id = gr_as_int(gr_get(args, "id"), -1);
+
+    if (id >= 0 && id < CALLS)
+        cluster->executed[id]++;
+}
+
+static gr_value *serve_invoke(gr_ctx *c, void *self, const gr_value *args)
+{
+    int64_t ms = gr_as_int(gr_get(args, "ms"), 0);
+
+    (void)self;
+    count(args);
+    if (ms > 0 && gr_sleep(gr_runtime_of(c), ms) != GR_OK)
+        return gr_error(GR_ECANCELED, "woken up");
+    return gr_value_ref(gr_get(args, "text"));
+}
+
+static gr_code serve_stream(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
+{
+    int64_t n = gr_as_int(gr_get(args, "n"), 0);
+    gr_code rc = GR_OK;
+
+    (void)self, (void)in;
+    count(args);
+    for (int64_t i = 0; i < n && rc == GR_OK; i++)
+        rc = gr_emit(c, gr_int(i));
+    return rc;
+}
+
+/* serve_transform gives back what comes. */
+static gr_code serve_transform(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
+{
+    gr_outcome o;
+
+    (void)self, (void)args;
+    while ((o = gr_next(in, -1)).code == GR_OK)
+        if (gr_emit(c, gr_value_ref(o.value)) != GR_OK)
+            return GR_ECANCELED;
+    if (o.code == GR_EOS)
+        return GR_OK;
+    return gr_fail(c, o.error != NULL ? gr_value_ref(o.error) : gr_error(o.code, "no input"));
+}
+
+/* An actor with state, so that messages are handled in the order they came. */
+static gr_code post_init(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c;
+    *(struct start **)self = gr_as_opaque(args);
+    return GR_OK;
+}
+
+/* post_receive checks that messages come in order and once. */
+static void post_receive(gr_ctx *c, void *self, const gr_value *msg)
+{
+    struct start *me = *(struct start **)self;
+    int64_t from = gr_as_int(gr_get(msg, "from"), 0), number = gr_as_int(gr_get(msg, "number"), 0);
+
+    (void)c;
+    seed_check(cluster->run, number > me->heard[from],
+               "message %d from start %d to %d came after %d", (int)number, (int)from,
+               (int)(me - cluster->starts), (int)me->heard[from]);
+    me->heard[from] = number;
+    heard++;
+}
+
+static const gr_method serve_methods[] = {
+    { "invoke", GR_ASYNC, serve_invoke, NULL },
+    { "stream", GR_ASYNC, NULL, serve_stream },
+    { "transform", GR_ASYNC, NULL, serve_transform },
+};
+static const gr_class serve_class = GR_CLASS(.name = "served", GR_METHODS(serve_methods));
+static const gr_class post_class = GR_CLASS(.name = "post", .state_size = sizeof(struct start *),
+                                            .init = post_init, .receive = post_receive);
+
+/* ---- coming and going ------------------------------------------------------------------------ */
+
+static bool tolerates(gr_code rc)
+{
+    return rc == GR_ENOMEM && (cluster->run->faults & GR_SIM_MEMORY) != 0;
+}
+
+static void publish(struct start *s, const gr_class *cls, const char *name)
+{
+    gr_value *broken = NULL;
+    gr_code rc;
+    gr_ref ref;
+
+    do { /* bounds are reached early here */
+        gr_value_unref(broken);
+        ref = gr_spawn(gr_root(s->rt), cls, GR_SPAWN(.args = gr_opaque(s, NULL)));
+    } while ((broken = gr_check(s->rt, ref)) != NULL);
+    rc = gr_publish(s->rt, name, ref);
+
+    seed_check(cluster->run, rc == GR_OK || tolerates(rc), "publishing: %s", gr_code_name(rc));
+}
+
+/* start_node makes a node at a place: its first one, or the successor of one that has crashed. */
+static void start_node(struct cluster *k, int place)
+{
+    struct start *s = &k->starts[k->started];
+    gr_value *err = NULL;
+    gr_code rc;
+
+    *s = (struct start){ .place = place };
+    k->at[place] = -1;
+    rc = gr_runtime_new(GR_RUNTIME(.sim_seed = k->run->seed, .sim_faults = k->run->faults,
+                                   .workers = 1 + (unsigned)seed_roll(k->run, 2)),
+                        &s->rt);
+    if (rc != GR_OK) {
+        seed_check(k->run, tolerates(rc), "no runtime: %s", gr_code_name(rc));
+        return;
+    }
+    k->at[place] = k->started++;
+    publish(s, &serve_class, "served");
+    publish(s, &post_class, "post");
+    rc = gr_serve(s->rt, url_of(place), &err);
+    seed_check(k->run, rc == GR_OK || tolerates(rc), "serving: %s", gr_error_text(err));
+    gr_value_unref(err);
+}
+
+static struct start *at(struct cluster *k, int place)
+{
+    return k->at[place] >= 0 ? &k->starts[k->at[place]] : NULL;
+}
+
+/* crash_node cuts a node off and starts its successor; the old one is freed now, or at the end. */
+static void crash_node(struct cluster *k, int place)
+{
+    struct start *old = at(k, place);
+
+    if (old == NULL || k->started == STARTS)
+        return;
+    gr_sim_crash(old->rt);
+    crashes++;
+    start_node(k, place);
+}
+
+static gr_ref proxy(struct start *s, int place, const char *name)
+{
+    return gr_remote(gr_root(s->rt), url_of(place), name);
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+struct job {
+    gr_future *f;
+    gr_stream *s;
+    int64_t n; /* chunks of the stream */
+    bool cancelled, timed;
+};
+
+static bool is_documented(const struct job *j, gr_code code)
+{
+    switch (code) {
+    case GR_EUNREACH: return true;
+    case GR_ECANCELED: return true; /* the served side's runtime ends, or we cancelled */
+    case GR_ETIMEDOUT: return j->timed;
+    case GR_EFULL: return true;
+    case GR_EDEAD: return true; /* a successor serves before it publishes */
+    case GR_ENOMEM: return tolerates(code);
+    default: return false;
+    }
+}
+
+static void finish_future(struct seed_run *r, struct job *j, const int *executed)
+{
+    gr_outcome o = { .code = GR_EPENDING };
+
+    if (j->cancelled) {
+        o = gr_await(j->f, (int64_t)seed_roll(r, 50));
+        gr_future_cancel(j->f);
+    }
+    if (o.code == GR_EPENDING)
+        o = gr_await(j->f, -1);
+    if (o.code == GR_OK)
+        seed_check(r, strcmp(gr_cstr(o.value, ""), TEXT) == 0 && *executed == 1,
+                   "an answer '%s' of a call that ran %d times", gr_cstr(o.value, "?"), *executed);
+    else
+        seed_check(r, is_documented(j, o.code), "a call ended with %s: %s", gr_code_name(o.code),
+                   gr_error_text(o.error));
+    *(o.code == GR_OK ? &answers : &failures) += 1;
+    gr_future_free(j->f);
+}
+
+static void finish_stream(struct seed_run *r, struct job *j)
+{
+    int64_t most = j->cancelled ? (int64_t)seed_roll(r, 20) : INT64_MAX, i = 0;
+    gr_outcome o = { .code = GR_OK };
+
+    while (i < most && (o = gr_next(j->s, -1)).code == GR_OK) {
+        seed_check(r, gr_as_int(o.value, -1) == i, "chunk %d where %d is due",
+                   (int)gr_as_int(o.value, -1), (int)i);
+        i++;
+    }
+    if (o.code == GR_EOS)
+        seed_check(r, i == j->n, "a good end after %d chunks of %d", (int)i, (int)j->n);
+    else if (o.code != GR_OK)
+        seed_check(r, is_documented(j, o.code), "a stream ended with %s: %s", gr_code_name(o.code),
+                   gr_error_text(o.error));
+    *(o.code == GR_OK || o.code == GR_EOS ? &answers : &failures) += 1;
+    gr_stream_free(j->s);
+}
+
+static gr_value *numbers(int64_t n)
+{
+    gr_value *list = gr_list_n(NULL, 0);
+
+    for (int64_t i = 0; i < n; i++)
+        list = gr_append(list, gr_int(i));
+    return list;
+}
+
+static void start_job(struct cluster *k, struct job *j, int id)
+{
+    struct seed_run *r = k->run;
+    struct start *from = at(k, (int)seed_roll(r, NODES));
+    int place = (int)seed_roll(r, NODES), kind = (int)seed_roll(r, 4);
+    gr_call_opts opts = { .size = sizeof(opts) };
+    gr_ref to;
+
+    *j = (struct job){ .n = (int64_t)seed_roll(r, 100) };
+    if (from == NULL)
+        return;
+    to = proxy(from, place, "served");
+    j->cancelled = seed_roll(r, 5) == 0;
+    j->timed = seed_roll(r, 3) == 0;
+    opts.timeout_ms = j->timed ? 2000 : 0;
+    if (kind == 0)
+        j->s = gr_astream(from->rt, to, gr_map(GR_KV("n", gr_int(j->n)), GR_KV("id", gr_int(id))),
+                          &opts);
+    else if (kind == 1)
+        j->s = gr_atransform(from->rt, to, gr_stream_of(from->rt, numbers(j->n)), &opts);
+    else
+        j->f = gr_ainvoke(from->rt, to,
+                          gr_map(GR_KV("id", gr_int(id)), GR_KV("text", gr_str(TEXT)),
+                                 GR_KV("ms", gr_int(kind == 2 ? (int64_t)seed_roll(r, 500) : 0))),
+                          &opts);
+}
+
+static void tell_some(struct cluster *k)
+{
+    struct start *from = at(k, (int)seed_roll(k->run, NODES));
+    int place = (int)seed_roll(k->run, NODES);
+
+    if (from == NULL)
+        return;
+    if (from->others[place].id == 0)
+        from->others[place] = proxy(from, place, "post");
+    for (int i = 0; i < 5; i++)
+        gr_tell(from->rt, from->others[place],
+                gr_map(GR_KV("from", gr_int(from - k->starts)),
+                       GR_KV("number", gr_int(++from->told[place]))));
+}
+
+/* ---- one seed -------------------------------------------------------------------------------- */
+
+static void part_some(struct cluster *k, bool on)
+{
+    int a = (int)seed_roll(k->run, NODES), b = (a + 1) % NODES;
+
+    if (at(k, a) != NULL && at(k, b) != NULL)
+        gr_sim_partition(at(k, a)->rt, at(k, b)->rt, on);
+}
+
+static void pass_time(struct cluster *k, int64_t ms)
+{
+    for (int i = 0; i < NODES; i++)
+        if (at(k, i) != NULL) {
+            gr_sim_advance(at(k, i)->rt, ms);
+            return;
+        }
+}
+
+static void disturb(struct cluster *k)
+{
+    switch (seed_roll(k->run, 30)) {
+    case 0: crash_node(k, (int)seed_roll(k->run, NODES)); break;
+    case 1: part_some(k, true); break;
+    case 2:
+    case 3: part_some(k, false); break;
+    case 4:
+    case 5:
+    case 6:
+    case 7:
+    case 8: pass_time(k, (int64_t)seed_roll(k->run, 3000)); break;
+    default: tell_some(k); break;
+    }
+}
+
+/* after_healing: every node reaches every other. */
+static void after_healing(struct cluster *k)
+{
+    for (int a = 0; a < NODES; a++)
+        for (int b = 0; b < NODES; b++)
+            if (a != b && at(k, a) != NULL && at(k, b) != NULL)
+                gr_sim_partition(at(k, a)->rt, at(k, b)->rt, false);
+    pass_time(k, 2000);
+    for (int a = 0; a < NODES; a++)
+        for (int b = 0; b < NODES; b++) {
+            gr_value *err = NULL, *v;
+
+            if (at(k, a) == NULL || at(k, b) == NULL || (k->run->faults & GR_SIM_MEMORY) != 0)
+                continue;
+            v = gr_invoke(at(k, a)->rt, proxy(at(k, a), b, "served"),
+                          gr_map(GR_KV("text", gr_str(TEXT))), NULL, &err);
+            seed_check(k->run, strcmp(gr_cstr(v, ""), TEXT) == 0, "after healing, %d to %d: %s", a,
+                       b, gr_error_text(err));
+            gr_value_unref(v);
+            gr_value_unref(err);
+        }
+}
+
+static void net_scenario(struct seed_run *r)
+{
+    struct cluster k = { .run = r };
+    struct job jobs[CALLS];
+
+    cluster = &k;
+    if (r->seed % 5 == 0)
+        r->faults |= GR_SIM_MEMORY;
+    for (int i = 0; i < NODES; i++)
+        start_node(&k, i);
+    for (int i = 0; i < CALLS; i++) {
+        start_job(&k, &jobs[i], i);
+        disturb(&k);
+    }
+    for (int i = 0; i < CALLS; i++)
+        if (jobs[i].s != NULL)
+            finish_stream(r, &jobs[i]);
+        else if (jobs[i].f != NULL)
+            finish_future(r, &jobs[i], &k.executed[i]);
+    for (int i = 0; i < CALLS; i++)
+        seed_check(r, k.executed[i] <= 1, "call %d ran %d times", i, k.executed[i]);
+    gr_sim_heal();
+    after_healing(&k);
+    seed_note(r);
+    for (int i = k.started; i-- > 0;)
+        gr_runtime_free(k.starts[i].rt);
+    cluster = NULL;
+}
+
+Test(net, calls_and_messages_over_links_that_break)
+{
+    struct seeds all = { .count = 0 };
+
+    seeds_run(&all, 1, 400, FAULTS, net_scenario);
+    seeds_table(&all, "NET_");
+    printf("%llu calls answered, %llu failed, %llu messages heard, %llu nodes crashed\n",
+           (unsigned long long)answers, (unsigned long long)failures, (unsigned long long)heard,
+           (unsigned long long)crashes);
+    cr_assert(!seeds_enough(&all) ||
+              (answers > 2000 && failures > 500 && heard > 2000 && crashes > 50));
+}
+
+/* ---- one thing at a time --------------------------------------------------------------------- */
+
+static struct seed_run calm; /* a run without faults */
+
+static void set_up(struct cluster *k, int nodes)
+{
+    calm = (struct seed_run){ .seed = 7, .dice = 7, .faults = GR_SIM_NONE };
+    *k = (struct cluster){ .run = &calm, .at = { -1, -1, -1 } };
+    cluster = k;
+    for (int i = 0; i < nodes; i++)
+        start_node(k, i);
+}
+
+static void tear_down(struct cluster *k)
+{
+    for (int i = k->started; i-- > 0;)
+        gr_runtime_free(k->starts[i].rt);
+    cluster = NULL;
+    cr_assert(calm.complaint[0] == '\0', "%s", calm.complaint);
+}
+
+static gr_future *call(struct cluster *k, int from, int to, int64_t ms)
+{
+    return gr_ainvoke(at(k, from)->rt, proxy(at(k, from), to, "served"),
+                      gr_map(GR_KV("text", gr_str(TEXT)), GR_KV("ms", gr_int(ms))), NULL);
+}
+
+static void ends_with(gr_future *f, gr_code code)
+{
+    gr_outcome o = gr_await(f, -1);
+
+    cr_assert_eq(o.code, code, "%s: %s", gr_code_name(o.code), gr_error_text(o.error));
+    gr_future_free(f);
+}
+
+Test(net, a_partition_hangs_calls_then_ends_them_and_its_end_heals)
+{
+    struct cluster k;
+    uint64_t before;
+    gr_future *f;
+
+    set_up(&k, 2);
+    ends_with(call(&k, 0, 1, 0), GR_OK);
+    cr_assert_eq(gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, true), GR_OK);
+    before = gr_now_ns(at(&k, 0)->rt);
+    ends_with(call(&k, 0, 1, 0), GR_EUNREACH); /* over the link that there is, until it gives up */
+    cr_assert_lt(gr_now_ns(at(&k, 0)->rt) - before, UINT64_C(31) * 1000000000);
+    gr_sim_advance(at(&k, 0)->rt, 1000);
+    before = gr_now_ns(at(&k, 0)->rt);
+    ends_with(call(&k, 0, 1, 0), GR_EUNREACH); /* connecting hangs for its limit */
+    cr_assert_geq(gr_now_ns(at(&k, 0)->rt) - before, UINT64_C(5) * 1000000000);
+    gr_sim_heal(); /* not this one */
+    gr_sim_advance(at(&k, 0)->rt, 1000);
+    f = call(&k, 0, 1, 0);
+    cr_assert_eq(gr_await(f, 1000).code, GR_EPENDING);
+    cr_assert_eq(gr_sim_partition(at(&k, 1)->rt, at(&k, 0)->rt, false), GR_OK);
+    ends_with(f, GR_OK);
+    tear_down(&k);
+}
+
+Test(net, a_short_partition_only_delays)
+{
+    struct cluster k;
+    gr_future *f;
+
+    set_up(&k, 2);
+    ends_with(call(&k, 0, 1, 0), GR_OK);
+    gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, true);
+    f = call(&k, 0, 1, 0);
+    cr_assert_eq(gr_await(f, 200).code, GR_EPENDING);
+    gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, false);
+    ends_with(f, GR_OK);
+    tear_down(&k);
+}
+
+Test(net, a_crashed_node_takes_its_calls_along_and_gives_its_url_free)
+{
+    struct cluster k;
+    gr_future *f, *own;
+
+    set_up(&k, 2);
+    f = call(&k, 0, 1, 1000000);
+    own = call(&k, 1, 0, 1000000);
+    gr_sim_advance(at(&k, 0)->rt, 1000);
+    cr_assert_eq(gr_await(f, 0).code, GR_EPENDING);
+    crash_node(&k, 1);
+    ends_with(f, GR_EUNREACH);
+    ends_with(own, GR_EUNREACH);
+    ends_with(call(&k, 0, 1, 0), GR_OK); /* its successor, at the same place */
+    cr_assert_eq(k.starts[1].place == 1 && k.at[1] == 2, true);
+    tear_down(&k);
+}
+
+Test(net, arguments_that_are_not_of_one_simulation)
+{
+    struct cluster k;
+
+    set_up(&k, 1);
+    cr_assert_eq(gr_sim_partition(at(&k, 0)->rt, NULL, true), GR_EINVAL);
+    cr_assert_eq(gr_sim_partition(at(&k, 0)->rt, at(&k, 0)->rt, true), GR_EINVAL);
+    cr_assert_eq(gr_sim_crash(NULL), GR_EINVAL);
+    tear_down(&k);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scene_link.c - two runtimes of this process with a link between them; both suffer. */
+#include "tests/torture/torture.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static gr_code ten(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
+{
+    gr_code rc = GR_OK;
+
+    (void)self, (void)in, (void)args;
+    for (int i = 0; i < 10 && rc == GR_OK; i++)
+        rc = gr_emit(c, gr_strf("%d", i));
+    return rc;
+}
+
+static gr_code each(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
+{
+    gr_outcome o;
+    gr_code rc = GR_OK;
+
+    (void)self, (void)args;
+    while (rc == GR_OK && (o = gr_next(in, -1)).code == GR_OK)
+        rc = gr_emit(c, gr_value_ref(o.value));
+    if (rc != GR_OK)
+        return rc;
+    return o.code == GR_EOS ? GR_OK : gr_fail(c, gr_value_ref(o.error));
+}
+
+static gr_value *same(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c, (void)self;
+    return gr_value_ref(args);
+}
+
+static gr_value *wait_long(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self, (void)args;
+    return gr_error(gr_sleep(gr_runtime_of(c), 600000), "woken up");
+}
+
+static void receive(gr_ctx *c, void *self, const gr_value *msg)
+{
+    (void)c, (void)self, (void)msg;
+}
+
+static const gr_method methods[] = { { "invoke", GR_CHEAP, same, NULL },
+                                     { "wait", GR_ASYNC, wait_long, NULL },
+                                     { "stream", GR_ASYNC, NULL, ten },
+                                     { "transform", GR_ASYNC, NULL, each } };
+static const gr_class all_class = GR_CLASS(.name = "all", GR_METHODS(methods), .receive = receive);
+
+/* ---- a pair of runtimes ----------------------------------------------------------------------- */
+
+struct pair {
+    gr_runtime *here, *there;
+    gr_ref far;
+};
+
+/* free_port finds a port that nobody listens on. */
+static void pair_url(char url[128], const char *scheme)
+{
+    static atomic_int number;
+
+    if (strcmp(scheme, "ipc") == 0)
+        snprintf(url, 128, "ipc:///tmp/gr-torture-%ld.ipc", (long)getpid());
+    else
+        snprintf(url, 128, "tcp://127.0.0.1:%d",
+                 20000 + (int)((getpid() * 7 + atomic_fetch_add(&number, 1)) % 12000));
+}
+
+static void close_pair(struct pair *p)
+{
+    gr_runtime_free(p->here);
+    gr_runtime_free(p->there);
+}
+
+static bool open_pair(struct pair *p, const char *scheme)
+{
+    gr_value *err = NULL;
+    char url[128];
+
+    *p = (struct pair){ .here = NULL };
+    pair_url(url, scheme);
+    if (!said(gr_runtime_new(GR_RUNTIME(.workers = 1), &p->here)))
+        return false;
+    if (!said(gr_runtime_new(GR_RUNTIME(.workers = 1), &p->there)))
+        goto no;
+    gr_spawn(gr_root(p->there), &all_class, NULL);
+    if (gr_serve(p->there, url, &err) != GR_OK) {
+        said_why(err);
+        goto no;
+    }
+    if (!said(gr_publish(p->there, "all", gr_spawn(gr_root(p->there), &all_class, NULL))))
+        goto no;
+    p->far = gr_remote(gr_root(p->here), url, "all");
+    return true;
+no:
+    close_pair(p);
+    return false;
+}
+
+static void call_over(const char *scheme)
+{
+    struct pair p;
+
+    if (!open_pair(&p, scheme))
+        return;
+    gives(gr_ainvoke(p.here, p.far, gr_list(gr_int(1), gr_str("x")), NULL), "[1,\"x\"]");
+    close_pair(&p);
+}
+
+static void ipc_call(void)
+{
+    call_over("ipc");
+}
+
+static void tcp_call(void)
+{
+    call_over("tcp");
+}
+
+static void large_call(void)
+{
+    struct pair p;
+    static char text[200001];
+    gr_value *v;
+
+    if (!open_pair(&p, "ipc"))
+        return;
+    memset(text, 'x', sizeof(text) - 1);
+    v = answer(gr_ainvoke(p.here, p.far, gr_str(text), NULL));
+    claim(v == NULL || gr_len(v) == sizeof(text) - 1);
+    gr_value_unref(v);
+    close_pair(&p);
+}
+
+static void remote_stream(void)
+{
+    struct pair p;
+
+    if (!open_pair(&p, "ipc"))
+        return;
+    sums(gr_astream(p.here, p.far, gr_nil(), GR_CALL(.window_chunks = 4)), "\"0123456789\"");
+    close_pair(&p);
+}
+
+static void remote_transform(void)
+{
+    struct pair p;
+
+    if (!open_pair(&p, "tcp"))
+        return;
+    sums(gr_atransform(p.here, p.far,
+                       gr_stream_of(p.here, gr_list(gr_str("a"), gr_str("b"), gr_str("c"))), NULL),
+         "\"abc\"");
+    close_pair(&p);
+}
+
+static void remote_left(void)
+{
+    struct pair p;
+    gr_stream *s;
+    gr_outcome o;
+
+    if (!open_pair(&p, "ipc"))
+        return;
+    s = gr_astream(p.here, p.far, gr_nil(), GR_CALL(.window_chunks = 1));
+    o = gr_next(s, 8000);
+    claim(o.code != GR_EPENDING);
+    said(o.code);
+    gr_stream_free(s);
+    close_pair(&p);
+}
+
+static void remote_cancel(void)
+{
+    struct pair p;
+    gr_future *f;
+    gr_outcome o;
+
+    if (!open_pair(&p, "ipc"))
+        return;
+    f = gr_acall(p.here, p.far, "wait", gr_nil(), NULL);
+    gives(gr_ainvoke(p.here, p.far, gr_int(1), NULL), "1");
+    gr_future_cancel(f);
+    o = gr_await(f, 8000);
+    claim(o.code == GR_ECANCELED || !said(o.code));
+    gr_future_free(f);
+    close_pair(&p);
+}
+
+static void remote_deadline(void)
+{
+    struct pair p;
+    gr_future *f;
+    gr_outcome o;
+
+    if (!open_pair(&p, "ipc"))
+        return;
+    f = gr_acall(p.here, p.far, "wait", gr_nil(), GR_CALL(.timeout_ms = 20));
+    o = gr_await(f, 8000);
+    claim(o.code == GR_ETIMEDOUT || !said(o.code));
+    gr_future_free(f);
+    close_pair(&p);
+}
+
+static void remote_tell(void)
+{
+    struct pair p;
+
+    if (!open_pair(&p, "ipc"))
+        return;
+    said(gr_tell(p.here, p.far, gr_str("x")));
+    gives(gr_ainvoke(p.here, p.far, gr_int(1), NULL), "1");
+    close_pair(&p);
+}
+
+static void remote_batch(void)
+{
+    struct pair p;
+
+    if (!open_pair(&p, "tcp"))
+        return;
+    gives(gr_abatch(p.here, p.far, gr_list(gr_int(1), gr_int(2), gr_int(3)), NULL), "[1,2,3]");
+    close_pair(&p);
+}
+
+/* Two runtimes are enough of a scene: they are made before anything fails. */
+static const struct scene scenes[] = {
+    { "ipc_call", ipc_call, SCENE_OWN | SCENE_LINK },
+    { "tcp_call", tcp_call, SCENE_OWN | SCENE_LINK },
+    { "large_call", large_call, SCENE_OWN | SCENE_LINK },
+    { "remote_stream", remote_stream, SCENE_OWN | SCENE_LINK },
+    { "remote_transform", remote_transform, SCENE_OWN | SCENE_LINK },
+    { "remote_left", remote_left, SCENE_OWN | SCENE_LINK },
+    { "remote_cancel", remote_cancel, SCENE_OWN | SCENE_LINK },
+    { "remote_deadline", remote_deadline, SCENE_OWN | SCENE_LINK },
+    { "remote_tell", remote_tell, SCENE_OWN | SCENE_LINK },
+    { "remote_batch", remote_batch, SCENE_OWN | SCENE_LINK },
+};
+const struct scenes link_scenes = SCENES(scenes);
