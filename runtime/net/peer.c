@@ -2,7 +2,7 @@
 /*
  * peer.c - one link's life, and which frame goes to which call.
  *
- * The link's events come one at a time, so what only they touch (scope, hello) needs no lock.
+ * The link's events come one at a time, so what only they touch (scope) needs no lock.
  * Calls come and go from any thread: one that is over leaves its map before it drops its last
  * reference, so who finds it in there, under the lock, may take one. Lock order: peer, then link,
  * then nothing.

@@ -29,6 +29,13 @@
 #ifdef GRI_TSAN
 #include <sanitizer/tsan_interface.h>
 #endif
+/* Memcheck must be told of stacks, else it takes a switch for a very large frame. */
+#if defined(GR_TESTING) && defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define GRI_VALGRIND 1
+#endif
+#endif
 
 /*
  * gri_switch_stack(&save, load): push the callee-saved registers, store the stack pointer in *save,
@@ -120,7 +127,7 @@ static void start(void)
 
     after_switch(self);
     self->entry(self->entry_arg);
-    gri_check(!"a fiber's entry returned");
+    gri_check_failed("a fiber's entry returned", __FILE__, __LINE__);
 }
 
 /*
@@ -189,6 +196,9 @@ struct gri_fiber *gri_fiber_new(size_t stack_size, void (*entry)(void *arg), voi
 #ifdef GRI_TSAN
     f->tsan = __tsan_create_fiber(0);
 #endif
+#ifdef GRI_VALGRIND
+    f->valgrind_id = VALGRIND_STACK_REGISTER(f->asan_bottom, (char *)f->stack + f->stack_size - 1);
+#endif
     return f;
 #ifndef HAVE_SWITCH
 no_context:
@@ -206,6 +216,9 @@ void gri_fiber_free(struct gri_fiber *f)
         return;
 #ifdef GRI_TSAN
     __tsan_destroy_fiber(f->tsan);
+#endif
+#ifdef GRI_VALGRIND
+    VALGRIND_STACK_DEREGISTER(f->valgrind_id);
 #endif
 #ifdef GRI_ASAN
     __asan_unpoison_memory_region((const volatile void *)f->asan_bottom, f->asan_size);

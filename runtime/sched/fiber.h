@@ -59,7 +59,8 @@ struct gri_fiber {
     void *asan_fake; /* AddressSanitizer's fake stack while switched away */
     const void *asan_bottom;
     size_t asan_size;
-    void *tsan; /* ThreadSanitizer's fiber */
+    void *tsan;           /* ThreadSanitizer's fiber */
+    unsigned valgrind_id; /* memcheck's name for the stack; test builds only */
 };
 
 /* gri_fiber_new maps a stack on which entry(arg) will run at the first switch; it must never

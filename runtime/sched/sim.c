@@ -315,7 +315,7 @@ static void thread_main(void *arg)
     if (w->state == GRI_SIM_WAITING && w->word == &t->done)
         make_runnable(w);
     yield_turn(s, true);
-    gri_check(!"an ended thread was resumed");
+    gri_check_failed("an ended thread was resumed", __FILE__, __LINE__);
 }
 
 static gr_code sim_thread_start(struct gri_thread *ret, const char *name, void *(*fn)(void *),

@@ -86,7 +86,7 @@ static void loop(void *arg)
         w = gri_exec()->worker; /* t may have waited, and come back on another worker */
     }
     switch_to(w, &w->native, fiber_give, w->current);
-    gri_check(!"a stopped worker was resumed");
+    gri_check_failed("a stopped worker was resumed", __FILE__, __LINE__);
 }
 
 static struct gri_fiber *pool_take(struct gri_sched *s)

@@ -146,8 +146,13 @@ static void fake_unlisten(struct gri_listener *l)
     must(l == &listener);
 }
 
-static const struct gri_net_driver driver = { fake_dial,  fake_listen, fake_unlisten, fake_send,
-                                              fake_limit, fake_close,  fake_release };
+static const struct gri_net_driver driver = { .dial = fake_dial,
+                                              .listen = fake_listen,
+                                              .unlisten = fake_unlisten,
+                                              .send = fake_send,
+                                              .limit = fake_limit,
+                                              .close = fake_close,
+                                              .release = fake_release };
 
 /* ---- who is called ---------------------------------------------------------------------------- */
 
@@ -255,7 +260,12 @@ static void give_buf(struct gri_strbuf *b)
 static void give_hello(void)
 {
     struct gri_strbuf b = GRI_STRBUF_INIT;
-    struct gri_hello h = { 1, 1, 3, 4, GRI_FRAME_MAX, 65536 };
+    struct gri_hello h = { .version_min = 1,
+                           .version_max = 1,
+                           .node = 3,
+                           .incarnation = 4,
+                           .frame_max = GRI_FRAME_MAX,
+                           .calls_max = 65536 };
 
     must(gri_frame_hello(&b, &h) == GR_OK);
     give_buf(&b);

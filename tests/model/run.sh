@@ -43,7 +43,7 @@ search() {
 
 states() { sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' "$work/report"; }
 ended() { grep -q 'errors: ' "$work/report"; }
-complete() { ended && ! grep -Eq 'Search not completed|max search depth too small|truncated' "$work/report"; }
+whole() { ended && ! grep -Eq 'Search not completed|max search depth too small|truncated' "$work/report"; }
 clean() { grep -q 'errors: 0' "$work/report"; }
 
 tell() { # tell MARK WHAT STATES
@@ -60,7 +60,7 @@ tell() { # tell MARK WHAT STATES
 holds() {
     case $chosen in *" $1 "*) ;; *) return 0 ;; esac
     search "$@"
-    if complete && clean; then tell ok "$*" "$(states)"; else tell FAIL "$*" "$(states)"; fi
+    if whole && clean; then tell ok "$*" "$(states)"; else tell FAIL "$*" "$(states)"; fi
 }
 
 # breaks MODEL DEFINITION…: what the definitions break is found.

@@ -202,7 +202,12 @@ static bool is_alive(struct raw *r)
 
 static void say_hello(struct raw *r)
 {
-    struct gri_hello h = { 1, 1, 77, 78, GRI_FRAME_MAX, 65536 };
+    struct gri_hello h = { .version_min = 1,
+                           .version_max = 1,
+                           .node = 77,
+                           .incarnation = 78,
+                           .frame_max = GRI_FRAME_MAX,
+                           .calls_max = 65536 };
 
     cr_assert_eq(gri_frame_hello(&r->out, &h), GR_OK);
 }

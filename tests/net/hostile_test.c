@@ -73,14 +73,19 @@ static bool is_closed(int fd)
     return false;
 }
 
-static void put_hello(int fd, uint32_t version)
+static void put_hello_of(int fd, uint32_t version, uint64_t target, uint64_t attempt)
 {
     struct gri_strbuf out = GRI_STRBUF_INIT;
-    struct gri_hello h = { version, version, 1, 2, GRI_FRAME_MAX, 65536, 0, 0 };
+    struct gri_hello h = { version, version, 1, 2, GRI_FRAME_MAX, 65536, target, attempt };
 
     cr_assert_eq(gri_frame_hello(&out, &h), GR_OK);
     put(fd, out.data, out.len);
     gri_strbuf_fini(&out);
+}
+
+static void put_hello(int fd, uint32_t version)
+{
+    put_hello_of(fd, version, 0, 0);
 }
 
 static void expect_friend_well(struct server *s)
@@ -273,4 +278,46 @@ Test(hostile, a_server_of_another_version_is_a_protocol_error)
     close(listener);
     unlink(url + 6);
     gr_runtime_free(rt);
+}
+
+/* answers_ping reads until the answer to a ping has come; false when the link ends before. */
+static bool answers_ping(int fd)
+{
+    static const char ping[] = "\0\0\0\4\x93\x0d\x01\x01", pong[] = "\0\0\0\4\x93\x0d\x01";
+    char buf[4096];
+    size_t len = 0;
+    ssize_t n;
+
+    put(fd, ping, sizeof(ping) - 1);
+    while (len < sizeof(buf) && (n = recv(fd, buf + len, sizeof(buf) - len, 0)) > 0) {
+        len += (size_t)n;
+        if (memmem(buf, len, pong, sizeof(pong)) != NULL) /* with its last byte, which is 0 */
+            return true;
+    }
+    return false;
+}
+
+Test(hostile, a_later_link_takes_the_place_of_an_earlier_one)
+{
+    struct server s = open_server();
+    int first = connect_raw(s.url), second = connect_raw(s.url), other = connect_raw(s.url);
+    int late = connect_raw(s.url);
+
+    put_hello_of(first, GRI_WIRE_VERSION, 5, 1);
+    cr_assert(answers_ping(first));
+    put_hello_of(other, GRI_WIRE_VERSION, 6, 1);
+    cr_assert(answers_ping(other));
+    put_hello_of(second, GRI_WIRE_VERSION, 5, 3);
+    cr_assert(answers_ping(second));
+    cr_assert(is_closed(first));
+    put_hello_of(late, GRI_WIRE_VERSION, 5, 2);
+    cr_assert(is_closed(late));
+    cr_assert(answers_ping(second));
+    cr_assert(answers_ping(other));
+    close(first);
+    close(second);
+    close(other);
+    close(late);
+    expect_friend_well(&s);
+    close_server(&s);
 }

@@ -389,11 +389,17 @@ static void net_scenario(struct seed_run *r)
     cluster = NULL;
 }
 
+/* Seeds that found something: a flow listed twice as waiting for room; a message whose decoding
+ * failed; one link's frames after those of the next; a chunk that was lost before a good end. */
+static const uint64_t regressions[] = { 8, 20, 29, 895 };
+
 Test(net, calls_and_messages_over_links_that_break)
 {
     struct seeds all = { .count = 0 };
 
     seeds_run(&all, 1, 400, FAULTS, net_scenario);
+    for (size_t i = 0; i < sizeof(regressions) / sizeof(regressions[0]); i++)
+        seeds_run(&all, regressions[i], 1, FAULTS, net_scenario);
     seeds_table(&all, "NET_");
     printf("%llu calls answered, %llu failed, %llu messages heard, %llu nodes crashed\n",
            (unsigned long long)answers, (unsigned long long)failures, (unsigned long long)heard,

@@ -130,7 +130,7 @@ static inline void seeds_run(struct seeds *all, uint64_t first, uint64_t count, 
     struct seed_run r, again;
 
     if (SEEDS_SLOW)
-        count /= 8;
+        count = (count + 7) / 8;
     if (many != NULL)
         count = strtoull(many, NULL, 0);
     if (one != NULL) {

@@ -128,11 +128,12 @@ Test(future, a_name_outlives_its_call_harmlessly)
     gr_cancel(rt, name);
 }
 
-static _Atomic int interrupted, later;
+static _Atomic int begun, interrupted, later;
 
 static gr_value *stubborn(gr_ctx *c, void *self, const gr_value *args)
 {
     (void)self, (void)args;
+    atomic_store(&begun, 1);
     atomic_store(&interrupted, gr_sleep(gr_runtime_of(c), 600000) == GR_EINTR);
     atomic_store(&later, gr_cancelled(c) && gr_sleep(gr_runtime_of(c), 600000) == GR_EINTR);
     return gr_nil();
@@ -144,8 +145,12 @@ static const gr_class stubborn_class = GR_CLASS(.name = "stubborn", GR_METHODS(s
 
 static void cancel_running(const char *verb)
 {
-    gr_future *f = gr_acall(rt, gr_spawn(root, &stubborn_class, NULL), verb, gr_nil(), NULL);
+    gr_future *f;
 
+    atomic_store(&begun, 0);
+    atomic_store(&later, 0); /* in the plain runner another test has set it */
+    f = gr_acall(rt, gr_spawn(root, &stubborn_class, NULL), verb, gr_nil(), NULL);
+    until(atomic_load(&begun)); /* a call that has not begun would be dropped */
     cr_assert_eq(gr_await(f, 5).code, GR_EPENDING);
     gr_future_cancel(f);
     cr_assert_eq(code_of(f), GR_ECANCELED);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "runtime/sched/world.h"
+#include "tests/support/memory.h"
 #include "tests/support/test.h"
 
 static gr_runtime *rt;
@@ -141,6 +142,25 @@ Test(loader, limits_hold, .init = start, .fini = stop)
     cr_assert(load_fails(folder, GR_LOADER(.suffixes = md(), .file_bytes_max = 2), GR_EINVAL));
     cr_assert(load_fails(folder, GR_LOADER(.suffixes = md(), .files_max = 1), GR_EFULL));
     cr_assert(load_fails(folder, GR_LOADER(.suffixes = gr_list(gr_int(1))), GR_EINVAL));
+}
+
+/* Whichever allocation fails: all documents, or an error, but never a part of them. */
+Test(loader, no_document_is_lost_when_memory_runs_out, .init = start, .fini = stop)
+{
+    gr_ref l = gr_directory_loader(gr_root(rt), folder, GR_LOADER(.suffixes = md()));
+    long n = 0;
+
+    do {
+        gr_value *docs, *why = NULL;
+
+        test_memory_fail_at(++n);
+        docs = gr_load(rt, l, NULL, &why);
+        if (docs != NULL)
+            cr_assert_eq(gr_len(docs), 2, "allocation %ld: %zu documents", n, gr_len(docs));
+        gr_value_unref(docs);
+        gr_value_unref(why);
+    } while (test_memory_reached());
+    cr_assert_gt(n, 10);
 }
 
 Test(loader, a_path_may_be_one_file, .init = start, .fini = stop)
