@@ -46,6 +46,10 @@ bool bench_take(struct bench_run *b, gr_future *f);
 void bench_in_handler(struct bench_run *b, void (*fn)(struct bench_run *b, gr_ctx *c, void *arg),
                       void *arg);
 
+/* bench_overload is `--overload SECONDS [--queue-ms N]`: prints its figures, and fails if a goal is
+ * missed. */
+int bench_overload(int seconds, int64_t queue_ms);
+
 /* bench_serve is the child process of bench_remote: it serves at url until its input ends. */
 int bench_serve(const char *url);
 

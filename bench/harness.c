@@ -153,7 +153,8 @@ static bool chosen(const char *name, char **filters, int count)
 
 static int usage(void)
 {
-    fputs("usage: greenroom_bench [--workers N] [--n N] [--repeats R] [--list] [NAME...]\n",
+    fputs("usage: greenroom_bench [--workers N] [--n N] [--repeats R] [--list] [NAME...]\n"
+          "       greenroom_bench --overload SECONDS [--queue-ms N]\n",
           stderr);
     return 2;
 }
@@ -181,18 +182,21 @@ static int each(const struct settings *s, bool list, char **filters, int count)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "workers", required_argument, NULL, 'w' }, { "n", required_argument, NULL, 'n' },
-        { "repeats", required_argument, NULL, 'r' }, { "list", no_argument, NULL, 'l' },
-        { "serve", required_argument, NULL, 's' },   { NULL, 0, NULL, 0 },
+        { "workers", required_argument, NULL, 'w' },  { "n", required_argument, NULL, 'n' },
+        { "repeats", required_argument, NULL, 'r' },  { "list", no_argument, NULL, 'l' },
+        { "serve", required_argument, NULL, 's' },    { "overload", required_argument, NULL, 'o' },
+        { "queue-ms", required_argument, NULL, 'q' }, { NULL, 0, NULL, 0 },
     };
     struct settings s = { .workers = 2, .repeats = 5 };
     bool list = false;
+    long overload_s = 0, queue_ms = 10;
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        long value = c == 'w' || c == 'n' || c == 'r' ? strtol(optarg, NULL, 10) : 1;
+        long value = c != 'l' && c != 's' && c != '?' ? strtol(optarg, NULL, 10) : 1;
 
-        if (c == '?' || value < 1 || (c == 'w' && value > 64) || (c == 'r' && value > REPEATS_MAX))
+        if (c == '?' || value < (c == 'q' ? 0 : 1) || (c == 'w' && value > 64) ||
+            (c == 'r' && value > REPEATS_MAX))
             return usage();
         switch (c) {
         case 'w': s.workers = (unsigned)value; break;
@@ -200,8 +204,12 @@ int main(int argc, char **argv)
         case 'r': s.repeats = (int)value; break;
         case 'l': list = true; break;
         case 's': return bench_serve(optarg);
+        case 'o': overload_s = value; break;
+        case 'q': queue_ms = value; break;
         default: return usage();
         }
     }
+    if (overload_s > 0)
+        return bench_overload((int)overload_s, queue_ms);
     return each(&s, list, argv + optind, argc - optind);
 }

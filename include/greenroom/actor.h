@@ -60,6 +60,18 @@ typedef struct gr_class {
 #define GR_CLASS(...) { .size = sizeof(gr_class), __VA_ARGS__ }
 #define GR_METHODS(array) .methods = (array), .method_count = sizeof(array) / sizeof((array)[0])
 
+/* What happens to a message for which the mailbox has no room. */
+typedef enum gr_overflow {
+    GR_OVERFLOW_REFUSE = 0,      /* the sender gets GR_EFULL; gr_tell_wait waits for room */
+    GR_OVERFLOW_DROP_NEWEST = 1, /* it is dropped: a tell returns GR_OK, a call fails, GR_EFULL */
+    /* the oldest is dropped for it, a call among them fails with GR_EFULL. Not for stateless
+     * classes, nor with max_concurrency */
+    GR_OVERFLOW_DROP_OLDEST = 2,
+    /* the sender gets GR_EFULL, and the actor exits, as by gr_exit_to, with an error of kind
+     * "overflow" */
+    GR_OVERFLOW_KILL = 3
+} gr_overflow;
+
 typedef struct gr_spawn_opts {
     size_t size;
     const char *name;         /* for people: errors, traces; copied; need not be unique */
@@ -74,6 +86,19 @@ typedef struct gr_spawn_opts {
     size_t ties_max;
     bool link;                /* [actor] link it to the spawning actor from its birth: see link.h */
     uint64_t *ret_monitor;    /* [actor] monitor it from its birth; written before it can end */
+    gr_overflow overflow;     /* at mailbox_max and mailbox_bytes_max; default: refuse */
+    size_t mailbox_bytes_max; /* bytes of the values in its mailbox; 0: the runtime's bytes_max */
+    /* how long a message may wait: once they all wait longer, the mailbox takes no more of them
+     * than are handled in that time, and refuses the others at once; 0: mailbox_max alone counts */
+    int64_t queue_ms;
+    /* how long a handler may hold its worker, without waiting; default: the runtime's report_ms.
+     * Beyond, it is logged and counted; with handler_kill the actor exits besides, with an error of
+     * kind "overtime": it takes no more from that moment, and ends once the handler returns */
+    int64_t handler_ms;
+    bool handler_kill;
+    unsigned asks_max;        /* calls that it has started and that have not ended; 0: no limit.
+                                 Beyond: GR_EFULL, kind "asks" */
+    size_t stash_max;         /* messages that gr_stash keeps; default: mailbox_max */
 } gr_spawn_opts;
 #define GR_SPAWN(...) GR_OPT(gr_spawn_opts, __VA_ARGS__)
 
@@ -126,6 +151,16 @@ GR_API gr_value *gr_delegate(gr_ctx *c, gr_ref to, const char *verb, gr_value *a
 typedef void gr_then_fn(gr_ctx *c, void *self, const gr_outcome *o, void *arg);
 GR_API gr_code gr_then(gr_ctx *c, gr_future *f GR_TAKES, gr_then_fn *fn, void (*drop)(void *arg),
                        void *arg);
+
+/*
+ * gr_stash sets the current message aside, to be handled again after gr_unstash_all: a tell, or a
+ * call, whose answer is then still due (return NULL). gr_unstash_all puts all of them, in order,
+ * before what is in the mailbox. When the actor stops, stashed messages fail like queued ones.
+ * Errors: GR_EFULL at stash_max: handle it; GR_ENOMEM; GR_EINVAL if the class is stateless, or
+ *         there is no message to keep (in init, in a continuation, after gr_defer or gr_stash).
+ */
+GR_API gr_code gr_stash(gr_ctx *c);
+GR_API void gr_unstash_all(gr_ctx *c);
 
 /*
  * gr_exit ends the actor once this handler returns: return gr_exit(c, reason). An error value is a

@@ -28,6 +28,14 @@ typedef struct gr_call_opts {
     unsigned window_chunks;  /* streams: default 32 chunks */
     size_t window_bytes;     /* streams: default 256 KiB */
     bool return_exceptions;  /* batch: failures become error values in the list */
+    /*
+     * A budget for the whole run: this call and all that its handlers start, at any depth, in this
+     * process; 0: no limit. A call that would go beyond fails with GR_EFULL, kind "budget", which
+     * gr_error_retryable calls final. Calls in calls keep their caller's budget besides their own.
+     */
+    size_t calls_max;        /* calls that the run starts, this one not counted */
+    unsigned depth_max;      /* calls nested in each other, this one being 1 */
+    size_t bytes_max;        /* bytes of the arguments of its calls in flight, this one's too */
 } gr_call_opts;
 #define GR_CALL(...) GR_OPT(gr_call_opts, __VA_ARGS__)
 

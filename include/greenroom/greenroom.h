@@ -14,6 +14,8 @@
 #include <greenroom/cq.h>
 #include <greenroom/call.h>
 #include <greenroom/actor.h>
+#include <greenroom/timer.h>
+#include <greenroom/stats.h>
 #include <greenroom/link.h>
 #include <greenroom/name.h>
 #include <greenroom/supervisor.h>

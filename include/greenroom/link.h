@@ -93,8 +93,9 @@ GR_API gr_future *gr_ended(gr_runtime *rt, gr_ref who);
 /* ---- counting -------------------------------------------------------------------------------- */
 
 /* gr_dead_letters returns how many messages were lost in this runtime since its start: told to an
- * actor that ended before it got to them, or told by link.h to one whose class has no method for
- * them, or sent to a name that nobody had. [any] */
+ * actor that ended before it got to them, sent by gr_send_after to one that had ended by then, told
+ * by link.h to one whose class has no method for them, or sent to a name that nobody had. What
+ * gr_tell returns an error for is not lost, nor what a full mailbox drops. [any] */
 GR_API uint64_t gr_dead_letters(gr_runtime *rt);
 
 #ifdef __cplusplus

@@ -29,6 +29,19 @@ typedef struct gr_runtime_opts {
     /* not 0: the runtime is simulated, see sim.h; workers then defaults to 2 */
     uint64_t sim_seed;
     unsigned sim_faults;    /* of gr_sim_fault; default: GR_SIM_SCHED | GR_SIM_TIME */
+    /* bytes of the values in mailboxes, timers, calls in flight and stream windows; default 1 GiB.
+     * Beyond: calls and tells fail with GR_EFULL, streams take one chunk at a time. Integers,
+     * booleans and nil weigh nothing; lists and maps of more than 32 parts are estimated */
+    size_t bytes_max;
+    size_t calls_max;       /* calls in flight; default 2 Mi; beyond: GR_EFULL */
+    size_t timers_max;      /* of gr_send_after, at once; default 1 Mi; beyond: GR_EFULL */
+    size_t peer_verbs_max;  /* verbs learnt from other processes, ever; default 256, at most 512 */
+    /* a handler that holds its worker for report_ms is logged and counted; default 100; this and the
+     * next two default to never, never and none in a simulation */
+    int64_t report_ms;
+    /* after stuck_ms a spare worker takes over what is queued behind it; default 5000 */
+    int64_t stuck_ms;
+    unsigned spares_max;    /* spare workers at once; default 4, at most 16 */
 } gr_runtime_opts;
 #define GR_RUNTIME(...) GR_OPT(gr_runtime_opts, __VA_ARGS__)
 

@@ -2,6 +2,7 @@
 /* actor.c - an actor's pins, and the room in its mailbox. See actor.h. */
 #include "runtime/actor/actor.h"
 
+#include "runtime/actor/bounds.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
 
@@ -80,17 +81,27 @@ void gri_actor_unqueue(struct gri_actor *a)
 
     /* seq_cst: pairs with a waiting sender, which counts itself and then looks at the load. Half
      * empty: waking senders for each place would cost a switch a message. */
-    if (atomic_load(&a->room_waiting) != 0 && load >> 32 <= a->mailbox_max / 2)
+    if (atomic_load(&a->room_waiting) != 0 && load >> 32 <= atomic_load(&a->admit) / 2)
         gri_actor_wake_senders(a);
 }
 
 void gri_actor_offer_room(struct gri_actor *a)
 {
-    if (atomic_load(&a->room_waiting) != 0 && atomic_load(&a->load) >> 32 < a->mailbox_max)
+    if (atomic_load(&a->room_waiting) != 0 && atomic_load(&a->load) >> 32 < atomic_load(&a->admit))
         gri_actor_wake_senders(a);
 }
 
-gr_code gri_actor_wait_room(struct gri_actor *a)
+/* is_full tells whether there is no room for so many bytes more. */
+static bool is_full(struct gri_actor *a, uint32_t bytes)
+{
+    const struct gri_bounds *b = a->bounds;
+    int64_t held = b != NULL && b->bytes_max != 0 ? atomic_load(&b->bytes) : 0;
+
+    return atomic_load(&a->load) >> 32 >= atomic_load(&a->admit) ||
+           (held != 0 && held + bytes > b->bytes_max);
+}
+
+gr_code gri_actor_wait_room(struct gri_actor *a, uint32_t bytes)
 {
     struct gri_room room;
     uint32_t why = 0;
@@ -103,8 +114,7 @@ gr_code gri_actor_wait_room(struct gri_actor *a)
     atomic_fetch_add(&a->room_waiting, 1);
     gri_unlock(&a->room_lock);
     gri_point(GRI_AT_ROOM_WAIT);
-    if (atomic_load(&a->load) >> 32 >= a->mailbox_max &&
-        (atomic_load(&a->flags) & GRI_STOPPING) == 0)
+    if (is_full(a, bytes) && (atomic_load(&a->flags) & GRI_STOPPING) == 0)
         rc = gri_park_wait(&room.park, GRI_NEVER, true, &why);
     gri_lock(&a->room_lock);
     gri_list_remove(&room.node);
@@ -123,6 +133,15 @@ static bool is_gone(struct gri_actor *a, gr_ref ref)
 
     return atomic_load(&a->id) != ref.id ||
            ((flags & (GRI_STOPPING | GRI_FAILED)) != 0 && (flags & GRI_SAID) == 0);
+}
+
+/* has_no_place tells whether a mailbox that holds depth messages takes no more. */
+static bool has_no_place(const struct gri_actor *a, uint64_t depth)
+{
+    uint32_t admit = atomic_load_explicit(&a->admit, memory_order_relaxed);
+
+    return (depth >= admit && !gri_bounds_would_start(a, depth)) ||
+           (admit != UINT32_MAX && gri_fault(GRI_AT_MAILBOX_FULL));
 }
 
 struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value **ret_err)
@@ -149,11 +168,14 @@ struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value
             gr_value_unref(*ret_err);
             *ret_err = gri_actor_error(a, a->klass->cls->name);
         }
-    } else if (queue && (old >> 32 >= a->mailbox_max || gri_fault(GRI_AT_MAILBOX_FULL))) {
-        *ret_err = gr_error_with(
-            gr_error(GR_EFULL, "the mailbox is full (%u messages)", (unsigned)a->mailbox_max),
-            "where", gr_str(gri_actor_name(a)));
+    } else if (queue && has_no_place(a, old >> 32)) {
+        *ret_err = gri_bounds_full(a, a->bounds != NULL && a->bounds->queue_ns != 0 &&
+                                              old >> 32 < a->mailbox_max
+                                          ? GRI_COUNT_REFUSED_QUEUE_MS
+                                          : GRI_COUNT_REFUSED_MAILBOX);
     } else {
+        if (queue)
+            gri_raise(&rt->mailbox_high, (int64_t)(old >> 32) + 1);
         return a;
     }
     if (queue)

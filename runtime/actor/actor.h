@@ -42,6 +42,7 @@ struct gri_actor {
     _Atomic uint64_t id; /* 0 while the slot is free */
     _Atomic uint32_t flags;
     _Atomic uint32_t running; /* calls that hold one of max_concurrency */
+    _Atomic uint32_t admit;   /* messages that the mailbox takes at present */
 
     /* the turn's */
     _Alignas(64) struct gri_task turn;
@@ -55,7 +56,10 @@ struct gri_actor {
     char *name;                    /* owned; NULL: the class's */
     struct gri_member member;
     uint32_t mailbox_max, max_concurrency;
-    uint32_t pin; /* 1-based worker; 0: any */
+    uint32_t stash_max;
+    struct gri_bounds *bounds; /* owned; NULL: it has no further limits */
+    struct gri_stash *stash;   /* owned; NULL until something is stashed. The turn's */
+    uint32_t pin;              /* 1-based worker; 0: any */
     bool init_done;
 
     struct gri_lock room_lock; /* guards room */
@@ -105,9 +109,9 @@ void gri_actor_unpin(struct gri_actor *a);
 /* gri_actor_unqueue gives the place in the mailbox back, not the pin. */
 void gri_actor_unqueue(struct gri_actor *a);
 
-/* gri_actor_wait_room waits until the mailbox of a pinned actor has room. GR_OK: try again.
- * [waits] */
-gr_code gri_actor_wait_room(struct gri_actor *a);
+/* gri_actor_wait_room waits until the mailbox of a pinned actor has room for a message of so many
+ * bytes. GR_OK: try again. [waits] */
+gr_code gri_actor_wait_room(struct gri_actor *a, uint32_t bytes);
 /* gri_actor_offer_room wakes who waits for room, if there is any: before the actor does nothing for
  * a while. */
 void gri_actor_offer_room(struct gri_actor *a);
@@ -159,6 +163,17 @@ void gri_mailbox_kick(struct gri_actor *a);
 
 /* turn.c: the task that handles messages. */
 void gri_turn_run(struct gri_task *t);
+/* gri_envelope_drop throws a queued message away: a call fails with err. [any] */
+void gri_envelope_drop(struct gri_actor *a, struct gri_envelope *e, gr_value *err GR_TAKES);
+/* gri_call_drop_shell lets go of a call that was cancelled while it was queued. */
+void gri_call_drop_shell(struct gri_actor *a, struct gri_call *call);
+
+/* stash.c, for the turn and the handlers. gri_stash_call keeps a call whose handler has asked for
+ * that, and gri_stash_next takes what was put back; `all`: what is still kept, too. */
+struct gri_stash;
+void gri_stash_call(struct gri_actor *a, struct gri_call *call);
+struct gri_envelope *gri_stash_next(struct gri_actor *a, bool all);
+bool gri_stash_holds(const struct gri_actor *a); /* a message, kept or put back */
 
 /* handler.c: runs one message's handler on this stack. */
 /* started; ends it, or a promise does */
@@ -176,6 +191,12 @@ gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v GR_TAKES);
 /* tell.c, then.c: what lies in an envelope of their kind */
 void gri_tell_run(struct gri_actor *a, struct gri_envelope *e, bool live);
 void gri_then_run(struct gri_actor *a, struct gri_envelope *e, bool live);
+/* later.c: a timer's message */
+void gri_later_run(struct gri_actor *a, struct gri_envelope *e, bool live);
+/* tell.c: gri_tell_new makes a tell's envelope; NULL: out of memory, and msg is still the caller's.
+ * gri_tell_free frees one that was not sent. */
+struct gri_envelope *gri_tell_new(gr_value *msg);
+void gri_tell_free(struct gri_envelope *e);
 /* defaults.c: serve a started call by langchain-core's default; consumes the duty */
 void gri_default_run(struct gri_call *call, enum gri_how how);
 

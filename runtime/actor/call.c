@@ -2,6 +2,8 @@
 /* call.c - the life of a call: made, sent, cancelled, ended. See call.h. */
 #include "runtime/actor/call.h"
 
+#include "runtime/actor/bounds.h"
+#include "runtime/actor/budget.h"
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"
@@ -49,6 +51,49 @@ gr_stream *gri_call_take_in(struct gri_call *call)
 
     call->in = NULL;
     return in;
+}
+
+/* ---- what it weighs -------------------------------------------------------------------------- */
+
+uint32_t gri_message_weigh(const gr_value *v)
+{
+    size_t bytes = gri_value_bytes(v);
+
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
+void gri_charge_some(gr_runtime *rt, int64_t bytes)
+{
+    gri_meter_add(rt->sched.ledger, GRI_METER_BYTES, bytes);
+}
+
+bool gri_bytes_fit(gr_runtime *rt, uint32_t bytes)
+{
+    const struct gri_ledger *l = rt->sched.ledger;
+
+    return bytes == 0 || bytes > l->meter[GRI_METER_BYTES].max ||
+           gri_meter_has_room(l, GRI_METER_BYTES, bytes);
+}
+
+gr_code gri_check_some(gr_runtime *rt, uint32_t bytes)
+{
+    struct gri_ledger *l = rt->sched.ledger;
+
+    if (gri_meter_has_room(l, GRI_METER_BYTES, bytes))
+        return GR_OK;
+    gri_count(l, GRI_COUNT_REFUSED_BYTES, 1);
+    return bytes > l->meter[GRI_METER_BYTES].max ? GR_ENOMEM : GR_EFULL;
+}
+
+/* unmeter takes an ended call off what is counted of calls in flight. */
+static void unmeter(struct gri_call *call)
+{
+    if (call->budgeted)
+        gri_budget_leave(call->budget, call->envelope.bytes);
+    if (call->asker != 0)
+        gri_asks_end(call->rt, call->asker);
+    gri_charge(call->rt, -(int64_t)call->envelope.bytes);
+    gri_meter_add(call->rt->sched.ledger, GRI_METER_CALLS, -1);
 }
 
 /* ---- the run scope --------------------------------------------------------------------------- */
@@ -192,6 +237,8 @@ static void finish(struct gri_call *call, gr_value *v)
     struct gri_call *parent;
     struct gr_scope *run;
 
+    if (call->metered) /* before anybody learns of the end: what it held is free then */
+        unmeter(call);
     gri_future_complete(&call->future, v);
     gri_point(GRI_AT_CALL_END);
     disarm(call);
@@ -481,6 +528,7 @@ static void op_destroy(struct gr_future *f)
     gr_value_unref(call->args);
     gr_value_unref(call->config);
     gri_assert(call->parent == NULL); /* it has ended */
+    gri_budget_unref(call->budget);
     gri_free(call);
 }
 
@@ -550,7 +598,8 @@ bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value
     const gr_method *m;
     struct gr_ctx c;
 
-    if (r.node != rt->node || gri_exec()->worker == NULL || gri_fault(GRI_AT_NO_DIRECT))
+    if (r.node != rt->node || parent->budget != NULL || gri_exec()->worker == NULL ||
+        gri_fault(GRI_AT_NO_DIRECT))
         return false;
     a = gri_actor_pin(rt, r, false, &err);
     if (a == NULL) {

@@ -25,16 +25,21 @@
 #include "runtime/async/future.h"
 #include "runtime/async/scope.h"
 #include "runtime/async/stream.h"
+#include "runtime/value/value_bytes.h"
 
 struct gri_actor;
+struct gri_budget;
 
 /* GRI_PROBE: a call that the actor answers itself, and that needs no permit */
-enum gri_envelope_kind { GRI_CALL, GRI_PROBE, GRI_TELL, GRI_THEN, GRI_RESUME };
+enum gri_envelope_kind { GRI_CALL, GRI_PROBE, GRI_TELL, GRI_THEN, GRI_RESUME, GRI_LATER };
 
 /* What lies in a mailbox. */
 struct gri_envelope {
     struct gri_task task; /* its link; and its run, when it goes to a worker past the mailbox */
     enum gri_envelope_kind kind;
+    uint32_t bytes; /* what its values count for; see gri_charge */
+    uint32_t stamp; /* when it came, where that matters: see bounds.h */
+    bool placed;    /* it has a place in the mailbox */
 };
 
 enum gri_call_state { GRI_RUNNING, GRI_QUEUED, GRI_DROPPED };
@@ -61,11 +66,16 @@ struct gri_call {
     _Atomic uint16_t verb;      /* a hand-over changes it while a cancellation may name it */
     /* a stream of an actor that has only invoke: the answer is the chunk */
     _Atomic bool one_chunk;
-    bool streams;       /* it was made with an `out`, which goes when it leaves */
-    _Atomic bool quick; /* cheap or native: the waiter may run it on its own stack */
-    bool hooked;        /* gr_on_cancel was called */
-    bool counted;       /* holds one of the actor's max_concurrency */
-    uint64_t target;    /* whom the caller meant; never changes, unlike `to` */
+    bool streams;              /* it was made with an `out`, which goes when it leaves */
+    _Atomic bool quick;        /* cheap or native: the waiter may run it on its own stack */
+    bool hooked;               /* gr_on_cancel was called */
+    bool counted;              /* holds one of the actor's max_concurrency */
+    bool metered;              /* counts among the runtime's calls, and its bytes among the bytes */
+    bool budgeted;             /* its bytes are charged to the budget */
+    uint32_t depth;            /* calls that it is nested in, itself counted */
+    uint64_t asker;            /* the actor that may have only so many calls under way; 0: none */
+    struct gri_budget *budget; /* counted; the run's, NULL: it has none */
+    uint64_t target;           /* whom the caller meant; never changes, unlike `to` */
     /* the exclusive actor in which its handler is under way; 0: none */
     _Atomic uint64_t held;
     bool cancelling;             /* somebody cancels it, or has; guarded by cancel.lock */
@@ -99,6 +109,28 @@ typedef void gri_native_fn(struct gri_call *call);
  * stream the value is dropped and the stream ended, well unless v is an error. Consumes the
  * duty. */
 void gri_call_end(struct gri_call *call, gr_value *v GR_TAKES);
+
+/* gri_charge counts bytes of a message among those that wait in the runtime, as long as it does;
+ * gri_message_bytes is what to charge for a value. */
+void gri_charge_some(gr_runtime *rt, int64_t bytes);
+static inline void gri_charge(gr_runtime *rt, int64_t bytes)
+{
+    if (bytes != 0)
+        gri_charge_some(rt, bytes);
+}
+uint32_t gri_message_weigh(const gr_value *v);
+static inline uint32_t gri_message_bytes(const gr_value *v)
+{
+    return gri_value_is_light(v) ? 0 : gri_message_weigh(v);
+}
+/* gri_bytes_fit: there is room for so many, or never will be. gri_check_bytes is what to say when
+ * there is none: GR_EFULL, or GR_ENOMEM if there never is; and counts it. */
+bool gri_bytes_fit(gr_runtime *rt, uint32_t bytes);
+gr_code gri_check_some(gr_runtime *rt, uint32_t bytes);
+static inline gr_code gri_check_bytes(gr_runtime *rt, uint32_t bytes)
+{
+    return bytes == 0 ? GR_OK : gri_check_some(rt, bytes);
+}
 
 /* gri_call_cancel: see above; `why` is GR_ECANCELED or GR_ETIMEDOUT. [any], with a reference
  * held. */

@@ -59,6 +59,9 @@ void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call,
 
     *c = (struct gr_ctx){ .rt = a->rt, .actor = a, .call = call, .saved = *e };
     e->ctx = c;
+    e->who = atomic_load_explicit(&a->id, memory_order_relaxed);
+    if (e->worker != NULL)
+        gri_worker_begins(e->worker, e->who);
     e->cancel = call != NULL ? &call->cancel : NULL;
     e->pin = a->pin;
     e->hooks = &other_hooks;
@@ -77,6 +80,9 @@ void gri_ctx_leave(struct gr_ctx *c)
 
     gri_assert(e->ctx == c);
     e->ctx = c->saved.ctx;
+    e->who = c->saved.who;
+    if (e->worker != NULL)
+        gri_worker_begins(e->worker, e->who);
     e->cancel = c->saved.cancel;
     e->cheap = c->saved.cheap;
     e->pin = c->saved.pin;

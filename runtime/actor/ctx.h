@@ -9,7 +9,9 @@ struct gr_ctx {
     gr_runtime *rt;           /* borrowed */
     struct gri_actor *actor;  /* pinned by whoever runs the handler */
     struct gri_call *call;    /* borrowed; NULL in receive and init */
-    bool deferred;            /* a promise has the duty to answer */
+    const gr_value *msg;      /* borrowed; in receive, until it is stashed */
+    bool deferred;            /* a promise has the duty to answer, or the stash */
+    bool stashed;             /* the call goes to the stash when the handler has returned */
     gr_value *failure;        /* counted; gr_fail's */
     gr_value *exit;           /* counted; gr_exit's */
     struct gri_exec saved;    /* what ran on this stack before */

@@ -194,8 +194,8 @@ static struct gri_actor *actor_of(struct gri_task *t)
 
 /*
  * give_back makes the slot free for another actor. Somebody who pinned it a moment ago, to find
- * that the actor has stopped, may still read its reason or, in a pass over the scope, tell it to
- * stop. That takes a few instructions; who comes later finds another id.
+ * that the actor has stopped, may still read its reason, count in its bounds that a call of its has
+ * ended or, in a pass over the scope, tell it to stop. That takes a few instructions; who comes later finds another id.
  */
 static void give_back(struct gri_task *t)
 {
@@ -207,6 +207,8 @@ static void give_back(struct gri_task *t)
     }
     gr_value_unref(a->reason);
     a->reason = NULL;
+    gri_free(a->bounds);
+    a->bounds = NULL;
     gri_registry_give(&a->rt->registry, a, a->last_id);
 }
 
@@ -244,9 +246,11 @@ void gri_actor_finish_run(struct gri_task *t)
     gri_free(a->self);
     gr_value_unref(a->args);
     gri_free(a->name);
+    gri_free(a->stash); /* empty: the turn has refused what was in it */
     a->self = NULL;
     a->args = NULL;
     a->name = NULL;
+    a->stash = NULL;
     gri_scope_leave(&a->member); /* the runtime stays until its workers, so this task, are done */
     a->turn.run = give_back;
     give_back(t);

@@ -58,6 +58,8 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
     atomic_store_explicit(&call->held, 0, memory_order_relaxed);
     if (c.exit != NULL)
         gri_actor_exit(a, c.exit); /* first: once the caller knows, the actor takes no more */
+    if (c.stashed)
+        gri_stash_call(a, call);
     if (c.deferred) {
         gr_value_unref(v);
         gri_future_unref(&call->future); /* the handler frame's own, taken by gr_defer */
@@ -73,6 +75,7 @@ void gri_handle_tell(struct gri_actor *a, gr_value *msg)
 
     if (a->klass->cls->receive != NULL) {
         gri_ctx_enter(&c, a, NULL, false);
+        c.msg = msg;
         a->klass->cls->receive(&c, a->self, msg);
         gri_ctx_leave(&c);
         gr_value_unref(c.failure);

@@ -4,11 +4,13 @@
 
 #include <unistd.h>
 
+#include "runtime/actor/bounds.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/log.h"
 #include "runtime/sched/sim.h"
 
 #define STACK_MIN ((size_t)64 * 1024)
+#define SPARES_MAX 16
 
 static void root_destroy(struct gr_scope *s)
 {
@@ -19,8 +21,27 @@ static void root_destroy(struct gr_scope *s)
     gri_futex_wake(&rt->root_gone, 1);
 }
 
-/* with_defaults fills in what is zero; GR_EINVAL when something is out of range. */
-static gr_code with_defaults(gr_runtime_opts *o)
+static bool out_of_range(const gr_runtime_opts *o)
+{
+    return o->workers > GRI_WORKERS_MAX || o->stack_size < STACK_MIN ||
+           o->mailbox_max > INT32_MAX || o->blocking_max > INT32_MAX ||
+           o->actors_max >= (size_t)1 << GRI_SLOT_BITS || o->peer_verbs_max > GRI_VERBS_MAX / 2 ||
+           o->spares_max > SPARES_MAX || o->report_ms < 0 || o->stuck_ms < 0;
+}
+
+static void default_size(size_t *option, size_t value)
+{
+    if (*option == 0)
+        *option = value;
+}
+
+static void default_ms(int64_t *option, int64_t value)
+{
+    if (*option == 0)
+        *option = value;
+}
+
+gr_code gri_runtime_defaults(gr_runtime_opts *o)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -28,26 +49,26 @@ static gr_code with_defaults(gr_runtime_opts *o)
         o->workers = 2; /* the same on every machine */
     if (o->workers == 0)
         o->workers = cpus < 1 ? 1 : cpus > GRI_WORKERS_MAX ? GRI_WORKERS_MAX : (unsigned)cpus;
-    if (o->mailbox_max == 0)
-        o->mailbox_max = 1024;
-    if (o->fibers_max == 0)
-        o->fibers_max = 8192;
-    if (o->stack_size == 0)
-        o->stack_size = (size_t)256 * 1024;
-    if (o->blocking_max == 0)
-        o->blocking_max = 512;
-    if (o->blocking_queue_max == 0)
-        o->blocking_queue_max = 65536;
-    if (o->actors_max == 0)
-        o->actors_max = (size_t)4 << 20;
-    if (o->shutdown_ms == 0)
-        o->shutdown_ms = 5000;
+    if (o->spares_max == 0 && o->sim_seed == 0)
+        o->spares_max = 4;
+    default_size(&o->mailbox_max, 1024);
+    default_size(&o->fibers_max, 8192);
+    default_size(&o->stack_size, (size_t)256 * 1024);
+    default_size(&o->blocking_max, 512);
+    default_size(&o->blocking_queue_max, 65536);
+    default_size(&o->actors_max, (size_t)4 << 20);
+    default_size(&o->bytes_max, (size_t)1 << 30);
+    default_size(&o->calls_max, (size_t)2 << 20);
+    default_size(&o->timers_max, (size_t)1 << 20);
+    default_size(&o->peer_verbs_max, 256);
+    default_ms(&o->shutdown_ms, 5000);
+    if (o->sim_seed == 0) { /* a simulation delays handlers on purpose, and there 0 means never */
+        default_ms(&o->report_ms, 100);
+        default_ms(&o->stuck_ms, 5000);
+    }
     if (o->sim_faults == 0)
         o->sim_faults = GR_SIM_SCHED | GR_SIM_TIME;
-    if (o->workers > GRI_WORKERS_MAX || o->stack_size < STACK_MIN || o->mailbox_max > INT32_MAX ||
-        o->blocking_max > INT32_MAX || o->actors_max >= (size_t)1 << GRI_SLOT_BITS)
-        return GR_EINVAL;
-    return GR_OK;
+    return out_of_range(o) ? GR_EINVAL : GR_OK;
 }
 
 /* fini_tables frees what needs no thread. */
@@ -57,6 +78,7 @@ static void fini_tables(gr_runtime *rt)
     gri_klasses_fini(&rt->klasses);
     gri_verbs_fini(&rt->verbs);
     gri_map_fini(&rt->calls);
+    gri_laters_fini(&rt->laters);
     gri_map_fini(&rt->names.by_name); /* empty: all names went with their owners */
     gri_reasons_fini(&rt->reasons);
     gri_free_aligned(rt);
@@ -79,15 +101,23 @@ static gr_code make(const gr_runtime_opts *opts, gr_runtime **ret_rt)
     gri_map_init(&rt->calls, rt->node);
     gri_map_init(&rt->names.by_name, rt->node);
     gri_map_init(&rt->klasses.by_class, rt->node);
+    gri_laters_init(&rt->laters, rt->node, o.timers_max);
     gri_scope_init(&rt->root, rt, NULL, root_destroy);
-    so = (struct gri_sched_opts){ .workers = o.workers,
-                                  .fibers_max = o.fibers_max,
-                                  .stack_size = o.stack_size,
-                                  .blocking_max = o.blocking_max,
-                                  .blocking_queue_max = o.blocking_queue_max };
+    so = (struct gri_sched_opts){
+        .workers = o.workers,
+        .fibers_max = o.fibers_max,
+        .stack_size = o.stack_size,
+        .blocking_max = o.blocking_max,
+        .blocking_queue_max = o.blocking_queue_max,
+        .meter_max = { [GRI_METER_CALLS] = o.calls_max, [GRI_METER_BYTES] = o.bytes_max },
+        .spares_max = o.spares_max,
+        .report_ns = (uint64_t)o.report_ms * 1000000u,
+        .stuck_ns = (uint64_t)o.stuck_ms * 1000000u
+    };
+    rt->sched.watch.ops = &gri_actor_watch;
     rc = gri_reasons_init(&rt->reasons);
     if (rc == GR_OK)
-        rc = gri_verbs_init(&rt->verbs, rt->node);
+        rc = gri_verbs_init(&rt->verbs, rt->node, (uint32_t)o.peer_verbs_max);
     if (rc == GR_OK)
         rc = gri_registry_init(&rt->registry, o.actors_max);
     if (rc == GR_OK)
@@ -107,7 +137,7 @@ gr_code gr_runtime_new(const gr_runtime_opts *opts, gr_runtime **ret_rt)
 
     if (opts != NULL)
         o = *opts;
-    rc = with_defaults(&o);
+    rc = gri_runtime_defaults(&o);
     if (rc != GR_OK)
         return rc;
     if (o.sim_seed == 0)
@@ -167,6 +197,7 @@ static void end(gr_runtime *rt)
                 (long long)rt->shutdown_ms);
         return;
     }
+    gri_laters_stop(&rt->laters);
     gri_services_stop(&rt->sched);
     await_root(rt);
     if (!gri_blocking_stop(&rt->sched.blocking, deadline + UINT64_C(1000000000))) {

@@ -8,6 +8,7 @@
 #include "runtime/actor/call.h"
 
 #include "runtime/actor/klass.h"
+#include "runtime/actor/later.h"
 #include "runtime/actor/name.h"
 #include "runtime/actor/registry.h"
 
@@ -27,6 +28,8 @@ struct gr_runtime {
     struct gr_scope root;
     uint64_t node; /* this start's random number; half of every ref */
     size_t mailbox_max;
+    _Atomic int64_t mailbox_high; /* the most messages that one mailbox has held */
+    struct gri_laters laters;
     int64_t shutdown_ms;
     struct gri_lock calls_lock; /* guards the two below */
     /* number -> gri_call, of those that gr_future_call has numbered */
@@ -35,8 +38,10 @@ struct gr_runtime {
     struct gri_names names;
     struct gri_reasons reasons;
     _Atomic uint64_t monitor_count; /* numbers given to monitors */
-    _Atomic uint64_t dead_letters;
     _Atomic uint32_t root_gone; /* 1: nobody refers to the root scope any more */
 };
+
+/* gri_runtime_defaults fills in what is zero; GR_EINVAL when something is out of range. */
+gr_code gri_runtime_defaults(gr_runtime_opts *o);
 
 #endif

@@ -3,6 +3,8 @@
  * actor. */
 #include "runtime/actor/send.h"
 
+#include "runtime/actor/bounds.h"
+#include "runtime/actor/budget.h"
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/value/value.h"
@@ -13,6 +15,7 @@ static const gr_call_opts no_opts = { .size = sizeof(no_opts) };
 struct caller {
     struct gri_call *parent; /* borrowed; NULL: none */
     struct gr_scope *scope;  /* borrowed */
+    struct gri_actor *actor; /* borrowed; whose handler it is, NULL: nobody known */
     /* the scope is the parent's run scope, so the parent's deadline reaches it */
     bool inside;
 };
@@ -20,7 +23,8 @@ struct caller {
 static struct caller caller_of(gr_runtime *rt, const gr_call_opts *o)
 {
     struct gr_ctx *c = gri_ctx_current(rt);
-    struct caller who = { .parent = c != NULL ? c->call : NULL };
+    struct caller who = { .parent = c != NULL ? c->call : NULL,
+                          .actor = c != NULL ? c->actor : NULL };
 
     who.scope = o->scope != NULL ? o->scope : c != NULL ? gr_run_scope(c) : &rt->root;
     /* in a continuation that outlives its call the scope is the actor's */
@@ -121,7 +125,7 @@ void gri_call_post(struct gri_call *call, gr_ref to)
         return;
     }
     gri_point(GRI_AT_CALL_QUEUED);
-    a = gri_actor_pin(call->rt, to, true, &err);
+    a = gri_actor_enter(call->rt, to, &call->envelope, &err);
     if (a == NULL) {
         take_back(call, err);
         return;
@@ -144,6 +148,93 @@ static bool check_args(struct gri_call *call)
     return false;
 }
 
+/* ---- what a call counts for ------------------------------------------------------------------ */
+
+/* budget finds or makes the call's budget, and charges it. */
+static gr_value *charge_budget(struct gri_call *call, const struct caller *who,
+                               const gr_call_opts *o)
+{
+    struct gri_budget *outer = who->parent != NULL ? who->parent->budget : NULL;
+    bool own = gri_budget_asked(o);
+    gr_value *err;
+
+    call->budget = own ? gri_budget_new(o, outer, call->depth) : gri_budget_ref(outer);
+    if (own && call->budget == NULL)
+        return gr_error(GR_ENOMEM, "out of memory");
+    if (call->budget == NULL)
+        return NULL;
+    err = gri_budget_enter(call->budget, !own, call->depth, call->envelope.bytes);
+    call->budgeted = err == NULL;
+    if (err != NULL)
+        gri_count(call->rt->sched.ledger, GRI_COUNT_REFUSED_BUDGET, 1);
+    return err;
+}
+
+static gr_value *charge_asker(struct gri_call *call, struct gri_actor *asker)
+{
+    if (asker == NULL || asker->bounds == NULL || asker->bounds->asks_max == 0)
+        return NULL;
+    if (!gri_asks_begin(asker))
+        return gr_error_with(gr_error_with(gr_error(GR_EFULL, "%u calls are under way already",
+                                                    (unsigned)asker->bounds->asks_max),
+                                           "kind", gr_str("asks")),
+                             "where", gr_str(gri_actor_name(asker)));
+    call->asker = gri_actor_ref(asker).id;
+    return NULL;
+}
+
+/* meter counts the call for all that has a limit; a failure ends the call. */
+static bool meter(struct gri_call *call, const struct caller *who, const gr_call_opts *o)
+{
+    struct gri_ledger *l = call->rt->sched.ledger;
+    uint32_t bytes = gri_message_bytes(call->args);
+    gr_value *err = NULL;
+    gr_code rc;
+
+    call->depth = who->parent != NULL ? who->parent->depth + 1 : 1;
+    if (!gri_meter_has_room(l, GRI_METER_CALLS, 1)) {
+        gri_count(l, GRI_COUNT_REFUSED_CALLS, 1);
+        err = gr_error(GR_EFULL, "%lld calls are in flight already",
+                       (long long)l->meter[GRI_METER_CALLS].max);
+    } else if ((rc = gri_check_bytes(call->rt, bytes)) != GR_OK) {
+        err = gr_error(rc, "too many bytes wait in the runtime");
+    } else {
+        gri_meter_begin(l, GRI_METER_CALLS, GRI_COUNT_CALLS);
+        call->metered = true;
+        call->envelope.bytes = bytes;
+        gri_charge(call->rt, call->envelope.bytes);
+        err = charge_budget(call, who, o);
+    }
+    if (err == NULL)
+        err = charge_asker(call, who->actor);
+    if (err == NULL)
+        return true;
+    gri_call_end(call, err);
+    return false;
+}
+
+/* meter_again: the call's arguments have changed, and it goes on to another actor. A chain of
+ * hand-overs counts as calls, so that its budget ends it too. */
+static bool meter_again(struct gri_call *call)
+{
+    uint32_t bytes = gri_message_bytes(call->args);
+    gr_value *err;
+
+    gri_charge(call->rt, (int64_t)bytes - (int64_t)call->envelope.bytes);
+    if (call->budgeted)
+        gri_budget_leave(call->budget, call->envelope.bytes);
+    call->envelope.bytes = bytes;
+    if (!call->budgeted)
+        return true;
+    err = gri_budget_enter(call->budget, true, call->depth, bytes);
+    if (err == NULL)
+        return true;
+    call->budgeted = false;
+    gri_count(call->rt->sched.ledger, GRI_COUNT_REFUSED_BUDGET, 1);
+    gri_call_end(call, err);
+    return false;
+}
+
 /* start sends a call on behalf of who. The owner's reference is the caller's. */
 static void start(struct gri_call *call, gr_ref to, const struct caller *who, const gr_call_opts *o)
 {
@@ -157,7 +248,7 @@ static void start(struct gri_call *call, gr_ref to, const struct caller *who, co
         gri_call_end(call, gr_error(GR_EINVAL, "the runtime is simulated, on another thread"));
         return;
     }
-    if (!check_args(call) || !join(call, who->scope))
+    if (!check_args(call) || !meter(call, who, o) || !join(call, who->scope))
         return;
     if (o->timeout_ms < 0)
         gri_call_end(call, gr_error(GR_ETIMEDOUT, "the deadline had passed before the call"));
@@ -208,7 +299,10 @@ static gr_stream *stream_for(gr_runtime *rt, const struct caller *who, gr_ref to
 gr_future *gri_call_sub(struct gri_call *parent, gr_ref to, uint16_t verb, gr_value *args,
                         const gr_call_opts *opts)
 {
-    struct caller who = { .parent = parent, .scope = gri_call_run_scope(parent), .inside = true };
+    struct caller who = { .parent = parent,
+                          .scope = gri_call_run_scope(parent),
+                          .actor = parent->actor,
+                          .inside = true };
 
     if (who.scope == NULL) {
         gr_value_unref(args);
@@ -220,7 +314,10 @@ gr_future *gri_call_sub(struct gri_call *parent, gr_ref to, uint16_t verb, gr_va
 gr_stream *gri_call_sub_stream(struct gri_call *parent, gr_ref to, uint16_t verb, gr_value *args,
                                gr_stream *in, const gr_call_opts *opts)
 {
-    struct caller who = { .parent = parent, .scope = gri_call_run_scope(parent), .inside = true };
+    struct caller who = { .parent = parent,
+                          .scope = gri_call_run_scope(parent),
+                          .actor = parent->actor,
+                          .inside = true };
 
     if (who.scope == NULL) {
         gr_value_unref(args);
@@ -249,7 +346,7 @@ static void let_go(struct gri_call *call)
 gr_value *gri_call_offer(struct gri_call *call, gr_ref to)
 {
     gr_value *err = NULL;
-    struct gri_actor *a = gri_actor_pin(call->rt, to, true, &err);
+    struct gri_actor *a = gri_actor_enter(call->rt, to, &call->envelope, &err);
 
     if (a == NULL)
         return err;
@@ -261,7 +358,7 @@ gr_value *gri_call_offer(struct gri_call *call, gr_ref to)
         enqueue(call, a);
         return NULL;
     }
-    gri_actor_unqueue(a);
+    gri_envelope_leave(a, &call->envelope);
     gri_actor_unpin(a);
     take_back(call, NULL);
     return NULL;
@@ -281,7 +378,7 @@ void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value 
     }
     atomic_store_explicit(&call->verb, verb, memory_order_relaxed);
     let_go(call);
-    if (check_args(call))
+    if (check_args(call) && meter_again(call))
         gri_call_post(call, to);
 }
 

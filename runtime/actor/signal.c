@@ -185,11 +185,11 @@ void gr_trap_exit(gr_ctx *c, bool on)
 
 void gri_dead_letter(gr_runtime *rt, const char *what)
 {
-    atomic_fetch_add_explicit(&rt->dead_letters, 1, memory_order_relaxed);
+    gri_count(rt->sched.ledger, GRI_COUNT_DEAD_LETTERS, 1);
     gri_log(GRI_LOG_DEBUG, "dead letter: %s", what);
 }
 
 uint64_t gr_dead_letters(gr_runtime *rt)
 {
-    return atomic_load_explicit(&rt->dead_letters, memory_order_relaxed);
+    return gri_count_total(rt->sched.ledger, GRI_COUNT_DEAD_LETTERS);
 }

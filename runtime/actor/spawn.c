@@ -2,6 +2,7 @@
 /* spawn.c - making actors, and the calls that stop and check them. */
 #include "runtime/actor/actor.h"
 
+#include "runtime/actor/bounds.h"
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/tie.h"
@@ -61,6 +62,9 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
     atomic_store(&a->flags, 0); /* not dead any more; but nobody knows its id yet */
     a->mailbox_max = (uint32_t)(o->mailbox_max != 0 ? o->mailbox_max : rt->mailbox_max);
     a->max_concurrency = o->max_concurrency;
+    a->stash_max = o->stash_max == 0           ? a->mailbox_max
+                   : o->stash_max < UINT32_MAX ? (uint32_t)o->stash_max
+                                               : UINT32_MAX;
     a->pin = (uint32_t)(o->worker > 0 ? (unsigned)(o->worker - 1) % rt->sched.worker_count + 1 : 0);
     a->init_done = k->cls->init == NULL;
     gri_list_init(&a->room);
@@ -69,7 +73,7 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
         return GR_ENOMEM;
     if (o->name != NULL && (a->name = gri_strdup(o->name)) == NULL)
         return GR_ENOMEM;
-    return GR_OK;
+    return gri_bounds_set_up(a, o);
 }
 
 /* tie_to_spawner makes the link and the monitor that the options ask for, before anybody knows the
@@ -91,8 +95,10 @@ static void give_up(gr_runtime *rt, struct gri_actor *a, uint64_t id)
     gri_actor_forget(a);
     gri_free(a->self);
     gri_free(a->name);
+    gri_free(a->bounds);
     a->self = NULL;
     a->name = NULL;
+    a->bounds = NULL;
     gri_registry_give(&rt->registry, a, id);
 }
 
@@ -172,6 +178,8 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
         rc = GR_EINVAL;
     if (rc == GR_OK && (k = gri_klass_get(&rt->klasses, &rt->verbs, cls, &rc)) != NULL)
         rc = (a = gri_registry_take(&rt->registry, &id)) != NULL ? GR_OK : GR_EFULL;
+    if (rc == GR_EFULL)
+        gri_count(rt->sched.ledger, GRI_COUNT_REFUSED_ACTORS, 1);
     if (rc == GR_OK && a != NULL)
         rc = set_up(a, rt, k, o);
     if (rc == GR_OK && a != NULL && (o->link || o->ret_monitor != NULL))

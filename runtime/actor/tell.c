@@ -1,87 +1,149 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tell.c - messages without an answer. */
+#include <string.h>
+
+#include "runtime/actor/bounds.h"
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
 #include "runtime/value/value.h"
+
+#define BYTES_WAIT_MAX_MS 16
 
 struct tell {
     struct gri_envelope envelope;
     gr_value *msg; /* counted */
 };
 
+static struct tell *tell_of(struct gri_envelope *e)
+{
+    return gri_container_of(e, struct tell, envelope);
+}
+
+struct gri_envelope *gri_tell_new(gr_value *msg)
+{
+    struct tell *t = gri_new0(struct tell);
+
+    if (t == NULL)
+        return NULL;
+    t->envelope.kind = GRI_TELL;
+    t->msg = msg;
+    return &t->envelope;
+}
+
+void gri_tell_free(struct gri_envelope *e)
+{
+    if (e == NULL)
+        return;
+    gr_value_unref(tell_of(e)->msg);
+    gri_free(tell_of(e));
+}
+
 void gri_tell_run(struct gri_actor *a, struct gri_envelope *e, bool live)
 {
-    struct tell *t = gri_container_of(e, struct tell, envelope);
+    struct tell *t = tell_of(e);
     gr_value *msg = t->msg;
 
+    gri_envelope_leave(a, e);
+    gri_charge(a->rt, -(int64_t)e->bytes);
     gri_free(t);
-    gri_actor_unqueue(a);
     if (live)
         gri_handle_tell(a, msg);
     else
         gr_value_unref(msg);
-    if (!live)
-        gri_dead_letter(a->rt, "told to an actor that ended");
     gri_actor_unpin(a);
 }
 
-/* tell_once sends t with msg; on failure both are still the caller's. */
-static gr_code tell_once(gr_runtime *rt, gr_ref to, gr_value *msg, struct tell *t)
+/* tell_once sends e; on failure it is still the caller's. *ret_dropped: it must not be tried again,
+ * and nobody is told. */
+static gr_code tell_once(gr_runtime *rt, gr_ref to, struct gri_envelope *e, bool *ret_dropped)
 {
     gr_value *err = NULL;
-    struct gri_actor *a = gri_actor_pin(rt, to, true, &err);
+    struct gri_actor *a = gri_actor_enter(rt, to, e, &err);
     gr_code rc;
 
     if (a != NULL && a->klass->cls->receive == NULL) {
-        gri_actor_unqueue(a);
+        gri_envelope_leave(a, e);
         gri_actor_unpin(a);
         return GR_ETYPE;
     }
     if (a != NULL) {
-        t->envelope.kind = GRI_TELL;
-        t->msg = msg;
-        gri_actor_post(a, &t->envelope);
+        gri_mailbox_put(a, e);
         return GR_OK;
     }
     rc = gr_error_code(err);
+    *ret_dropped = rc == GR_EFULL && strcmp(gr_cstr(gr_get(err, "kind"), ""), "dropped") == 0;
     gr_value_unref(err);
     return rc;
+}
+
+/* wait_bytes looks again and again, ever more slowly, whether the runtime takes so many bytes. */
+static gr_code wait_bytes(gr_runtime *rt, uint32_t bytes, bool wait)
+{
+    gr_code rc = GR_OK;
+
+    for (int64_t ms = 1; wait && rc == GR_OK && !gri_bytes_fit(rt, bytes);
+         ms = ms < BYTES_WAIT_MAX_MS ? ms * 2 : ms)
+        rc = gr_sleep(rt, ms);
+    return rc == GR_OK ? gri_check_bytes(rt, bytes) : rc;
+}
+
+static gr_code wait_room(gr_runtime *rt, gr_ref to, const struct gri_envelope *e)
+{
+    gr_value *err = NULL;
+    struct gri_actor *a = gri_actor_pin(rt, to, false, &err);
+    gr_code rc;
+
+    gr_value_unref(err);
+    if (a == NULL)
+        return GR_EDEAD;
+    /* nobody makes room in an actor that waits for us */
+    rc = gri_ctx_holds(rt, to.id) ? GR_EDEADLK : gri_actor_wait_room(a, e->bytes);
+    gri_actor_unpin(a);
+    return rc;
+}
+
+static gr_code send(gr_runtime *rt, gr_ref to, struct gri_envelope *e, bool wait)
+{
+    bool dropped = false;
+    gr_code rc = wait_bytes(rt, e->bytes, wait);
+
+    if (rc != GR_OK) {
+        gri_tell_free(e);
+        return rc;
+    }
+    gri_charge(rt, e->bytes);
+    rc = tell_once(rt, to, e, &dropped);
+    while (rc == GR_EFULL && wait && !dropped) {
+        rc = wait_room(rt, to, e);
+        if (rc == GR_OK)
+            rc = tell_once(rt, to, e, &dropped);
+    }
+    if (rc == GR_OK)
+        return rc;
+    gri_charge(rt, -(int64_t)e->bytes);
+    gri_tell_free(e);
+    return dropped ? GR_OK : rc;
 }
 
 static gr_code tell(gr_runtime *rt, gr_ref to, gr_value *msg, bool wait)
 {
     gr_code rc = msg == NULL ? GR_EINVAL : gri_is_broken(msg) ? gr_error_code(msg) : GR_OK;
-    struct tell *t = NULL;
+    struct gri_envelope *e = NULL;
 
     if (gri_sched_foreign(&rt->sched))
         rc = GR_EINVAL;
     if (rc == GR_OK)
-        t = gri_new0(struct tell);
+        e = gri_tell_new(msg);
 
-    if (rc == GR_OK && t == NULL)
+    if (rc == GR_OK && e == NULL)
         rc = GR_ENOMEM;
-    if (t != NULL)
-        rc = tell_once(rt, to, msg, t);
-    while (t != NULL && rc == GR_EFULL && wait) {
-        gr_value *err = NULL;
-        struct gri_actor *a = gri_actor_pin(rt, to, false, &err);
-
-        gr_value_unref(err);
-        if (a == NULL)
-            rc = GR_EDEAD;
-        else /* nobody makes room in an actor that waits for us */
-            rc = gri_ctx_holds(rt, to.id) ? GR_EDEADLK : gri_actor_wait_room(a);
-        if (a != NULL)
-            gri_actor_unpin(a);
-        if (rc == GR_OK)
-            rc = tell_once(rt, to, msg, t);
-    }
-    if (rc == GR_OK)
+    if (e == NULL) {
+        gr_value_unref(msg);
         return rc;
-    gri_free(t);
-    gr_value_unref(msg);
-    return rc;
+    }
+    e->bytes = gri_message_bytes(msg);
+    return send(rt, to, e, wait);
 }
 
 gr_code gr_tell(gr_runtime *rt, gr_ref to, gr_value *msg)

@@ -5,6 +5,7 @@
  */
 #include "runtime/actor/actor.h"
 
+#include "runtime/actor/bounds.h"
 #include "runtime/actor/held.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/tie.h"
@@ -22,7 +23,7 @@ static bool start_call(struct gri_call *call)
 }
 
 /* A cancellation came first and has ended the call: throw the shell away. */
-static void drop_shell(struct gri_actor *a, struct gri_call *call)
+void gri_call_drop_shell(struct gri_actor *a, struct gri_call *call)
 {
     if (call->counted)
         gri_actor_release_permit(a);
@@ -40,23 +41,30 @@ static const gr_method *method_of(struct gri_actor *a, struct gri_call *call)
 
 static void fail_queued(struct gri_actor *a, struct gri_call *call, gr_value *err)
 {
-    gri_actor_unqueue(a);
+    gri_envelope_leave(a, &call->envelope);
     if (start_call(call)) {
         gri_call_end(call, err);
     } else {
         gr_value_unref(err);
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
     }
+}
+
+/* no_thread is the error for a call that the blocking pool has refused. */
+static gr_value *no_thread(struct gri_actor *a, gr_code rc)
+{
+    gri_count(a->rt->sched.ledger, GRI_COUNT_REFUSED_BLOCKING, 1);
+    return gr_error(rc, "the blocking pool takes no more work");
 }
 
 /* answer_probe tells that the actor's init is done. */
 static void answer_probe(struct gri_actor *a, struct gri_call *call)
 {
-    gri_actor_unqueue(a);
+    gri_envelope_leave(a, &call->envelope);
     if (start_call(call))
         gri_call_end(call, gr_nil());
     else
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
 }
 
 /* Runs a call of a stateless actor, on a worker or a blocking thread. */
@@ -69,11 +77,11 @@ static void call_run(struct gri_task *t)
         fail_queued(a, call, gri_actor_error(a, gri_actor_name(a)));
         return;
     }
-    gri_actor_unqueue(a);
+    gri_envelope_leave(a, &call->envelope);
     if (start_call(call))
         gri_handle_call(a, call);
     else
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
 }
 
 /* dispatch hands a stateless actor's call to whoever runs it. */
@@ -93,7 +101,7 @@ static void dispatch(struct gri_actor *a, struct gri_call *call)
     }
     rc = gri_blocking_submit(&s->blocking, &call->envelope.task);
     if (rc != GR_OK)
-        fail_queued(a, call, gr_error(rc, "the blocking pool takes no more work"));
+        fail_queued(a, call, no_thread(a, rc));
 }
 
 /* serve_default takes a call whose verb the class has only by a default that needs no turn. */
@@ -114,11 +122,11 @@ static bool serve_default(struct gri_actor *a, struct gri_call *call, enum gri_h
                                   "where", gr_str(gri_actor_name(a))));
         return true;
     }
-    gri_actor_unqueue(a);
+    gri_envelope_leave(a, &call->envelope);
     if (start_call(call))
         gri_default_run(call, how);
     else
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
     return true;
 }
 
@@ -137,7 +145,7 @@ void gri_actor_send_call(struct gri_actor *a, struct gri_call *call)
         (atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) != 0)
         dispatch(a, call);
     else
-        gri_actor_post(a, &call->envelope);
+        gri_mailbox_put(a, &call->envelope);
 }
 
 void gri_actor_release_permit(struct gri_actor *a)
@@ -159,7 +167,7 @@ static void held_run(struct gri_task *t)
 
     /* the actor keeps its own pin as long as it is held: only a turn drops that */
     if (!start_call(call))
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
     else if ((atomic_load(&a->flags) & GRI_EXITING) != 0)
         gri_call_end(call, gri_actor_error(a, gri_actor_name(a)));
     else
@@ -178,9 +186,9 @@ static bool hold(struct gri_actor *a, struct gri_call *call)
     if (rc == GR_OK)
         return true;
     if (start_call(call))
-        gri_call_end(call, gr_error(rc, "the blocking pool takes no more work"));
+        gri_call_end(call, no_thread(a, rc));
     else
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
     return false;
 }
 
@@ -189,35 +197,61 @@ static bool hold(struct gri_actor *a, struct gri_call *call)
 /* What a turn does after a message. LOST: its pin is gone too. */
 enum next { GO_ON, LEAVE, LOST };
 
+static gr_value *waited_too_long(const struct gri_actor *a)
+{
+    return gr_error_with(gr_error(GR_EFULL, "the call waited for more than twice queue_ms"),
+                         "where", gr_str(gri_actor_name(a)));
+}
+
 static enum next turn_call(struct gri_actor *a, struct gri_call *call)
 {
     const gr_method *m = method_of(a, call);
 
     call->counted = a->max_concurrency != 0;
+    if (!gri_bounds_taken(a, &call->envelope)) {
+        gri_count(a->rt->sched.ledger, GRI_COUNT_REFUSED_QUEUE_MS, 1);
+        fail_queued(a, call, waited_too_long(a));
+        return GO_ON;
+    }
     if (a->klass->stateless) {
         dispatch(a, call);
         return GO_ON;
     }
-    gri_actor_unqueue(a);
+    gri_envelope_leave(a, &call->envelope);
     if (m->kind == GR_BLOCKING)
         return hold(a, call) ? LEAVE : GO_ON;
     if (start_call(call))
         gri_handle_call(a, call);
     else
-        drop_shell(a, call);
+        gri_call_drop_shell(a, call);
     return GO_ON;
+}
+
+void gri_envelope_drop(struct gri_actor *a, struct gri_envelope *e, gr_value *err)
+{
+    if (e->kind == GRI_CALL) {
+        fail_queued(a, gri_container_of(e, struct gri_call, envelope), err);
+        return;
+    }
+    gr_value_unref(err); /* what lies there is either a call or a tell: see gri_mailbox_put */
+    gri_tell_run(a, e, false);
 }
 
 /* refuse fails a message of an actor that stops. */
 static void refuse(struct gri_actor *a, struct gri_envelope *e)
 {
+    gri_bounds_sentence(a);
     switch (e->kind) {
     case GRI_CALL:
     case GRI_PROBE:
         fail_queued(a, gri_container_of(e, struct gri_call, envelope),
                     gri_actor_error(a, gri_actor_name(a)));
         break;
-    case GRI_TELL: gri_tell_run(a, e, false); break;
+    case GRI_TELL:
+        gri_dead_letter(a->rt, "told to an actor that ended");
+        gri_tell_run(a, e, false);
+        break;
+    case GRI_LATER: gri_later_run(a, e, false); break;
     case GRI_THEN: gri_then_run(a, e, false); break;
     case GRI_RESUME: /* a handler that has begun runs to its end: see turn_message */ break;
     }
@@ -239,12 +273,16 @@ static enum next turn_message(struct gri_actor *a, struct gri_envelope *e)
     }
     if (e->kind == GRI_CALL)
         return turn_call(a, gri_container_of(e, struct gri_call, envelope));
-    if (e->kind == GRI_PROBE)
+    if (e->kind == GRI_PROBE) {
         answer_probe(a, gri_container_of(e, struct gri_call, envelope));
-    else if (e->kind == GRI_TELL)
+    } else if (e->kind == GRI_TELL) {
+        gri_bounds_taken(a, e);
         gri_tell_run(a, e, true);
-    else
+    } else if (e->kind == GRI_LATER) {
+        gri_later_run(a, e, true);
+    } else {
         gri_then_run(a, e, true);
+    }
     return GO_ON;
 }
 
@@ -265,13 +303,16 @@ static void do_init(struct gri_actor *a)
 }
 
 /* drained drops the actor's own pin, once, when it stops and its mailbox is empty; and the pins of
- * what it has deferred when it exits. */
-static void drained(struct gri_actor *a)
+ * what it has deferred when it exits. false: it is not empty. */
+static bool drained(struct gri_actor *a)
 {
     bool drop = false;
 
     if ((atomic_load(&a->flags) & GRI_STOPPING) == 0)
-        return;
+        return true;
+    if (gri_stash_holds(a))
+        return false; /* told to stop just now: what is in the stash must be refused first */
+    gri_bounds_sentence(a);
     if ((atomic_load(&a->flags) & (GRI_EXITING | GRI_LOOSE)) == GRI_EXITING)
         gri_held_loosen(a);
     gri_lock(&a->tie_lock); /* so that flag and mark come together: see gri_pin_locked */
@@ -282,6 +323,7 @@ static void drained(struct gri_actor *a)
     gri_unlock(&a->tie_lock);
     if (drop)
         gri_actor_unpin(a);
+    return true;
 }
 
 /* due tells whether there is something to do that no message says. */
@@ -292,7 +334,7 @@ static bool due(const struct gri_actor *a, bool waits)
     return (flags & (GRI_STOPPING | GRI_DRAINED)) == GRI_STOPPING ||
            (flags & (GRI_EXITING | GRI_LOOSE)) == GRI_EXITING ||
            (flags & (GRI_SIGNALS | GRI_STOPPING | GRI_FAILED)) == GRI_SIGNALS ||
-           (waits && (flags & GRI_HELD) == 0);
+           (waits && (flags & GRI_HELD) == 0) || gri_bounds_waits(a);
 }
 
 /* heed runs what one signal asks for; false: there is none. */
@@ -331,6 +373,19 @@ static void step_aside(struct gri_actor *a, struct gri_envelope *e)
     a->waiting.last = &e->task;
 }
 
+/* take: what was put back from the stash, then the mailbox. An actor that stops takes what is still
+ * in the stash, too, to refuse it. */
+static struct gri_envelope *take(struct gri_actor *a)
+{
+    struct gri_envelope *e = NULL;
+
+    if (a->stash != NULL)
+        e = gri_stash_next(a, (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0);
+    if (e == NULL)
+        e = gri_mailbox_pop(a);
+    return e != NULL ? e : gri_bounds_pop(a);
+}
+
 /*
  * next_message takes what the turn does next: a call that waited for a permit if there is one now,
  * else the mailbox's first. Calls without a permit step aside, in order: what lets the calls under
@@ -344,8 +399,7 @@ static struct gri_envelope *next_message(struct gri_actor *a)
         a->waiting.first = e->task.next;
         return e;
     }
-    while ((e = gri_mailbox_pop(a)) != NULL && e->kind == GRI_CALL &&
-           (a->waiting.first != NULL || !permit(a)))
+    while ((e = take(a)) != NULL && e->kind == GRI_CALL && (a->waiting.first != NULL || !permit(a)))
         step_aside(a, e);
     return e;
 }
@@ -360,8 +414,8 @@ static bool rest(struct gri_actor *a)
         atomic_fetch_or(&a->flags, GRI_HELD);
         if (atomic_load(&a->running) < a->max_concurrency)
             return false;
-    } else {
-        drained(a);
+    } else if (!drained(a)) {
+        return false;
     }
     if (!gri_mailbox_go_idle(a))
         return false;
@@ -372,6 +426,12 @@ static bool rest(struct gri_actor *a)
     if (due(a, waits))
         gri_mailbox_kick(a);
     return true;
+}
+
+static void count_messages(struct gri_actor *a, unsigned n)
+{
+    if (n != 0)
+        gri_count(a->rt->sched.ledger, GRI_COUNT_MESSAGES, n);
 }
 
 /* yield_turn lets others have the worker, and goes on later. */
@@ -411,16 +471,21 @@ void gri_turn_run(struct gri_task *t)
                     break;
                 continue;
             }
+            if (e->kind == GRI_RESUME) /* this frame may never go on */
+                count_messages(a, TURN_BUDGET - budget);
             next = turn_message(a, e);
         }
         if (next == LOST)
             return;
+        budget--;
         if (next == LEAVE)
             break;
-        if (--budget == 0 || gri_fault(GRI_AT_SHORT_TURN)) {
+        if (budget == 0 || gri_fault(GRI_AT_SHORT_TURN)) {
+            count_messages(a, TURN_BUDGET - budget);
             yield_turn(a); /* with our pin */
             return;
         }
     }
+    count_messages(a, TURN_BUDGET - budget);
     gri_actor_unpin(a);
 }

@@ -19,12 +19,13 @@ static uint16_t add_locked(struct gri_verbs *v, const char *name)
     return (uint16_t)id;
 }
 
-gr_code gri_verbs_init(struct gri_verbs *v, uint64_t seed)
+gr_code gri_verbs_init(struct gri_verbs *v, uint64_t seed, uint32_t learnt_max)
 {
     static const char *const fixed[] = { "invoke", "stream", "transform", "batch" };
     static char started[] = "(started)";
 
     gri_map_init(&v->ids, seed);
+    v->learnt_max = learnt_max;
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         if (add_locked(v, fixed[i]) != i + 1)
             return GR_ENOMEM;
@@ -46,6 +47,20 @@ uint16_t gri_verb_id(struct gri_verbs *v, const char *name)
     id = (uint16_t)(uintptr_t)gri_map_gets(&v->ids, name);
     if (id == GRI_VERB_NONE)
         id = add_locked(v, name);
+    gri_unlock(&v->lock);
+    return id;
+}
+
+uint16_t gri_verb_learn(struct gri_verbs *v, const char *name)
+{
+    uint16_t id;
+
+    gri_lock(&v->lock);
+    id = (uint16_t)(uintptr_t)gri_map_gets(&v->ids, name);
+    if (id == GRI_VERB_NONE && v->learnt < v->learnt_max) {
+        id = add_locked(v, name);
+        v->learnt += id != GRI_VERB_NONE;
+    }
     gri_unlock(&v->lock);
     return id;
 }

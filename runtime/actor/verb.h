@@ -22,16 +22,20 @@ enum {
 #define GRI_VERBS_MAX 1024 /* so that a peer can't fill memory with names */
 
 struct gri_verbs {
-    struct gri_lock lock; /* guards ids and count */
+    struct gri_lock lock; /* guards ids and the counts */
     struct gri_map ids;   /* name -> number */
     uint32_t count;
+    uint32_t learnt, learnt_max;        /* from peers */
     char *_Atomic names[GRI_VERBS_MAX]; /* borrowed from ids' slots, or constant */
 };
 
-gr_code gri_verbs_init(struct gri_verbs *v, uint64_t seed);
+gr_code gri_verbs_init(struct gri_verbs *v, uint64_t seed, uint32_t learnt_max);
 void gri_verbs_fini(struct gri_verbs *v);
 /* gri_verb_id returns the number of a verb, giving it one; 0 when there are too many. [any] */
 uint16_t gri_verb_id(struct gri_verbs *v, const char *name);
+/* gri_verb_learn is gri_verb_id for a name that came from another process, which may bring only so
+ * many new ones. [any] */
+uint16_t gri_verb_learn(struct gri_verbs *v, const char *name);
 const char *gri_verb_name(struct gri_verbs *v, uint16_t id);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/value/value.h"
+#include "runtime/value/value_bytes.h"
 
 struct gr_stream *gri_stream_new(struct gri_sched *sched, size_t window_chunks, size_t window_bytes)
 {
@@ -12,6 +13,7 @@ struct gr_stream *gri_stream_new(struct gri_sched *sched, size_t window_chunks, 
         return NULL;
     atomic_init(&s->refs, 2);
     s->sched = sched;
+    s->ledger = gri_ledger_ref(sched->ledger);
     s->window_chunks = window_chunks != 0 ? window_chunks : GRI_WINDOW_CHUNKS;
     s->window_bytes = window_bytes != 0 ? window_bytes : GRI_WINDOW_BYTES;
     return s;
@@ -29,30 +31,14 @@ void gri_stream_unref(struct gr_stream *s)
         return;
     for (size_t i = 0; i < s->count; i++)
         gr_value_unref(s->chunks[(s->head + i) % s->cap]);
+    if (s->bytes != 0)
+        gri_meter_add(s->ledger, GRI_METER_BYTES, -(int64_t)s->bytes);
+    gri_ledger_unref(s->ledger);
     gri_free(s->chunks);
     gr_value_unref(s->error);
     gr_value_unref(s->current);
     gri_future_unref(s->producer);
     gri_free(s);
-}
-
-/* chunk_bytes estimates what a chunk holds, looking at most two levels deep. */
-static size_t chunk_bytes(const gr_value *v, int levels)
-{
-    size_t bytes = 32;
-    gr_type type = gr_value_type(v);
-
-    if (type == GR_STR || type == GR_BIN)
-        return bytes + gr_len(v);
-    if (type == GR_FLOATS)
-        return bytes + gr_len(v) * sizeof(float);
-    if (type == GR_LIST && levels > 0)
-        for (size_t i = 0; i < gr_len(v); i++)
-            bytes += chunk_bytes(gr_at(v, i), levels - 1);
-    if (type == GR_MAP && levels > 0)
-        for (size_t i = 0; i < gr_len(v); i++)
-            bytes += chunk_bytes(gr_pair_at(v, i, NULL), levels - 1);
-    return bytes;
 }
 
 static void fire_locked(struct gri_waiter **slot)
@@ -64,9 +50,21 @@ static void fire_locked(struct gri_waiter **slot)
         w->fire(w);
 }
 
+/* room_locked: where all the runtime's streams together hold too much, each takes one chunk at a
+ * time: so who reads it makes room for the next, and none stands still. */
 static bool room_locked(const struct gr_stream *s)
 {
-    return s->count < s->window_chunks && (s->bytes < s->window_bytes || s->count == 0);
+    return s->count == 0 || (s->count < s->window_chunks && s->bytes < s->window_bytes &&
+                             gri_meter_has_room(s->ledger, GRI_METER_BYTES, 1));
+}
+
+/* account_locked adds the bytes of a chunk that comes, or takes away those of one that goes. */
+static void account_locked(struct gr_stream *s, size_t bytes, bool comes)
+{
+    if (bytes == 0)
+        return;
+    s->bytes = comes ? s->bytes + bytes : s->bytes - bytes;
+    gri_meter_add(s->ledger, GRI_METER_BYTES, comes ? (int64_t)bytes : -(int64_t)bytes);
 }
 
 static bool grow_locked(struct gr_stream *s)
@@ -91,7 +89,7 @@ static bool grow_locked(struct gr_stream *s)
 
 gr_code gri_stream_put(struct gr_stream *s, gr_value *chunk)
 {
-    size_t bytes = chunk_bytes(chunk, 2);
+    size_t bytes = gri_value_bytes(chunk);
     gr_code rc = gr_error_code(chunk);
 
     if (chunk != NULL && rc == GR_OK) {
@@ -105,7 +103,7 @@ gr_code gri_stream_put(struct gr_stream *s, gr_value *chunk)
         } else {
             s->chunks[(s->head + s->count) % s->cap] = chunk;
             s->count++;
-            s->bytes += bytes;
+            account_locked(s, bytes, true);
             fire_locked(&s->reader);
         }
         gri_unlock(&s->lock);
@@ -178,8 +176,7 @@ static gr_code get_locked(struct gr_stream *s, gr_value **ret_chunk)
     *ret_chunk = s->chunks[s->head];
     s->head = (s->head + 1) % s->cap;
     s->count--;
-    /* the estimate of a chunk is a pure function of it, so what was added goes away again */
-    s->bytes -= chunk_bytes(*ret_chunk, 2);
+    account_locked(s, gri_value_bytes(*ret_chunk), false);
     if (room_locked(s))
         fire_locked(&s->writer);
     return GR_OK;

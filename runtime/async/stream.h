@@ -22,13 +22,14 @@ struct gr_stream {
     struct gri_lock lock;  /* guards all below but `current` and `producer` */
     gr_value **chunks;     /* owned ring of counted values; grows up to window_chunks */
     size_t cap, head, count;
-    size_t bytes; /* of the chunks in the ring, roughly */
+    size_t bytes; /* of the chunks in the ring: gri_value_bytes */
     size_t window_chunks, window_bytes;
     bool ended, closed, released;
     gr_value *error;           /* counted; why it ended, NULL: well */
     struct gri_waiter *reader; /* borrowed; fired when there is a chunk or the end */
     struct gri_waiter *writer; /* borrowed; fired when there is room or nobody reads any more */
     struct gri_sched *sched;   /* borrowed */
+    struct gri_ledger *ledger; /* counted: chunks may outlive the runtime */
     gr_value *current;         /* counted; what gr_next gave last. The reader's own */
     struct gri_waiter *leaver; /* borrowed; fired at the release */
     /* counted; cancelled when the reader leaves early; NULL for a pipe */

@@ -4,6 +4,7 @@
 #include <greenroom/codec.h>
 #include <greenroom/runtime.h>
 
+#include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 
@@ -260,6 +261,14 @@ static void start(struct gri_in_call *ic, const struct gri_frame *f, gr_ref to, 
     gri_in_call_unref(ic);
 }
 
+static bool knows_verb(gr_runtime *rt, const char *verb)
+{
+    if (gri_verb_learn(&rt->verbs, verb) != GRI_VERB_NONE)
+        return true;
+    gri_count(rt->sched.ledger, GRI_COUNT_REFUSED_VERBS, 1);
+    return false;
+}
+
 void gri_in_call_start(struct gri_peer *p, const struct gri_frame *f)
 {
     gr_ref to = gri_node_find(p->node, f->name);
@@ -268,6 +277,10 @@ void gri_in_call_start(struct gri_peer *p, const struct gri_frame *f)
 
     if (to.id == 0) {
         refuse(p, f, gr_error(GR_EDEAD, "no actor is published as '%s'", f->name));
+        return;
+    }
+    if (!knows_verb(p->node->rt, f->verb)) {
+        refuse(p, f, gr_error(GR_EFULL, "too many different verbs have come from other processes"));
         return;
     }
     args = payload(p, f, f->value, f->value_size);

@@ -92,6 +92,8 @@ gr_code gri_blocking_submit(struct gri_blocking *b, struct gri_task *t)
             b->first = t;
         b->last = t;
         b->queued++;
+        if (b->queued > b->queued_high)
+            b->queued_high = b->queued;
         atomic_fetch_add(&b->work, 1);
         wake = b->idle > 0;
     }

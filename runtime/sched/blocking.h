@@ -17,7 +17,7 @@ struct gri_blocking {
     _Atomic uint32_t work;  /* a futex, counts up: something was queued, or stopping */
     _Atomic uint32_t quiet; /* a futex, counts up: a thread has left */
     struct gri_task *first, *last;
-    size_t queued, queue_max;
+    size_t queued, queued_high, queue_max;
     unsigned threads, idle, threads_max;
     bool stopping;
 };

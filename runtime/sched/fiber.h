@@ -40,6 +40,7 @@ struct gri_exec {
     struct gri_worker *worker; /* borrowed; NULL on a thread that is no worker */
     struct gri_fiber *fiber;   /* borrowed; NULL likewise */
     void *ctx;                 /* the handler run under way: a gr_ctx, known to the actor layer */
+    uint64_t who;              /* its actor, for the watchdog; 0: none */
     struct gri_cancel *cancel; /* borrowed; what interrupts its waits, NULL: nothing does */
     unsigned cheap;            /* > 0: cheap code, which can't wait */
     unsigned pin;              /* 1-based worker that it must resume on; 0: any */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/sched/monitor.h"
 
+#include "runtime/sched/watchdog.h"
+
 #define TICK_NS UINT64_C(2000000)
 #define QUIET_TICKS 10
 
@@ -8,11 +10,12 @@
  * handler, so another one may have it. */
 static void pass_on_stuck(struct gri_sched *s)
 {
-    for (unsigned i = 0; i < s->worker_count; i++) {
+    for (unsigned i = 0; i < atomic_load(&s->live_count); i++) {
         struct gri_worker *w = &s->workers[i];
         struct gri_task *t = atomic_load_explicit(&w->lifo, memory_order_acquire);
 
-        if (t != NULL && t == w->lifo_seen && atomic_load(&s->idle_count) != 0 &&
+        if (t != NULL && t == w->lifo_seen &&
+            (w->watched.stuck || atomic_load(&s->idle_count) != 0) &&
             atomic_compare_exchange_strong_explicit(&w->lifo, &t, NULL, memory_order_acq_rel,
                                                     memory_order_relaxed)) {
             gri_ready_later(s, t);
@@ -24,7 +27,7 @@ static void pass_on_stuck(struct gri_sched *s)
 
 static bool all_idle(struct gri_sched *s)
 {
-    return atomic_load(&s->idle_count) == s->worker_count;
+    return atomic_load(&s->idle_count) >= atomic_load(&s->active_count);
 }
 
 /* sleep_until publishes when the monitor wakes up, then sleeps, unless a timer is due before. */
@@ -65,6 +68,7 @@ static void *monitor_main(void *arg)
         if (now >= atomic_load(&s->wheel.next_ns))
             fired = gri_wheel_run(&s->wheel, now);
         pass_on_stuck(s);
+        gri_watchdog_tick(s, now);
         quiet = all_idle(s) && !woken && fired == 0 ? quiet + 1 : 0;
         sleep_until(s, quiet >= QUIET_TICKS ? GRI_NEVER : now + TICK_NS);
     }

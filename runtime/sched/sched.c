@@ -15,6 +15,7 @@
 
 #include "runtime/base/point.h"
 #include "runtime/sched/monitor.h"
+#include "runtime/sched/watchdog.h"
 
 #define LIFO_RUNS_MAX 64 /* then the ring gets its turn */
 /* every so many tasks, the injection queue and the timers go first */
@@ -198,11 +199,16 @@ void gri_ready_on(struct gri_sched *s, struct gri_task *t, unsigned worker)
     struct gri_worker *w = &s->workers[worker % s->worker_count];
 
     locked_push(&w->inbox_lock, &w->inbox, &w->inbox_count, t);
+    gri_worker_rouse(w);
+    gri_monitor_notice(s);
+}
+
+void gri_worker_rouse(struct gri_worker *w)
+{
     if (leave_idle(w)) {
-        atomic_fetch_add(&s->searching, 1);
+        atomic_fetch_add(&w->sched->searching, 1);
         gri_wake_worker(w);
     }
-    gri_monitor_notice(s);
 }
 
 bool gri_take_lifo(struct gri_task *t)
@@ -253,8 +259,10 @@ static struct gri_task *steal(struct gri_worker *w)
 {
     struct gri_sched *s = w->sched;
 
-    for (unsigned i = 1; i < s->worker_count; i++) {
-        struct gri_task *t = ring_take(&s->workers[(w->index + i) % s->worker_count]);
+    unsigned live = atomic_load_explicit(&s->live_count, memory_order_relaxed);
+
+    for (unsigned i = 1; i < live; i++) {
+        struct gri_task *t = ring_take(&s->workers[(w->index + i) % live]);
 
         if (t != NULL)
             return t;
@@ -289,10 +297,22 @@ static bool anything_queued(struct gri_worker *w)
 
     if (atomic_load(&s->inject_count) != 0 || atomic_load(&w->inbox_count) != 0)
         return true;
-    for (unsigned i = 0; i < s->worker_count; i++)
+    for (unsigned i = 0; i < atomic_load(&s->live_count); i++)
         if (atomic_load(&s->workers[i].tail) != atomic_load(&s->workers[i].head))
             return true;
     return false;
+}
+
+void gri_worker_empty(struct gri_worker *w)
+{
+    struct gri_task *t = atomic_exchange_explicit(&w->lifo, NULL, memory_order_acq_rel);
+
+    if (t == NULL)
+        t = ring_take(w);
+    for (; t != NULL; t = ring_take(w))
+        inject(w->sched, t);
+    if (anything_queued(w)) /* somebody may have counted on w as a searcher */
+        wake_one(w->sched);
 }
 
 /* park sleeps until there may be work. On return the worker counts as searching. */
@@ -328,12 +348,16 @@ static void stop_searching(struct gri_worker *w)
         wake_one(w->sched);
 }
 
-/* search looks around for a while, then parks, and so on. NULL: the scheduler stops. */
+/* search looks around for a while, then parks, and so on. NULL: the scheduler stops, or a spare
+ * worker is to rest. */
 static struct gri_task *search(struct gri_worker *w)
 {
     struct gri_sched *s = w->sched;
     struct gri_task *t;
 
+    /* an even beat: it has nothing to run */
+    atomic_store_explicit(&w->beat, atomic_load_explicit(&w->beat, memory_order_relaxed) & ~1u,
+                          memory_order_release);
     atomic_fetch_add(&s->searching, 1);
     for (;;) {
         uint64_t start = gri_clock_ns();
@@ -344,7 +368,7 @@ static struct gri_task *search(struct gri_worker *w)
                 stop_searching(w);
                 return t;
             }
-            if (atomic_load(&s->stopping)) {
+            if (atomic_load(&s->stopping) || gri_spare_retires(w)) {
                 atomic_fetch_sub(&s->searching, 1);
                 return NULL;
             }
@@ -356,7 +380,7 @@ static struct gri_task *search(struct gri_worker *w)
     }
 }
 
-struct gri_task *gri_next_task(struct gri_worker *w)
+static struct gri_task *next_task(struct gri_worker *w)
 {
     struct gri_task *t = NULL;
 
@@ -376,6 +400,21 @@ struct gri_task *gri_next_task(struct gri_worker *w)
         run_timers(w->sched);
         t = search(w);
     }
+    return t;
+}
+
+struct gri_task *gri_next_task(struct gri_worker *w)
+{
+    struct gri_task *t = NULL;
+
+    for (;;) {
+        if (gri_spare_retires(w))
+            gri_spare_rest(w);
+        t = next_task(w);
+        if (t != NULL || atomic_load(&w->sched->stopping))
+            break;
+    }
+    gri_worker_begins(w, 0);
     return t;
 }
 

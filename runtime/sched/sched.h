@@ -21,6 +21,7 @@
 #include "runtime/base/thread.h"
 #include "runtime/sched/blocking.h"
 #include "runtime/sched/fiber.h"
+#include "runtime/sched/ledger.h"
 #include "runtime/sched/service.h"
 #include "runtime/sched/timer.h"
 #include "runtime/sched/world.h"
@@ -33,6 +34,16 @@ struct gri_task_queue {
     struct gri_task *first, *last;
 };
 
+/* What the monitor has seen of a worker: see watchdog.h. */
+struct gri_watched {
+    uint32_t beat;
+    uint64_t since_ns; /* when it first saw that beat */
+    uint64_t who;      /* whose handler it is */
+    uint64_t limit_ns; /* 0: not asked yet */
+    bool reported, stuck;
+    struct gri_worker *spare; /* serves in its place; NULL: none */
+};
+
 struct gri_worker {
     /* written by this worker and by thieves */
     _Alignas(64) _Atomic uint32_t head; /* next to take */
@@ -43,6 +54,7 @@ struct gri_worker {
     _Alignas(64) _Atomic(struct gri_task *) lifo;
 
     struct gri_sched *sched; /* borrowed */
+    struct gri_tally *tally; /* borrowed from the ledger */
     unsigned index;
     unsigned lifo_runs;        /* in a row; bounded so that the ring gets its turn */
     unsigned tick;             /* tasks run; every so often the outside goes first */
@@ -65,11 +77,29 @@ struct gri_worker {
     struct gri_worker *idle_next; /* guarded by sched->idle_lock */
     bool idle;                    /* on the idle stack; guarded by sched->idle_lock */
     struct gri_task *lifo_seen;   /* the monitor's */
+    struct gri_watched watched;   /* the monitor's */
+
+    _Atomic uint32_t beat;  /* tasks and handlers begun; odd: it runs one. Written by the owner */
+    _Atomic uint64_t who;   /* the actor whose handler runs; 0: none. Written by the owner */
+    bool spare_worker;      /* serves only in another's place */
+    _Atomic uint32_t serve; /* a spare's: 0, it is to rest; the futex that it rests on */
+    _Atomic bool resting;   /* a spare's: it has handed everything over and sleeps */
 };
 
 struct gri_sched_opts {
     unsigned workers;
     size_t fibers_max, stack_size, blocking_max, blocking_queue_max;
+    size_t meter_max[GRI_METERS]; /* 0: no limit */
+    unsigned spares_max;
+    uint64_t report_ns, stuck_ns; /* 0: never */
+};
+
+/* The watchdog's: all of it the monitor's, but for ops, which is set before there are actors. */
+struct gri_watchdog {
+    const struct gri_watch_ops *ops; /* NULL: nobody knows the actors */
+    uint64_t report_ns, stuck_ns;
+    uint64_t log_again_ns;
+    unsigned unsaid; /* reports since the last line of the log */
 };
 
 struct gri_sim;
@@ -80,10 +110,15 @@ struct gri_sched {
     struct gri_sim *sim; /* borrowed; NULL: on the machine */
     struct gri_wheel wheel;
     struct gri_blocking blocking;
-    struct gri_worker *workers; /* owned array */
-    unsigned worker_count;
+    struct gri_ledger *ledger;  /* counted */
+    struct gri_worker *workers; /* owned array; spare ones behind the others */
+    unsigned worker_count, spares_max;
+    _Atomic unsigned live_count;   /* workers with a thread, spare ones too: who is stolen from */
+    _Atomic unsigned active_count; /* those of them that don't rest */
+    struct gri_watchdog watch;
     size_t fibers_max, stack_size;
-    _Atomic size_t fibers;      /* stacks that exist */
+    _Atomic size_t fibers; /* stacks that exist */
+    _Atomic int64_t fibers_high;
     struct gri_lock fiber_lock; /* guards the two below */
     struct gri_fiber *fiber_pool;
     unsigned fiber_pool_count;
@@ -129,6 +164,20 @@ void gri_ready_on(struct gri_sched *s, struct gri_task *t, unsigned worker);
 /* gri_next_task is what a worker's loop runs next; it waits for work. NULL: the scheduler stops. */
 struct gri_task *gri_next_task(struct gri_worker *w);
 void gri_wake_worker(struct gri_worker *w);
+/* gri_worker_start starts the thread of a worker, with its first stack. */
+gr_code gri_worker_start(struct gri_sched *s, unsigned index, const char *thread_name);
+/* gri_worker_empty gives what a worker has queued, but for pinned tasks, to all of them;
+ * gri_worker_rouse wakes it up if it has nothing to do. [any] */
+void gri_worker_empty(struct gri_worker *w);
+void gri_worker_rouse(struct gri_worker *w);
+/* gri_worker_begins notes that w begins a handler of `who`, or goes on with one. */
+static inline void gri_worker_begins(struct gri_worker *w, uint64_t who)
+{
+    atomic_store_explicit(&w->who, who, memory_order_relaxed);
+    /* release: who finds the beat finds whose it is */
+    atomic_store_explicit(&w->beat, (atomic_load_explicit(&w->beat, memory_order_relaxed) + 2) | 1,
+                          memory_order_release);
+}
 
 /* gri_take_lifo takes t out of the calling worker's LIFO slot, if it is what lies there. */
 bool gri_take_lifo(struct gri_task *t);

@@ -12,6 +12,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/point.h"
 #include "runtime/sched/monitor.h"
+#include "runtime/sched/watchdog.h"
 
 #define SPARE_MAX 16 /* loop stacks that a worker keeps */
 #define POOL_MAX 256 /* loop stacks that all keep together */
@@ -66,7 +67,9 @@ static void switch_to(struct gri_worker *w, struct gri_fiber *to, void (*after)(
     to->exec.worker = w;
     set_exec(&to->exec);
     gri_fiber_switch(from, to);
-    run_after(gri_exec()->worker);
+    w = gri_exec()->worker;
+    run_after(w);
+    gri_worker_begins(w, gri_exec()->who);
 }
 
 static void fiber_give(void *arg);
@@ -105,8 +108,11 @@ static struct gri_fiber *fiber_new(struct gri_sched *s)
 {
     struct gri_fiber *f = NULL;
 
-    if (atomic_fetch_add(&s->fibers, 1) < s->fibers_max + s->worker_count)
+    size_t others = atomic_fetch_add(&s->fibers, 1);
+
+    if (others < s->fibers_max + s->worker_count + s->spares_max)
         f = gri_fiber_new(s->stack_size, loop, NULL);
+    gri_raise(&s->fibers_high, (int64_t)(others + (f != NULL)));
     if (f != NULL)
         f->exec.fiber = f;
     else
@@ -189,8 +195,10 @@ gr_code gri_suspend(void (*commit)(void *arg), void *arg)
         return GR_EFULL;
     gri_point(GRI_AT_SUSPEND);
     next = fiber_take(w);
-    if (next == NULL)
+    if (next == NULL) {
+        gri_count(w->sched->ledger, GRI_COUNT_REFUSED_FIBERS, 1);
         return GR_EFULL;
+    }
     if (w->current->exec.hooks != NULL)
         w->current->exec.hooks->suspending(&w->current->exec);
     switch_to(w, next, commit, arg);
@@ -235,42 +243,73 @@ static gr_code worker_init(struct gri_sched *s, unsigned index)
 {
     struct gri_worker *w = &s->workers[index];
 
-    w->sched = s;
-    w->index = index;
     w->spare = fiber_new(s);
     w->spare_count = w->spare != NULL ? 1 : 0;
     return w->spare != NULL ? GR_OK : GR_ENOMEM;
+}
+
+gr_code gri_worker_start(struct gri_sched *s, unsigned index, const char *thread_name)
+{
+    struct gri_worker *w = &s->workers[index];
+    gr_code rc = w->spare != NULL ? GR_OK : worker_init(s, index);
+
+    if (rc == GR_OK)
+        rc = gri_thread_start(&w->thread, thread_name, worker_main, w);
+    w->started = rc == GR_OK;
+    return rc;
 }
 
 static gr_code start_threads(struct gri_sched *s)
 {
     gr_code rc = gri_monitor_start(s);
 
-    for (unsigned i = 0; i < s->worker_count && rc == GR_OK; i++) {
-        rc = gri_thread_start(&s->workers[i].thread, "gr-worker", worker_main, &s->workers[i]);
-        s->workers[i].started = rc == GR_OK;
+    for (unsigned i = 0; i < s->worker_count && rc == GR_OK; i++)
+        rc = gri_worker_start(s, i, "gr-worker");
+    return rc;
+}
+
+/* make_workers makes the workers without threads, the spare ones too, and the ledger. */
+static gr_code make_workers(struct gri_sched *s, const struct gri_sched_opts *opts)
+{
+    unsigned count = opts->workers + opts->spares_max;
+    gr_code rc = GR_OK;
+
+    s->workers = gri_alloc_aligned(64, count * sizeof(*s->workers));
+    if (s->workers != NULL)
+        s->ledger = gri_ledger_new(count, opts->meter_max);
+    if (s->ledger == NULL) {
+        gri_free_aligned(s->workers);
+        s->workers = NULL;
+        return GR_ENOMEM;
     }
+    for (unsigned i = 0; i < count; i++)
+        s->workers[i] = (struct gri_worker){ .sched = s,
+                                             .index = i,
+                                             .tally = &s->ledger->tally[i],
+                                             .spare_worker = i >= opts->workers };
+    for (unsigned i = 0; i < opts->workers && rc == GR_OK; i++)
+        rc = worker_init(s, i);
     return rc;
 }
 
 gr_code gri_sched_start(struct gri_sched *s, const struct gri_sched_opts *opts)
 {
-    gr_code rc = GR_ENOMEM;
+    gr_code rc;
 
     gri_world_real(&s->world);
     gri_wheel_init(&s->wheel, gri_sched_now(s));
     s->worker_count = opts->workers;
     s->fibers_max = opts->fibers_max;
     s->stack_size = opts->stack_size;
-    s->workers = gri_alloc_aligned(64, opts->workers * sizeof(*s->workers));
+    s->spares_max = opts->spares_max;
+    s->watch.report_ns = opts->report_ns != 0 ? opts->report_ns : GRI_NEVER;
+    s->watch.stuck_ns = opts->stuck_ns != 0 ? opts->stuck_ns : GRI_NEVER;
+    atomic_init(&s->live_count, opts->workers);
+    atomic_init(&s->active_count, opts->workers);
+    rc = make_workers(s, opts);
     if (s->workers == NULL)
-        return GR_ENOMEM;
-    for (unsigned i = 0; i < opts->workers; i++)
-        s->workers[i] = (struct gri_worker){ .index = 0 };
+        return rc;
     gri_blocking_init(&s->blocking, (unsigned)opts->blocking_max, opts->blocking_queue_max);
-    rc = GR_OK;
-    for (unsigned i = 0; i < opts->workers && rc == GR_OK; i++)
-        rc = worker_init(s, i);
     if (rc == GR_OK)
         rc = start_threads(s);
     if (rc != GR_OK) {
@@ -290,6 +329,18 @@ static void join_workers(struct gri_sched *s)
             gri_thread_join(&s->workers[i].thread);
 }
 
+/* join_spares: when the monitor, which starts them, is no more. */
+static void join_spares(struct gri_sched *s)
+{
+    unsigned live = atomic_load(&s->live_count);
+
+    gri_spares_wake(s);
+    for (unsigned i = s->worker_count; i < live; i++) {
+        gri_wake_worker(&s->workers[i]);
+        gri_thread_join(&s->workers[i].thread);
+    }
+}
+
 static void free_fibers(struct gri_fiber *f)
 {
     while (f != NULL) {
@@ -304,7 +355,8 @@ void gri_sched_stop(struct gri_sched *s)
 {
     join_workers(s);
     gri_monitor_stop(s);
-    for (unsigned i = 0; i < s->worker_count; i++) {
+    join_spares(s);
+    for (unsigned i = 0; i < s->worker_count + s->spares_max; i++) {
         struct gri_worker *w = &s->workers[i];
 
         free_fibers(w->spare); /* among them the one that its loop ended on */
@@ -312,6 +364,7 @@ void gri_sched_stop(struct gri_sched *s)
             gri_fiber_disown(&w->native);
     }
     free_fibers(s->fiber_pool);
+    gri_ledger_unref(s->ledger);
     gri_free_aligned(s->workers);
     s->workers = NULL;
 }

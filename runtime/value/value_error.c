@@ -293,8 +293,9 @@ bool gr_error_retryable(const gr_value *v)
 
     switch (gr_error_code(v)) {
     case GR_ETIMEDOUT:
-    case GR_EFULL:
     case GR_EUNREACH: return true;
+    case GR_EFULL: /* a run's budget doesn't come back */
+        return strcmp(gr_cstr(gr_get(v, "kind"), ""), "budget") != 0;
     case GR_EBROKEN: /* its actor exited: whoever takes its place may answer */
         return strcmp(gr_cstr(gr_get(v, "kind"), ""), "ActorExit") == 0;
     case GR_ERATE: /* a spent quota doesn't come back by waiting */

@@ -11,7 +11,7 @@ static struct gri_verbs verbs;
 
 Test(verb, the_runnable_verbs_have_fixed_numbers)
 {
-    cr_assert_eq(gri_verbs_init(&verbs, 1), GR_OK);
+    cr_assert_eq(gri_verbs_init(&verbs, 1, 9), GR_OK);
     cr_assert_eq(gri_verb_id(&verbs, "invoke"), GRI_INVOKE);
     cr_assert_eq(gri_verb_id(&verbs, "stream"), GRI_STREAM);
     cr_assert_eq(gri_verb_id(&verbs, "transform"), GRI_TRANSFORM);
@@ -26,7 +26,7 @@ Test(verb, a_name_keeps_its_number_and_the_numbers_are_bounded)
     char name[32];
     int count = 0;
 
-    cr_assert_eq(gri_verbs_init(&verbs, 99), GR_OK);
+    cr_assert_eq(gri_verbs_init(&verbs, 99, 9), GR_OK);
     for (int i = 0; i < 3000; i++) {
         uint16_t id;
 
@@ -45,6 +45,24 @@ Test(verb, a_name_keeps_its_number_and_the_numbers_are_bounded)
     cr_assert_str_eq(gri_verb_name(&verbs, 65535), "?");
     gri_verbs_fini(&verbs);
     cr_assert_eq(test_memory_live(), before);
+}
+
+Test(verb, peers_may_bring_only_so_many)
+{
+    char name[32];
+    int learnt = 0;
+
+    cr_assert_eq(gri_verbs_init(&verbs, 7, 9), GR_OK);
+    cr_assert_eq(gri_verb_learn(&verbs, "invoke"), GRI_INVOKE, "what is known is no news");
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof(name), "verb %d", i);
+        learnt += gri_verb_learn(&verbs, name) != GRI_VERB_NONE;
+    }
+    cr_assert_eq(learnt, 9);
+    cr_assert_neq(gri_verb_learn(&verbs, "verb 3"), GRI_VERB_NONE);
+    cr_assert_neq(gri_verb_id(&verbs, "our own"), GRI_VERB_NONE);
+    cr_assert_neq(gri_verb_learn(&verbs, "our own"), GRI_VERB_NONE);
+    gri_verbs_fini(&verbs);
 }
 
 /* In the plain mode all tests run in one process. */

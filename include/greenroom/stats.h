@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stats.h - what a runtime has done, holds and has refused.
+ *
+ * docs/limits.md lists the limits, and which of these numbers belongs to which.
+ */
+#ifndef GREENROOM_STATS_H
+#define GREENROOM_STATS_H
+
+#include <greenroom/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What is not marked "now" or "high" counts up from the runtime's start. */
+typedef struct gr_stats {
+    size_t size;
+    uint64_t messages;        /* taken from mailboxes, or told by link.h; not calls past a mailbox */
+    uint64_t calls_started, calls_ended;
+    uint64_t calls_now, calls_high; /* in flight */
+    uint64_t bytes_now, bytes_high; /* of values that wait: see gr_runtime_opts.bytes_max */
+    uint64_t mailbox_high;    /* the most messages that one mailbox has held */
+    uint64_t stacks_now, stacks_high; /* handlers' stacks, spare ones too: see fibers_max */
+    uint64_t blocking_threads_now, blocking_queue_now, blocking_queue_high;
+    uint64_t timers_now;      /* of gr_send_after */
+    uint64_t dead_letters;    /* messages that were lost: see gr_dead_letters */
+
+    /* refused, by the limit that was reached */
+    uint64_t refused_mailbox;       /* mailbox_max, whatever the policy */
+    uint64_t refused_mailbox_bytes; /* mailbox_bytes_max, likewise */
+    uint64_t refused_queue_ms;      /* queue_ms, while mailbox_max was not reached */
+    uint64_t refused_bytes;         /* the runtime's bytes_max */
+    uint64_t refused_calls;         /* the runtime's calls_max */
+    uint64_t refused_asks;          /* asks_max */
+    uint64_t refused_budget;        /* a run's calls_max, depth_max or bytes_max */
+    uint64_t refused_fibers;        /* fibers_max: waits that failed */
+    uint64_t refused_blocking;      /* blocking_queue_max, or no thread to be had */
+    uint64_t refused_actors;        /* actors_max */
+    uint64_t refused_timers;        /* timers_max */
+    uint64_t refused_stash;         /* stash_max */
+    uint64_t refused_verbs;         /* peer_verbs_max, and 1,018 verbs in all */
+    uint64_t dropped_newest, dropped_oldest;   /* by overflow policy */
+    uint64_t killed_overflow, killed_overtime; /* actors, by overflow policy and handler_kill */
+
+    uint64_t slow_handlers;   /* ran longer than report_ms or handler_ms */
+    uint64_t stuck_workers;   /* were in one handler for stuck_ms */
+    uint64_t spares_now;      /* spare workers at work */
+} gr_stats;
+
+/*
+ * gr_stats_read fills *s in; s->size says how much of it the caller knows, so set it first:
+ * gr_stats s = GR_STATS_INIT. Costs a few hundred loads and three short locks. The numbers are read
+ * one after another, while others count.    [any]
+ */
+#define GR_STATS_INIT { .size = sizeof(gr_stats) }
+GR_API void gr_stats_read(gr_runtime *rt, gr_stats *s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

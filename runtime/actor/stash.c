@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stash.c - messages that a handler sets aside for later.
+ *
+ * All of it is the turn's, or the handler's while it has the turn. A stashed message keeps its pin
+ * and its bytes but no place in the mailbox: stash_max bounds what is kept, here and put back
+ * together, instead. A stashed call is QUEUED again, so a cancellation ends it at once and leaves a
+ * shell.
+ */
+#include "runtime/actor/ctx.h"
+#include "runtime/actor/runtime_impl.h"
+#include "runtime/actor/send.h"
+#include "runtime/base/alloc.h"
+
+struct gri_stash {
+    struct gri_task_queue kept, back; /* set aside; put back, to be taken first */
+    uint32_t count;                   /* in both, and asked for by handlers that still run */
+};
+
+static void push(struct gri_task_queue *q, struct gri_envelope *e)
+{
+    e->task.next = NULL;
+    if (q->first != NULL)
+        q->last->next = &e->task;
+    else
+        q->first = &e->task;
+    q->last = &e->task;
+}
+
+/* reserve takes one of stash_max. */
+static gr_code reserve(struct gri_actor *a)
+{
+    if (a->stash == NULL)
+        a->stash = gri_new0(struct gri_stash);
+    if (a->stash == NULL)
+        return GR_ENOMEM;
+    if (a->stash->count >= a->stash_max) {
+        gri_count(a->rt->sched.ledger, GRI_COUNT_REFUSED_STASH, 1);
+        return GR_EFULL;
+    }
+    a->stash->count++;
+    return GR_OK;
+}
+
+static gr_code stash_message(gr_ctx *c)
+{
+    struct gri_envelope *e = gri_tell_new(gr_value_ref(c->msg));
+
+    if (e == NULL) {
+        c->actor->stash->count--;
+        gr_value_unref((gr_value *)(uintptr_t)c->msg);
+        return GR_ENOMEM;
+    }
+    e->bytes = gri_message_bytes(c->msg);
+    gri_charge(c->rt, e->bytes);
+    gri_actor_pin_again(c->actor);
+    push(&c->actor->stash->kept, e);
+    c->msg = NULL;
+    return GR_OK;
+}
+
+gr_code gr_stash(gr_ctx *c)
+{
+    bool call = c->call != NULL && !c->deferred;
+    gr_code rc = GR_EINVAL;
+
+    if (!c->actor->klass->stateless && (call || c->msg != NULL))
+        rc = reserve(c->actor);
+    if (rc != GR_OK)
+        return rc;
+    if (!call)
+        return stash_message(c);
+    c->deferred = true;
+    c->stashed = true;
+    gri_future_ref(&c->call->future); /* the handler's frame goes on to use it: see gr_defer */
+    return GR_OK;
+}
+
+/* The call's handler has returned. */
+void gri_stash_call(struct gri_actor *a, struct gri_call *call)
+{
+    uint32_t queued = GRI_QUEUED;
+
+    if (call->counted)
+        gri_actor_release_permit(a);
+    call->counted = false;
+    /* seq_cst: as in gri_call_post */
+    atomic_store(&call->state, GRI_QUEUED);
+    if (!gri_call_cancelled(call)) {
+        push(&a->stash->kept, &call->envelope);
+        return;
+    }
+    a->stash->count--;
+    if (atomic_compare_exchange_strong(&call->state, &queued, GRI_RUNNING))
+        gri_call_end(call, NULL);
+    else
+        gri_call_drop_shell(a, call);
+}
+
+void gr_unstash_all(gr_ctx *c)
+{
+    struct gri_stash *s = c->actor->klass->stateless ? NULL : c->actor->stash;
+
+    if (s == NULL || s->kept.first == NULL)
+        return;
+    /* before what was put back earlier and has not been handled: it came before that, too */
+    s->kept.last->next = s->back.first;
+    if (s->back.first == NULL)
+        s->back.last = s->kept.last;
+    s->back.first = s->kept.first;
+    s->kept.first = NULL;
+}
+
+bool gri_stash_holds(const struct gri_actor *a)
+{
+    return a->stash != NULL && (a->stash->kept.first != NULL || a->stash->back.first != NULL);
+}
+
+struct gri_envelope *gri_stash_next(struct gri_actor *a, bool all)
+{
+    struct gri_stash *s = a->stash;
+    struct gri_task_queue *q;
+    struct gri_task *t;
+
+    if (s == NULL)
+        return NULL;
+    q = s->back.first == NULL && all ? &s->kept : &s->back;
+    t = q->first;
+    if (t == NULL)
+        return NULL;
+    q->first = t->next;
+    s->count--;
+    return gri_envelope_of(t);
+}

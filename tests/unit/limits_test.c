@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits_test.c - docs/limits.md says what the code does: each option is there with its default, and
+ * each counter exists. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <greenroom/call.h>
+#include <greenroom/stats.h>
+
+#include "runtime/actor/runtime_impl.h"
+
+#include "tests/support/test.h"
+
+struct limit {
+    const char *table, *option;
+    long long value; /* -1: it is not a number of its own */
+    bool seen;
+};
+
+#define ROOM 64
+static struct limit limits[ROOM];
+static size_t limit_count;
+
+static void expect(const char *table, const char *option, long long value)
+{
+    limits[limit_count++] = (struct limit){ .table = table, .option = option, .value = value };
+}
+
+/* In the names of the fields, so that a field that goes is missed here. */
+static void expect_all(void)
+{
+    gr_runtime_opts r = { .size = sizeof(r) };
+    gr_spawn_opts s = { .size = sizeof(s) };
+    gr_call_opts c = { .size = sizeof(c) };
+
+    cr_assert_eq(gri_runtime_defaults(&r), GR_OK);
+    limit_count = 0;
+#define RUNTIME(field) expect("A runtime", #field, (long long)r.field)
+    RUNTIME(mailbox_max), RUNTIME(bytes_max), RUNTIME(calls_max), RUNTIME(actors_max);
+    RUNTIME(fibers_max), RUNTIME(stack_size), RUNTIME(blocking_max), RUNTIME(blocking_queue_max);
+    RUNTIME(timers_max), RUNTIME(peer_verbs_max), RUNTIME(report_ms), RUNTIME(stuck_ms);
+    RUNTIME(spares_max), RUNTIME(shutdown_ms);
+#define ACTOR(field) expect("An actor", #field, s.field != 0 ? 0 : -1)
+    ACTOR(mailbox_max), ACTOR(mailbox_bytes_max), ACTOR(queue_ms), ACTOR(handler_ms);
+    ACTOR(max_concurrency), ACTOR(asks_max), ACTOR(stash_max);
+#define RUN(field, value) expect("A run", #field, c.field != 0 ? 0 : (value))
+    RUN(calls_max, -1), RUN(depth_max, -1), RUN(bytes_max, -1), RUN(timeout_ms, -1);
+    RUN(window_chunks, GRI_WINDOW_CHUNKS), RUN(window_bytes, GRI_WINDOW_BYTES);
+}
+
+static bool is_counter(const char *name)
+{
+#define COUNTER(field) (strcmp(name, #field) == 0 && sizeof(((gr_stats *)NULL)->field) != 0)
+    return COUNTER(refused_mailbox) || COUNTER(refused_bytes) || COUNTER(refused_calls) ||
+           COUNTER(refused_actors) || COUNTER(refused_fibers) || COUNTER(blocking_threads_now) ||
+           COUNTER(refused_blocking) || COUNTER(refused_timers) || COUNTER(refused_verbs) ||
+           COUNTER(slow_handlers) || COUNTER(stuck_workers) || COUNTER(spares_now) ||
+           COUNTER(dropped_newest) || COUNTER(dropped_oldest) || COUNTER(killed_overflow) ||
+           COUNTER(refused_mailbox_bytes) || COUNTER(refused_queue_ms) ||
+           COUNTER(killed_overtime) || COUNTER(refused_asks) || COUNTER(refused_stash) ||
+           COUNTER(refused_budget);
+}
+
+/* cells splits a row of a table, "| a | b |", in place; how many there are. */
+static int cells(char *line, char *cell[8])
+{
+    int count = 0;
+
+    for (char *at = strtok_r(line, "|\n", &line); at != NULL && count < 8;
+         at = strtok_r(NULL, "|\n", &line)) {
+        while (*at == ' ')
+            at++;
+        for (size_t len = strlen(at); len > 0 && at[len - 1] == ' '; len--)
+            at[len - 1] = '\0';
+        cell[count++] = at;
+    }
+    return count;
+}
+
+/* quoted takes the next `name` out of text, which it moves on; NULL: there is none. */
+static char *quoted(char **text)
+{
+    char *start = strchr(*text, '`'), *end = start != NULL ? strchr(start + 1, '`') : NULL;
+
+    if (end == NULL)
+        return NULL;
+    *end = '\0';
+    *text = end + 1;
+    return start + 1;
+}
+
+static void check_row(const char *table, char *cell[8])
+{
+    char *option = quoted(&cell[1]), *counter;
+    size_t i = 0;
+
+    cr_assert_not_null(option, "%s: a row without an option", table);
+    while (i < limit_count &&
+           (strcmp(limits[i].table, table) != 0 || strcmp(limits[i].option, option) != 0))
+        i++;
+    cr_assert_lt(i, limit_count, "%s: the code has no `%s`", table, option);
+    cr_assert(!limits[i].seen, "`%s` is there twice", option);
+    limits[i].seen = true;
+    if (limits[i].value >= 0)
+        cr_assert_eq(strtoll(cell[2], NULL, 10), limits[i].value, "`%s` is %lld, not %s", option,
+                     limits[i].value, cell[2]);
+    else
+        cr_assert(!isdigit((unsigned char)cell[2][0]), "`%s` has no number of its own", option);
+    cr_assert_gt(strlen(cell[3]), 0, "`%s`: what happens beyond it?", option);
+    while ((counter = quoted(&cell[4])) != NULL)
+        cr_assert(is_counter(counter), "there is no counter `%s`", counter);
+}
+
+Test(limits, are_what_the_document_says)
+{
+    static char line[1024], table[64];
+    FILE *f = fopen("docs/limits.md", "r");
+    char *cell[8];
+
+    cr_assert_not_null(f, "run in the source folder");
+    expect_all();
+    while (fgets(line, sizeof(line), f) != NULL) {
+        if (strncmp(line, "## ", 3) == 0)
+            snprintf(table, sizeof(table), "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+        if (line[0] != '|' || strncmp(line, "| ---", 5) == 0 || strstr(line, "| option |") != NULL)
+            continue;
+        cell[4] = line + strlen(line);
+        cr_assert_geq(cells(line, cell), 4);
+        check_row(table, cell);
+    }
+    fclose(f);
+    for (size_t i = 0; i < limit_count; i++)
+        cr_assert(limits[i].seen, "%s: `%s` is missing", limits[i].table, limits[i].option);
+}
+
+Test(limits, beyond_their_range_are_refused)
+{
+    const gr_runtime_opts bad[] = {
+        { .size = sizeof(gr_runtime_opts), .workers = 65 },
+        { .size = sizeof(gr_runtime_opts), .stack_size = 1024 },
+        { .size = sizeof(gr_runtime_opts), .mailbox_max = (size_t)1 << 31 },
+        { .size = sizeof(gr_runtime_opts), .peer_verbs_max = 513 },
+        { .size = sizeof(gr_runtime_opts), .spares_max = 17 },
+        { .size = sizeof(gr_runtime_opts), .report_ms = -1 },
+        { .size = sizeof(gr_runtime_opts), .stuck_ms = -1 },
+    };
+    gr_runtime *rt = NULL;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        cr_assert_eq(gr_runtime_new(&bad[i], &rt), GR_EINVAL, "%zu", i);
+}
