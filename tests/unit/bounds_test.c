@@ -215,6 +215,32 @@ Test(bounds, what_can_not_be_combined_is_refused)
     }
 }
 
+/* ---- counting -------------------------------------------------------------------------------- */
+
+static gr_value *rest_invoke(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    gr_sleep(gr_runtime_of(c), 1);
+    return gr_value_ref(args);
+}
+
+/* A handler that goes on takes the turn from whoever has it, and with it what that has counted. */
+Test(bounds, messages_are_counted_however_turns_change_hands)
+{
+    static const gr_method rest_methods[] = { { "invoke", GR_ASYNC, rest_invoke, NULL } };
+    static const gr_class rest_class =
+        GR_CLASS(.name = "rest", .state_size = 1, .reentrant = true, GR_METHODS(rest_methods));
+    gr_ref a = gr_spawn(root, &rest_class, NULL);
+    uint64_t before = stats().messages;
+    gr_future *f[100];
+
+    for (int i = 0; i < 100; i++)
+        f[i] = gr_ainvoke(rt, a, gr_int(i), NULL);
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(int_of(f[i]), i);
+    until(stats().messages == before + 100);
+}
+
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
 Test(bounds, a_mailbox_has_a_limit_in_bytes)
