@@ -100,14 +100,15 @@ void gri_held_interrupt(struct gri_actor *a)
 void gri_defer_begin(struct gri_call *call)
 {
     struct gri_actor *a = call->actor;
+    bool loose;
 
     call->promised = true;
     gri_lock(&a->tie_lock);
     call->listed = true;
-    call->loose = (atomic_load(&a->flags) & GRI_LOOSE) != 0;
+    call->loose = loose = (atomic_load(&a->flags) & GRI_LOOSE) != 0;
     gri_list_push(&a->deferred, &call->deferred);
     gri_unlock(&a->tie_lock);
-    if (call->loose)
+    if (loose)              /* from here on an exit may make it so, and takes the pin itself */
         gri_actor_unpin(a); /* the handler's frame has another one */
 }
 

@@ -42,20 +42,38 @@ static gr_value *nobody(gr_code rc, const char *name)
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
-/* A call that waits for the name, until the first of three events readies the task. */
+/* ASLEEP: the next event readies the task. AWAKE: the task is queued or runs. AGAIN: it does, and something
+ * has come that it may not have seen. */
+enum wait_state { ASLEEP, AWAKE, AGAIN };
+
+/* A call that waits for the name: that comes, or the time is up, or the call is cancelled. */
 struct name_wait {
     struct gri_name_waiter waiter;
     struct gri_timer timer;
     struct gri_task task;
     struct gri_call *call; /* the duty */
     uint64_t until_ns;
-    _Atomic bool woken; /* the task is queued or running */
+    _Atomic int state; /* wait_state */
 };
 
 static void wake(struct name_wait *w)
 {
-    if (!atomic_exchange(&w->woken, true))
+    int state = atomic_load(&w->state);
+
+    while (state != AGAIN &&
+           !atomic_compare_exchange_weak(&w->state, &state, state == ASLEEP ? AWAKE : AGAIN))
+        ;
+    if (state == ASLEEP)
         gri_ready(gri_call_sched(w->call), &w->task);
+}
+
+/* fall_asleep is the last that the task does with w: from then on any event may ready it elsewhere. false:
+ * something has come meanwhile. */
+static bool fall_asleep(struct name_wait *w)
+{
+    int awake = AWAKE;
+
+    return atomic_compare_exchange_strong(&w->state, &awake, ASLEEP);
 }
 
 static void wait_named(struct gri_name_waiter *waiter)
@@ -105,12 +123,12 @@ static void wait_run(struct gri_task *t)
     for (;;) {
         gri_name_leave(call->rt, name_of(args), &w->waiter);
         gri_timer_cancel(&call->rt->sched, &w->timer);
+        atomic_store(&w->state, AWAKE); /* what came up to here is seen below */
         late = gri_sched_now(&call->rt->sched) >= w->until_ns;
         if (gri_call_cancelled(call)) {
             gri_call_end(call, gr_error(GR_ECANCELED, "cancelled"));
             break;
         }
-        atomic_store(&w->woken, false);
         if (pass_on(call, late ? NULL : &w->waiter, &rc))
             break;
         if (rc != GR_EPENDING) {
@@ -118,8 +136,8 @@ static void wait_run(struct gri_task *t)
             break;
         }
         gri_timer_start(&call->rt->sched, &w->timer, w->until_ns);
-        if (!gri_call_cancelled(call) || atomic_exchange(&w->woken, true))
-            return; /* whoever comes first readies the task */
+        if (fall_asleep(w))
+            return;
     }
     gri_free(w); /* the hook is over: ending or passing on the call has waited for it */
 }
@@ -139,7 +157,7 @@ static void wait_start(struct gri_call *call)
                              .until_ns = wait_until(call->rt, args) };
     gri_list_init(&w->waiter.node);
     gri_timer_init(&w->timer, wait_late);
-    atomic_init(&w->woken, true);
+    atomic_init(&w->state, AWAKE);
     gri_call_on_cancel(call, wait_cancelled, w);
     wait_run(&w->task);
 }

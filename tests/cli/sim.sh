@@ -73,7 +73,7 @@ has "no such file" "can't be opened" "$err"
 
 # --seeds 0 goes on until it is interrupted, which is how it is meant to end.
 code=0
-timeout -s INT 4 "$greenroom" sim examples/hello.yaml --input "$ada" --seeds 0 >"$work/out" || code=$?
+timeout -s TERM 4 "$greenroom" sim examples/hello.yaml --input "$ada" --seeds 0 >"$work/out" || code=$?
 is "interrupted" 124 "$code"
 has "and what was found until then" "seeds    " "$(cat "$work/out")"
 finish

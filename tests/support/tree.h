@@ -114,7 +114,8 @@ static void grow(void)
     tree->sup = gr_supervisor(s->root, GR_SUPERVISOR(.strategy = tree->strategy, .intensity = 1000,
                                                      .children = specs, .child_count = BRANCHES));
     for (int i = 0; i < BRANCHES; i++)
-        tree->child[i] = gr_child(s->root, tree->sup, branch_id[i], NULL);
+        tree->child[i] = gr_child(s->root, tree->sup, branch_id[i],
+                                  sim_roll(s, 2) == 0 ? NULL : GR_NAMED(.wait_ms = 20));
 }
 
 /* kill_one kills whoever is the child now. */
