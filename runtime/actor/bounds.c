@@ -47,10 +47,10 @@ gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o)
 
 static gr_value *full_error(const struct gri_actor *a, enum gri_count why)
 {
-    if (why == GRI_COUNT_REFUSED_MAILBOX_BYTES)
+    if (why == GRI_COUNT_REFUSED_MAILBOX_BYTES && a->bounds != NULL)
         return gr_error(GR_EFULL, "the mailbox is full (%lld bytes)",
                         (long long)a->bounds->bytes_max);
-    if (why == GRI_COUNT_REFUSED_QUEUE_MS)
+    if (why == GRI_COUNT_REFUSED_QUEUE_MS && a->bounds != NULL)
         return gr_error(GR_EFULL, "what comes now would wait for more than %llu ms",
                         (unsigned long long)(a->bounds->queue_ns / NS_PER_MS));
     return gr_error(GR_EFULL, "the mailbox is full (%u messages)", (unsigned)a->mailbox_max);

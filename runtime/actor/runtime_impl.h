@@ -38,7 +38,7 @@ struct gr_runtime {
     struct gri_names names;
     struct gri_reasons reasons;
     _Atomic uint64_t monitor_count; /* numbers given to monitors */
-    _Atomic uint32_t root_gone; /* 1: nobody refers to the root scope any more */
+    _Atomic uint32_t root_gone;     /* 1: nobody refers to the root scope any more */
 };
 
 /* gri_runtime_defaults fills in what is zero; GR_EINVAL when something is out of range. */

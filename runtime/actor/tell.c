@@ -103,7 +103,7 @@ static gr_code wait_room(gr_runtime *rt, gr_ref to, const struct gri_envelope *e
     return rc;
 }
 
-static gr_code send(gr_runtime *rt, gr_ref to, struct gri_envelope *e, bool wait)
+static gr_code send_or_wait(gr_runtime *rt, gr_ref to, struct gri_envelope *e, bool wait)
 {
     bool dropped = false;
     gr_code rc = wait_bytes(rt, e->bytes, wait);
@@ -143,7 +143,7 @@ static gr_code tell(gr_runtime *rt, gr_ref to, gr_value *msg, bool wait)
         return rc;
     }
     e->bytes = gri_message_bytes(msg);
-    return send(rt, to, e, wait);
+    return send_or_wait(rt, to, e, wait);
 }
 
 gr_code gr_tell(gr_runtime *rt, gr_ref to, gr_value *msg)

@@ -328,6 +328,7 @@ static struct sim_exchange *soonest(struct sim_server *s)
 
 static void turn(struct sim_exchange *x, uint64_t now_ns)
 {
+    gri_check(x != NULL); /* soonest was asked after its due time was */
     if (x->canceled) {
         finish(x, gr_error(GR_ECANCELED, "the request to %s was cancelled", x->peer));
     } else if (x->paused && x->resumed) {

@@ -318,6 +318,20 @@ static bool put_one(struct gri_inflow *i, struct gri_flow_chunk *c)
     return true;
 }
 
+/* tell_end passes the end on, which is no good one if a chunk was lost. */
+static void tell_end(struct gri_inflow *i)
+{
+    gr_value *end = i->end;
+
+    i->end = NULL;
+    i->done = true;
+    if (i->lost != GR_OK) {
+        gr_value_unref(end);
+        end = gr_error(i->lost, "a chunk could not be passed on");
+    }
+    i->turn.ops->over(i->turn.call, end);
+}
+
 static void in_step(struct gri_turn *t)
 {
     struct gri_inflow *i = gri_container_of(t, struct gri_inflow, turn);
@@ -327,17 +341,8 @@ static void in_step(struct gri_turn *t)
         struct gri_flow_chunk *c = pop(i, &ended);
 
         if (c == NULL) {
-            if (ended) {
-                gr_value *end = i->end;
-
-                i->end = NULL;
-                i->done = true;
-                if (i->lost != GR_OK) {
-                    gr_value_unref(end);
-                    end = gr_error(i->lost, "a chunk could not be passed on");
-                }
-                t->ops->over(t->call, end);
-            }
+            if (ended)
+                tell_end(i);
             return;
         }
         if (!put_one(i, c)) {

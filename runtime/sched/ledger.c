@@ -10,7 +10,7 @@ static const int64_t batch_max[GRI_METERS] = {
 
 static int64_t batch_for(enum gri_meter_kind kind, int64_t max, unsigned workers)
 {
-    int64_t batch = max / (16 * (int64_t)workers);
+    int64_t batch = max / (16 * (int64_t)(workers != 0 ? workers : 1));
 
     return batch < 1 ? 1 : batch > batch_max[kind] ? batch_max[kind] : batch;
 }

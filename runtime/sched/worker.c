@@ -243,6 +243,7 @@ static gr_code worker_init(struct gri_sched *s, unsigned index)
 {
     struct gri_worker *w = &s->workers[index];
 
+    gri_check(s->workers != NULL);
     w->spare = fiber_new(s);
     w->spare_count = w->spare != NULL ? 1 : 0;
     return w->spare != NULL ? GR_OK : GR_ENOMEM;
@@ -275,8 +276,9 @@ static gr_code make_workers(struct gri_sched *s, const struct gri_sched_opts *op
     gr_code rc = GR_OK;
 
     s->workers = gri_alloc_aligned(64, count * sizeof(*s->workers));
-    if (s->workers != NULL)
-        s->ledger = gri_ledger_new(count, opts->meter_max);
+    if (s->workers == NULL)
+        return GR_ENOMEM;
+    s->ledger = gri_ledger_new(count, opts->meter_max);
     if (s->ledger == NULL) {
         gri_free_aligned(s->workers);
         s->workers = NULL;

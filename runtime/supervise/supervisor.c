@@ -319,7 +319,7 @@ static void setup_free(void *p)
 {
     struct gri_setup *u = p;
 
-    for (size_t i = 0; i < u->spec_count; i++)
+    for (size_t i = 0; u->specs != NULL && i < u->spec_count; i++)
         gri_spec_unref(u->specs[i]);
     gri_free(u->specs);
     if (u->family != NULL)
@@ -469,7 +469,7 @@ static struct gri_setup *setup_new(const gr_supervisor_opts *o, gr_value **ret_e
         *ret_err = gr_error(GR_ENOMEM, "out of memory");
     else if (*ret_err == NULL)
         *ret_err = check_ids(u);
-    if (*ret_err == NULL) {
+    if (*ret_err == NULL && u != NULL) {
         u->o = *o;
         u->o.name = NULL;
         u->o.children = NULL;
@@ -492,7 +492,7 @@ gr_ref gr_supervisor(gr_scope *in, const gr_supervisor_opts *opts)
 
     if (u != NULL && in != NULL)
         err = set_up(u, in, &o);
-    if (err != NULL || in == NULL) {
+    if (u == NULL || err != NULL || in == NULL) {
         if (u != NULL)
             setup_free(u);
         return gr_spawn(in, &gri_supervisor_class, GR_SPAWN(.args = err));

@@ -57,8 +57,7 @@ Test(blocking, a_free_thread_is_used_again)
         post(&go);
         cr_assert_eq(gri_blocking_submit(&pool, &task), GR_OK);
         cr_assert(take(&entered));
-        until((gri_lock(&pool.lock), idle = pool.idle, gri_unlock(&pool.lock),
-               idle == 1));
+        until((gri_lock(&pool.lock), idle = pool.idle, gri_unlock(&pool.lock), idle == 1));
     }
     cr_assert_eq(pool.threads, 1);
     cr_assert(gri_blocking_stop(&pool, soon()));
