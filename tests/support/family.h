@@ -36,7 +36,8 @@ struct family {
     /* what life i may be told of life j: a link is there, or is just being made */
     bool may[KIN_LIVES][KIN_LIVES];
     int links_begun[KIN_LIVES][KIN_LIVES], links_open[KIN_LIVES][KIN_LIVES];
-    bool sure[KIN_LIVES][KIN_LIVES]; /* linked, and nobody unlinked since */
+    bool sure[KIN_LIVES][KIN_LIVES]; /* linked, and nobody has ever unlinked */
+    bool unlinked[KIN_LIVES][KIN_LIVES];
     bool told[KIN_LIVES][KIN_LIVES];
     struct watch_entry watch[KIN_MONITORS];
     int watches;
@@ -75,7 +76,8 @@ static void kin_link(gr_ctx *c, int me, int other)
     rc = gr_link(c, family->life[other].ref);
     family->links_open[me][other]--, family->links_open[other][me]--;
     sim_check(family->s, rc == GR_OK, "gr_link gave %s", gr_code_name(rc));
-    family->sure[me][other] = family->sure[other][me] = family->links_begun[me][other] == 1;
+    /* the other may have unlinked us before gr_link returned */
+    family->sure[me][other] = family->sure[other][me] = !family->unlinked[me][other];
 }
 
 static void kin_unlink(gr_ctx *c, int me, int other)
@@ -84,6 +86,7 @@ static void kin_unlink(gr_ctx *c, int me, int other)
     bool open = family->links_open[me][other] != 0;
 
     family->sure[me][other] = family->sure[other][me] = false;
+    family->unlinked[me][other] = family->unlinked[other][me] = true;
     gr_unlink(c, family->life[other].ref);
     /* if the other makes a new link meanwhile, that one counts */
     if (!open && family->links_begun[me][other] == begun)
