@@ -209,9 +209,10 @@ bool gri_simulate_pool(struct gri_simulation *sim, struct gri_sim_tally *t,
     p.last = o->seeds < 0 ? UINT64_MAX : (uint64_t)(o->from + o->seeds - 1);
     p.shared =
         mmap(NULL, sizeof(*p.shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (p.shared == MAP_FAILED) { /* cppcheck-suppress memleak ; there is nothing to unmap */
+    if (p.shared == MAP_FAILED) {
         (void)snprintf(f->what, sizeof(f->what), "out of memory");
-        return false;
+        /* there is nothing to unmap: cppcheck takes MAP_FAILED for memory */
+        return false; /* cppcheck-suppress memleak */
     }
     atomic_store(&p.shared->next, (uint64_t)o->from);
     wait_for_all(&p);
