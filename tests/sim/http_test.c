@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_test.c - clients of a simulated server, with everything going wrong that can. */
 #include "runtime/http/http_sim.h"
-#include "tests/support/seeds.h"
+#include "tests/support/simulate.h"
+#include "tests/support/test.h"
 
 #define URL "http://models.test/v1"
 #define FAULTS (GR_SIM_SCHED | GR_SIM_TIME | GR_SIM_FULL | GR_SIM_HTTP)
@@ -34,7 +35,7 @@ static struct models make_models(gr_scope *in)
 }
 
 /* is_documented tells whether a call may end with that error. */
-static bool is_documented(const struct seed_run *r, const struct job *j, gr_code code)
+static bool is_documented(const struct sim *r, const struct job *j, gr_code code)
 {
     switch (code) {
     case GR_EUNREACH:
@@ -61,28 +62,28 @@ static bool is_vector(const gr_value *v)
     return count == 8;
 }
 
-static void check_value(struct seed_run *r, const struct job *j, const gr_value *v)
+static void check_value(struct sim *r, const struct job *j, const gr_value *v)
 {
     const char *text = gr_cstr(gr_get(v, "content"), "?");
 
     if (!j->embeds) {
-        seed_check(r, strcmp(text, j->expected) == 0, "'%s' instead of '%s'", text, j->expected);
+        sim_check(r, strcmp(text, j->expected) == 0, "'%s' instead of '%s'", text, j->expected);
         return;
     }
-    seed_check(r, gr_len(v) == 3, "%zu vectors", gr_len(v));
+    sim_check(r, gr_len(v) == 3, "%zu vectors", gr_len(v));
     for (size_t i = 0; i < gr_len(v); i++)
-        seed_check(r, is_vector(gr_at(v, i)), "vector %zu is not what it should be", i);
-    seed_check(r, gr_equal(gr_at(v, 0), gr_at(v, 2)) && !gr_equal(gr_at(v, 0), gr_at(v, 1)),
-               "vectors were mixed up");
+        sim_check(r, is_vector(gr_at(v, i)), "vector %zu is not what it should be", i);
+    sim_check(r, gr_equal(gr_at(v, 0), gr_at(v, 2)) && !gr_equal(gr_at(v, 0), gr_at(v, 1)),
+              "vectors were mixed up");
 }
 
 /* finish_future waits for a call's end, and cancels it on the way now and then. */
-static void finish_future(struct seed_run *r, struct job *j)
+static void finish_future(struct sim *r, struct job *j)
 {
     gr_outcome o = { .code = GR_EPENDING };
 
     if (j->cancelled) {
-        o = gr_await(j->f, (int64_t)seed_roll(r, 300));
+        o = gr_await(j->f, (int64_t)sim_roll(r, 300));
         gr_future_cancel(j->f);
     }
     if (o.code == GR_EPENDING)
@@ -90,42 +91,41 @@ static void finish_future(struct seed_run *r, struct job *j)
     if (o.code == GR_OK)
         check_value(r, j, o.value);
     else
-        seed_check(r, is_documented(r, j, o.code), "a call ended with %s: %s", gr_code_name(o.code),
-                   gr_error_text(o.error));
+        sim_check(r, is_documented(r, j, o.code), "a call ended with %s: %s", gr_code_name(o.code),
+                  gr_error_text(o.error));
     gr_future_free(j->f);
 }
 
 /* finish_stream reads a stream, to its end or less far: what comes is a part of the answer from
  * its beginning, and all of it when the end is a good one. */
-static void finish_stream(struct seed_run *r, struct job *j)
+static void finish_stream(struct sim *r, struct job *j)
 {
-    unsigned most = j->cancelled ? (unsigned)seed_roll(r, 6) : 1000;
+    unsigned most = j->cancelled ? (unsigned)sim_roll(r, 6) : 1000;
     char text[128] = "";
     gr_outcome o = { .code = GR_OK };
 
     while (most-- > 0 && (o = gr_next(j->s, -1)).code == GR_OK)
         strncat(text, gr_cstr(gr_get(o.value, "content"), ""), sizeof(text) - strlen(text) - 1);
-    seed_check(r, strncmp(text, j->expected, strlen(text)) == 0, "'%s' of '%s'", text, j->expected);
+    sim_check(r, strncmp(text, j->expected, strlen(text)) == 0, "'%s' of '%s'", text, j->expected);
     if (o.code == GR_EOS)
-        seed_check(r, strcmp(text, j->expected) == 0, "'%s' and a good end", text);
+        sim_check(r, strcmp(text, j->expected) == 0, "'%s' and a good end", text);
     else if (o.code != GR_OK)
-        seed_check(r, is_documented(r, j, o.code), "a stream ended with %s: %s",
-                   gr_code_name(o.code), gr_error_text(o.error));
+        sim_check(r, is_documented(r, j, o.code), "a stream ended with %s: %s",
+                  gr_code_name(o.code), gr_error_text(o.error));
     gr_stream_free(j->s);
 }
 
 /* ---- one seed -------------------------------------------------------------------------------- */
 
-static void start(struct seed_run *r, gr_runtime *rt, const struct models *m, struct job *j)
+static void start(struct sim *r, gr_runtime *rt, const struct models *m, struct job *j)
 {
-    unsigned kind = (unsigned)seed_roll(r, 5), question = (unsigned)seed_roll(r, 1000);
+    unsigned kind = (unsigned)sim_roll(r, 5), question = (unsigned)sim_roll(r, 1000);
     gr_value *input = gr_strf("what is number %u, and why", question);
-    const gr_call_opts opts = { .size = sizeof(opts),
-                                .timeout_ms = seed_roll(r, 4) == 0 ? 250 : 0 };
+    const gr_call_opts opts = { .size = sizeof(opts), .timeout_ms = sim_roll(r, 4) == 0 ? 250 : 0 };
 
     snprintf(j->expected, sizeof(j->expected), "Simulated answer to: what is number %u, and why",
              question);
-    j->cancelled = seed_roll(r, 4) == 0;
+    j->cancelled = sim_roll(r, 4) == 0;
     j->embeds = kind == 4;
     if (kind == 4) {
         gr_value_unref(input);
@@ -133,7 +133,7 @@ static void start(struct seed_run *r, gr_runtime *rt, const struct models *m, st
             gr_list(gr_strf("a%u", question), gr_strf("b%u", question), gr_strf("a%u", question));
         j->f = gr_aembed_documents(rt, m->texts, input, &opts);
     } else if (kind == 3) {
-        j->s = gr_astream(rt, seed_roll(r, 2) == 0 ? m->patient : m->both, input, &opts);
+        j->s = gr_astream(rt, sim_roll(r, 2) == 0 ? m->patient : m->both, input, &opts);
     } else {
         j->f = gr_ainvoke(rt,
                           kind == 0   ? m->patient
@@ -144,22 +144,22 @@ static void start(struct seed_run *r, gr_runtime *rt, const struct models *m, st
 }
 
 /* after_healing: what was started has gone, and what is started now works. */
-static void after_healing(struct seed_run *r, gr_runtime *rt)
+static void after_healing(struct sim *r, gr_runtime *rt)
 {
     struct models m = make_models(gr_root(rt));
     gr_value *err = NULL, *v;
 
     gr_sim_advance(rt, 600000);
-    seed_check(r, gri_sim_http_live(rt) == 0, "%zu exchanges are left", gri_sim_http_live(rt));
+    sim_check(r, gri_sim_http_live(rt) == 0, "%zu exchanges are left", gri_sim_http_live(rt));
     v = gr_invoke(rt, m.patient, gr_str("are you well"), NULL, &err);
-    seed_check(r,
-               strcmp(gr_cstr(gr_get(v, "content"), ""), "Simulated answer to: are you well") == 0,
-               "after healing: %s", gr_error_text(err));
+    sim_check(r,
+              strcmp(gr_cstr(gr_get(v, "content"), ""), "Simulated answer to: are you well") == 0,
+              "after healing: %s", gr_error_text(err));
     gr_value_unref(v);
     gr_value_unref(err);
 }
 
-static void chat_scenario(struct seed_run *r)
+static void chat_scenario(struct sim *r)
 {
     struct job jobs[CALLS] = { { .f = NULL } };
     struct models m;
@@ -169,10 +169,10 @@ static void chat_scenario(struct seed_run *r)
     if (r->seed % 5 == 0)
         r->faults |= GR_SIM_MEMORY;
     rc = gr_runtime_new(GR_RUNTIME(.sim_seed = r->seed, .sim_faults = r->faults,
-                                   .workers = 1 + (unsigned)seed_roll(r, 3)),
+                                   .workers = 1 + (unsigned)sim_roll(r, 3)),
                         &rt);
     if (rc != GR_OK) {
-        seed_check(r, rc == GR_ENOMEM && (r->faults & GR_SIM_MEMORY) != 0, "no runtime");
+        sim_check(r, rc == GR_ENOMEM && (r->faults & GR_SIM_MEMORY) != 0, "no runtime");
         return;
     }
     m = make_models(gr_root(rt));
@@ -184,21 +184,24 @@ static void chat_scenario(struct seed_run *r)
         else if (jobs[i].f != NULL)
             finish_future(r, &jobs[i]);
         else
-            seed_check(r, (r->faults & GR_SIM_MEMORY) != 0, "a call was not made");
+            sim_check(r, (r->faults & GR_SIM_MEMORY) != 0, "a call was not made");
     }
     gr_sim_heal();
     after_healing(r, rt);
-    seed_note(r);
+    sim_note(r);
     gr_runtime_free(rt);
 }
 
 Test(http, calls_end_as_documented_and_right_or_not_at_all)
 {
-    struct seeds all = { .count = 0 };
+    struct sim_sum all = { .seeds = 0 };
+    const char *never;
 
-    seeds_run(&all, 1, 600, FAULTS, chat_scenario);
-    seeds_run(&all, 562, 1, FAULTS, chat_scenario); /* a cancelled transfer freed too early */
-    seeds_table(&all, "HTTP_");
+    sim_worlds(&all, 1, 600, FAULTS, chat_scenario);
+    sim_worlds(&all, 562, 1, FAULTS, chat_scenario); /* a cancelled transfer freed too early */
+    sim_all_well(&all, 0);
+    never = sim_table(&all, "HTTP_");
+    cr_assert(never == NULL, "%s never happened", never);
 }
 
 /* ---- one thing at a time --------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  * delays, while they crash and come back.
  */
 #include "runtime/net/link_sim.h"
-#include "tests/support/seeds.h"
+#include "tests/support/simulate.h"
+#include "tests/support/test.h"
 
 #define FAULTS (GR_SIM_SCHED | GR_SIM_TIME | GR_SIM_FULL | GR_SIM_NET)
 #define NODES 3
@@ -24,7 +25,7 @@ struct start {
 };
 
 struct cluster {
-    struct seed_run *run;
+    struct sim *run;
     struct start starts[STARTS];
     int started;
     int at[NODES];       /* who is there now */
@@ -106,9 +107,9 @@ static void post_receive(gr_ctx *c, void *self, const gr_value *msg)
     int64_t from = gr_as_int(gr_get(msg, "from"), 0), number = gr_as_int(gr_get(msg, "number"), 0);
 
     (void)c;
-    seed_check(cluster->run, number > me->heard[from],
-               "message %d from start %d to %d came after %d", (int)number, (int)from,
-               (int)(me - cluster->starts), (int)me->heard[from]);
+    sim_check(cluster->run, number > me->heard[from],
+              "message %d from start %d to %d came after %d", (int)number, (int)from,
+              (int)(me - cluster->starts), (int)me->heard[from]);
     me->heard[from] = number;
     heard++;
 }
@@ -141,7 +142,7 @@ static void publish(struct start *s, const gr_class *cls, const char *name)
     } while ((broken = gr_check(s->rt, ref)) != NULL);
     rc = gr_publish(s->rt, name, ref);
 
-    seed_check(cluster->run, rc == GR_OK || tolerates(rc), "publishing: %s", gr_code_name(rc));
+    sim_check(cluster->run, rc == GR_OK || tolerates(rc), "publishing: %s", gr_code_name(rc));
 }
 
 /* start_node makes a node at a place: its first one, or the successor of one that has crashed. */
@@ -154,17 +155,17 @@ static void start_node(struct cluster *k, int place)
     *s = (struct start){ .place = place };
     k->at[place] = -1;
     rc = gr_runtime_new(GR_RUNTIME(.sim_seed = k->run->seed, .sim_faults = k->run->faults,
-                                   .workers = 1 + (unsigned)seed_roll(k->run, 2)),
+                                   .workers = 1 + (unsigned)sim_roll(k->run, 2)),
                         &s->rt);
     if (rc != GR_OK) {
-        seed_check(k->run, tolerates(rc), "no runtime: %s", gr_code_name(rc));
+        sim_check(k->run, tolerates(rc), "no runtime: %s", gr_code_name(rc));
         return;
     }
     k->at[place] = k->started++;
     publish(s, &serve_class, "served");
     publish(s, &post_class, "post");
     rc = gr_serve(s->rt, url_of(place), &err);
-    seed_check(k->run, rc == GR_OK || tolerates(rc), "serving: %s", gr_error_text(err));
+    sim_check(k->run, rc == GR_OK || tolerates(rc), "serving: %s", gr_error_text(err));
     gr_value_unref(err);
 }
 
@@ -212,41 +213,41 @@ static bool is_documented(const struct job *j, gr_code code)
     }
 }
 
-static void finish_future(struct seed_run *r, struct job *j, const int *executed)
+static void finish_future(struct sim *r, struct job *j, const int *executed)
 {
     gr_outcome o = { .code = GR_EPENDING };
 
     if (j->cancelled) {
-        o = gr_await(j->f, (int64_t)seed_roll(r, 50));
+        o = gr_await(j->f, (int64_t)sim_roll(r, 50));
         gr_future_cancel(j->f);
     }
     if (o.code == GR_EPENDING)
         o = gr_await(j->f, -1);
     if (o.code == GR_OK)
-        seed_check(r, strcmp(gr_cstr(o.value, ""), TEXT) == 0 && *executed == 1,
-                   "an answer '%s' of a call that ran %d times", gr_cstr(o.value, "?"), *executed);
+        sim_check(r, strcmp(gr_cstr(o.value, ""), TEXT) == 0 && *executed == 1,
+                  "an answer '%s' of a call that ran %d times", gr_cstr(o.value, "?"), *executed);
     else
-        seed_check(r, is_documented(j, o.code), "a call ended with %s: %s", gr_code_name(o.code),
-                   gr_error_text(o.error));
+        sim_check(r, is_documented(j, o.code), "a call ended with %s: %s", gr_code_name(o.code),
+                  gr_error_text(o.error));
     *(o.code == GR_OK ? &answers : &failures) += 1;
     gr_future_free(j->f);
 }
 
-static void finish_stream(struct seed_run *r, struct job *j)
+static void finish_stream(struct sim *r, struct job *j)
 {
-    int64_t most = j->cancelled ? (int64_t)seed_roll(r, 20) : INT64_MAX, i = 0;
+    int64_t most = j->cancelled ? (int64_t)sim_roll(r, 20) : INT64_MAX, i = 0;
     gr_outcome o = { .code = GR_OK };
 
     while (i < most && (o = gr_next(j->s, -1)).code == GR_OK) {
-        seed_check(r, gr_as_int(o.value, -1) == i, "chunk %d where %d is due",
-                   (int)gr_as_int(o.value, -1), (int)i);
+        sim_check(r, gr_as_int(o.value, -1) == i, "chunk %d where %d is due",
+                  (int)gr_as_int(o.value, -1), (int)i);
         i++;
     }
     if (o.code == GR_EOS)
-        seed_check(r, i == j->n, "a good end after %d chunks of %d", (int)i, (int)j->n);
+        sim_check(r, i == j->n, "a good end after %d chunks of %d", (int)i, (int)j->n);
     else if (o.code != GR_OK)
-        seed_check(r, is_documented(j, o.code), "a stream ended with %s: %s", gr_code_name(o.code),
-                   gr_error_text(o.error));
+        sim_check(r, is_documented(j, o.code), "a stream ended with %s: %s", gr_code_name(o.code),
+                  gr_error_text(o.error));
     *(o.code == GR_OK || o.code == GR_EOS ? &answers : &failures) += 1;
     gr_stream_free(j->s);
 }
@@ -262,18 +263,18 @@ static gr_value *numbers(int64_t n)
 
 static void start_job(struct cluster *k, struct job *j, int id)
 {
-    struct seed_run *r = k->run;
-    struct start *from = at(k, (int)seed_roll(r, NODES));
-    int place = (int)seed_roll(r, NODES), kind = (int)seed_roll(r, 4);
+    struct sim *r = k->run;
+    struct start *from = at(k, (int)sim_roll(r, NODES));
+    int place = (int)sim_roll(r, NODES), kind = (int)sim_roll(r, 4);
     gr_call_opts opts = { .size = sizeof(opts) };
     gr_ref to;
 
-    *j = (struct job){ .n = (int64_t)seed_roll(r, 100) };
+    *j = (struct job){ .n = (int64_t)sim_roll(r, 100) };
     if (from == NULL)
         return;
     to = proxy(from, place, "served");
-    j->cancelled = seed_roll(r, 5) == 0;
-    j->timed = seed_roll(r, 3) == 0;
+    j->cancelled = sim_roll(r, 5) == 0;
+    j->timed = sim_roll(r, 3) == 0;
     opts.timeout_ms = j->timed ? 2000 : 0;
     if (kind == 0)
         j->s = gr_astream(from->rt, to, gr_map(GR_KV("n", gr_int(j->n)), GR_KV("id", gr_int(id))),
@@ -283,14 +284,14 @@ static void start_job(struct cluster *k, struct job *j, int id)
     else
         j->f = gr_ainvoke(from->rt, to,
                           gr_map(GR_KV("id", gr_int(id)), GR_KV("text", gr_str(TEXT)),
-                                 GR_KV("ms", gr_int(kind == 2 ? (int64_t)seed_roll(r, 500) : 0))),
+                                 GR_KV("ms", gr_int(kind == 2 ? (int64_t)sim_roll(r, 500) : 0))),
                           &opts);
 }
 
 static void tell_some(struct cluster *k)
 {
-    struct start *from = at(k, (int)seed_roll(k->run, NODES));
-    int place = (int)seed_roll(k->run, NODES);
+    struct start *from = at(k, (int)sim_roll(k->run, NODES));
+    int place = (int)sim_roll(k->run, NODES);
 
     if (from == NULL)
         return;
@@ -306,7 +307,7 @@ static void tell_some(struct cluster *k)
 
 static void part_some(struct cluster *k, bool on)
 {
-    int a = (int)seed_roll(k->run, NODES), b = (a + 1) % NODES;
+    int a = (int)sim_roll(k->run, NODES), b = (a + 1) % NODES;
 
     if (at(k, a) != NULL && at(k, b) != NULL)
         gr_sim_partition(at(k, a)->rt, at(k, b)->rt, on);
@@ -323,8 +324,8 @@ static void pass_time(struct cluster *k, int64_t ms)
 
 static void disturb(struct cluster *k)
 {
-    switch (seed_roll(k->run, 30)) {
-    case 0: crash_node(k, (int)seed_roll(k->run, NODES)); break;
+    switch (sim_roll(k->run, 30)) {
+    case 0: crash_node(k, (int)sim_roll(k->run, NODES)); break;
     case 1: part_some(k, true); break;
     case 2:
     case 3: part_some(k, false); break;
@@ -332,7 +333,7 @@ static void disturb(struct cluster *k)
     case 5:
     case 6:
     case 7:
-    case 8: pass_time(k, (int64_t)seed_roll(k->run, 3000)); break;
+    case 8: pass_time(k, (int64_t)sim_roll(k->run, 3000)); break;
     default: tell_some(k); break;
     }
 }
@@ -353,14 +354,14 @@ static void after_healing(struct cluster *k)
                 continue;
             v = gr_invoke(at(k, a)->rt, proxy(at(k, a), b, "served"),
                           gr_map(GR_KV("text", gr_str(TEXT))), NULL, &err);
-            seed_check(k->run, strcmp(gr_cstr(v, ""), TEXT) == 0, "after healing, %d to %d: %s", a,
-                       b, gr_error_text(err));
+            sim_check(k->run, strcmp(gr_cstr(v, ""), TEXT) == 0, "after healing, %d to %d: %s", a,
+                      b, gr_error_text(err));
             gr_value_unref(v);
             gr_value_unref(err);
         }
 }
 
-static void net_scenario(struct seed_run *r)
+static void net_scenario(struct sim *r)
 {
     struct cluster k = { .run = r };
     struct job jobs[CALLS];
@@ -380,10 +381,10 @@ static void net_scenario(struct seed_run *r)
         else if (jobs[i].f != NULL)
             finish_future(r, &jobs[i], &k.executed[i]);
     for (int i = 0; i < CALLS; i++)
-        seed_check(r, k.executed[i] <= 1, "call %d ran %d times", i, k.executed[i]);
+        sim_check(r, k.executed[i] <= 1, "call %d ran %d times", i, k.executed[i]);
     gr_sim_heal();
     after_healing(&k);
-    seed_note(r);
+    sim_note(r);
     for (int i = k.started; i-- > 0;)
         gr_runtime_free(k.starts[i].rt);
     cluster = NULL;
@@ -395,26 +396,29 @@ static const uint64_t regressions[] = { 8, 20, 29, 895 };
 
 Test(net, calls_and_messages_over_links_that_break)
 {
-    struct seeds all = { .count = 0 };
+    struct sim_sum all = { .seeds = 0 };
+    const char *never;
 
-    seeds_run(&all, 1, 400, FAULTS, net_scenario);
+    sim_worlds(&all, 1, 400, FAULTS, net_scenario);
     for (size_t i = 0; i < sizeof(regressions) / sizeof(regressions[0]); i++)
-        seeds_run(&all, regressions[i], 1, FAULTS, net_scenario);
-    seeds_table(&all, "NET_");
+        sim_worlds(&all, regressions[i], 1, FAULTS, net_scenario);
+    sim_all_well(&all, 0);
+    never = sim_table(&all, "NET_");
+    cr_assert(never == NULL, "%s never happened", never);
     printf("%llu calls answered, %llu failed, %llu messages heard, %llu nodes crashed\n",
            (unsigned long long)answers, (unsigned long long)failures, (unsigned long long)heard,
            (unsigned long long)crashes);
-    cr_assert(!seeds_enough(&all) ||
+    cr_assert(!sim_enough(&all) ||
               (answers > 2000 && failures > 500 && heard > 2000 && crashes > 50));
 }
 
 /* ---- one thing at a time --------------------------------------------------------------------- */
 
-static struct seed_run calm; /* a run without faults */
+static struct sim calm; /* a run without faults */
 
 static void set_up(struct cluster *k, int nodes)
 {
-    calm = (struct seed_run){ .seed = 7, .dice = 7, .faults = GR_SIM_NONE };
+    calm = (struct sim){ .seed = 7, .dice = 7, .faults = GR_SIM_NONE };
     *k = (struct cluster){ .run = &calm, .at = { -1, -1, -1 } };
     cluster = k;
     for (int i = 0; i < nodes; i++)

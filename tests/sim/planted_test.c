@@ -31,8 +31,7 @@ static void run_seeds(enum gri_plant plant, sim_scenario *scenario, volatile uin
     gri_planted = plant;
     for (*at = 1; *at <= SEEDS; ++*at) {
         alarm(SEED_S);
-        sim_once(&s, *at, GR_RUNTIME(.actors_max = scenario == slots_play ? SLOTS : 0), scenario,
-                 NULL);
+        sim_once(&s, *at, GR_RUNTIME(.actors_max = scenario == slots_play ? SLOTS : 0), scenario);
         if (s.complaint[0] != '\0') {
             fprintf(stderr, "seed %llu: %s\n", (unsigned long long)*at, s.complaint);
             _exit(1);
@@ -71,32 +70,15 @@ Test(planted, nothing_is_found_where_nothing_is)
     cr_assert_eq(find(GRI_PLANT_NONE, books), 0);
 }
 
-Test(planted, a_lost_message_is_found)
-{
-    cr_assert_gt(find(GRI_PLANT_LOST_MESSAGE, books), 0);
-}
+#define FINDS(what, plant, scenario)                                                               \
+    Test(planted, what##_is_found)                                                                 \
+    {                                                                                              \
+        cr_assert_gt(find(plant, scenario), 0);                                                    \
+    }
 
-Test(planted, a_double_completion_is_found)
-{
-    cr_assert_gt(find(GRI_PLANT_DOUBLE_COMPLETION, books), 0);
-}
-
-Test(planted, a_lost_wake_up_is_found)
-{
-    cr_assert_gt(find(GRI_PLANT_LOST_WAKEUP, books), 0);
-}
-
-Test(planted, a_lost_resume_is_found)
-{
-    cr_assert_gt(find(GRI_PLANT_LOST_RESUME, books), 0);
-}
-
-Test(planted, a_stale_ref_is_found)
-{
-    cr_assert_gt(find(GRI_PLANT_STALE_REF, slots_play), 0);
-}
-
-Test(planted, a_skipped_unlink_is_found)
-{
-    cr_assert_gt(find(GRI_PLANT_SKIPPED_UNLINK, family_play), 0);
-}
+FINDS(a_lost_message, GRI_PLANT_LOST_MESSAGE, books)
+FINDS(a_double_completion, GRI_PLANT_DOUBLE_COMPLETION, books)
+FINDS(a_lost_wake_up, GRI_PLANT_LOST_WAKEUP, books)
+FINDS(a_lost_resume, GRI_PLANT_LOST_RESUME, books)
+FINDS(a_stale_ref, GRI_PLANT_STALE_REF, slots_play)
+FINDS(a_skipped_unlink, GRI_PLANT_SKIPPED_UNLINK, family_play)
