@@ -16,6 +16,7 @@
 #include "runtime/net/frame.h"
 #include "runtime/net/node.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/served.h"
 
 #define OPS_MAX 64
 #define IDS 64        /* calls that are watched: those with small ids */
@@ -153,54 +154,6 @@ static const struct gri_net_driver driver = { .dial = fake_dial,
                                               .limit = fake_limit,
                                               .close = fake_close,
                                               .release = fake_release };
-
-/* ---- who is called ---------------------------------------------------------------------------- */
-
-static gr_value *echo(gr_ctx *c, void *self, const gr_value *args)
-{
-    (void)c, (void)self;
-    return gr_value_ref(args);
-}
-
-static gr_value *nap(gr_ctx *c, void *self, const gr_value *args)
-{
-    (void)self, (void)args;
-    if (gr_sleep(gr_runtime_of(c), 600000) != GR_OK)
-        return gr_error(GR_ECANCELED, "cancelled");
-    return gr_nil();
-}
-
-static gr_code emit(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
-{
-    gr_code rc = GR_OK;
-
-    (void)self, (void)in;
-    for (int i = 0; i < 8 && rc == GR_OK; i++)
-        rc = gr_emit(c, gr_value_ref(args));
-    return rc;
-}
-
-static gr_code transform(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
-{
-    gr_outcome o;
-
-    (void)self, (void)args;
-    while ((o = gr_next(in, -1)).code == GR_OK)
-        if (gr_emit(c, gr_value_ref(o.value)) != GR_OK)
-            return GR_ECANCELED;
-    return o.code == GR_EOS ? GR_OK : o.code;
-}
-
-static gr_ref make_actor(void)
-{
-    static const gr_method methods[] = { { "invoke", GR_CHEAP, echo, NULL },
-                                         { "nap", GR_ASYNC, nap, NULL },
-                                         { "stream", GR_ASYNC, NULL, emit },
-                                         { "transform", GR_ASYNC, NULL, transform } };
-    static const gr_class cls = GR_CLASS(.name = "fuzzed", .reentrant = true, GR_METHODS(methods));
-
-    return gr_spawn(gr_root(rt), &cls, NULL);
-}
 
 /* ---- what the peer does ----------------------------------------------------------------------- */
 
@@ -466,7 +419,7 @@ static void set_up(void)
     blocks = meter_blocks();
     must(gr_runtime_new(GR_RUNTIME(.workers = 1), &rt) == GR_OK);
     gri_node_get(rt)->driver = &driver;
-    must(gr_publish(rt, "x", make_actor()) == GR_OK);
+    must(gr_publish(rt, "x", served_spawn(gr_root(rt), 8)) == GR_OK);
     must(gr_serve(rt, URL, NULL) == GR_OK);
     far = gr_remote(gr_root(rt), URL, "x");
 }

@@ -13,10 +13,7 @@ build=${GR_BUILD_DIR:-$PWD/build/release}
 library=$build/libgreenroom.so
 archive=$build/libgreenroom.a
 command=$build/greenroom
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
+. tests/install/_check.sh
 
 if grep -q '^CMAKE_BUILD_TYPE:.*=Debug$' "$build/CMakeCache.txt"; then
     echo "a debug build has no hardening"
@@ -29,20 +26,6 @@ for file in "$library" "$archive" "$command"; do
     }
 done
 machine=$(readelf -h "$library" | sed -n 's/^ *Machine: *//p')
-
-# check NAME COMMAND… is one test; what the command prints is shown when it fails.
-check() {
-    name=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then
-        printf 'ok   %s\n' "$name"
-        passed=$((passed + 1))
-    else
-        printf 'FAIL %s\n' "$name"
-        sed 's/^/     /' "$work/log" | tail -n 20
-        failed=$((failed + 1))
-    fi
-}
 
 # Relocations are done at the start, and read-only from then on.
 has_relro() { readelf -lW "$1" | grep -q GNU_RELRO; }

@@ -14,25 +14,8 @@ cd "$(dirname "$0")/../.."
 
 build=${GR_BUILD_DIR:-$PWD/build/release}
 here=$PWD/tests/install
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. tests/install/_check.sh
 prefix=$work/usr
-passed=0
-failed=0
-
-# check NAME COMMAND… is one test; what the command prints is shown when it fails.
-check() {
-    name=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then
-        printf 'ok   %s\n' "$name"
-        passed=$((passed + 1))
-    else
-        printf 'FAIL %s\n' "$name"
-        sed 's/^/     /' "$work/log"
-        failed=$((failed + 1))
-    fi
-}
 
 finish() {
     printf '%d passed, %d failed\n' "$passed" "$failed"

@@ -24,6 +24,7 @@
 #include "tests/support/document.h"
 #include "tests/support/meter.h"
 #include "tests/support/peer.h"
+#include "tests/support/served.h"
 #include "tests/support/test.h"
 
 #if defined(GR_TEST_PLAIN)
@@ -50,56 +51,14 @@ static void count_line(void *arg, int level, const char *text)
 
 /* ---- who is called --------------------------------------------------------------------------- */
 
-static gr_value *echo(gr_ctx *c, void *self, const gr_value *args)
-{
-    (void)c, (void)self;
-    return gr_value_ref(args);
-}
-
-static gr_value *nap(gr_ctx *c, void *self, const gr_value *args)
-{
-    (void)self, (void)args;
-    if (gr_sleep(gr_runtime_of(c), 600000) != GR_OK)
-        return gr_error(GR_ECANCELED, "woken up");
-    return gr_nil();
-}
-
-static gr_code emit(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
-{
-    gr_code rc = GR_OK;
-
-    (void)self, (void)in;
-    for (int i = 0; i < 20 && rc == GR_OK; i++)
-        rc = gr_emit(c, gr_value_ref(args));
-    return rc;
-}
-
-static gr_code transform(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
-{
-    gr_outcome o;
-
-    (void)self, (void)args;
-    while ((o = gr_next(in, -1)).code == GR_OK)
-        if (gr_emit(c, gr_value_ref(o.value)) != GR_OK)
-            return GR_ECANCELED;
-    return o.code == GR_EOS ? GR_OK : o.code;
-}
-
 static struct server open_server(void)
 {
-    static const gr_method methods[] = {
-        { .verb = "invoke", .kind = GR_CHEAP, .fn = echo },
-        { .verb = "nap", .kind = GR_ASYNC, .fn = nap },
-        { .verb = "stream", .kind = GR_ASYNC, .stream_fn = emit },
-        { .verb = "transform", .kind = GR_ASYNC, .stream_fn = transform }
-    };
-    static const gr_class cls = GR_CLASS(.name = "all", .reentrant = true, GR_METHODS(methods));
     struct server s;
 
     cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 2), &s.rt), GR_OK);
     cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 1), &s.friend_rt), GR_OK);
     test_peer_url(s.url, "ipc");
-    cr_assert_eq(gr_publish(s.rt, "all", gr_spawn(gr_root(s.rt), &cls, NULL)), GR_OK);
+    cr_assert_eq(gr_publish(s.rt, "all", served_spawn(gr_root(s.rt), 0)), GR_OK);
     cr_assert_eq(gr_serve(s.rt, s.url, NULL), GR_OK);
     s.friend_far = gr_remote(gr_root(s.friend_rt), s.url, "all");
     s.under_way = gr_acall(s.friend_rt, s.friend_far, "nap", gr_nil(), NULL);

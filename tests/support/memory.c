@@ -10,12 +10,15 @@
 static atomic_long live, total;
 static atomic_long countdown; /* allocations until one is refused; 0 and below: none */
 static atomic_bool reached, go_on;
+static bool (*asked)(void); /* who decides instead; set before main */
 
 /* refuse tells whether this allocation is the one; each allocation asks once. */
 static bool refuse(void)
 {
     long left;
 
+    if (asked != NULL)
+        return asked();
     if (atomic_load(&go_on) && atomic_load(&reached))
         return true;
     if (atomic_load(&countdown) <= 0)
@@ -81,6 +84,11 @@ void test_memory_fail_at(long n)
 void test_memory_fail_from(long n)
 {
     arm(n, true);
+}
+
+void test_memory_ask(bool (*refuse_it)(void))
+{
+    asked = refuse_it;
 }
 
 bool test_memory_reached(void)

@@ -23,6 +23,10 @@ long test_memory_total(void); /* allocations and reallocations so far, refused o
 void test_memory_fail_at(long n);
 void test_memory_fail_from(long n);
 
+/* test_memory_ask lets refuse decide from now on, which is asked once for each allocation; before any is
+ * made by another thread. */
+void test_memory_ask(bool (*refuse)(void));
+
 /* test_memory_reached tells whether one was refused since the last call of either, and stops
  * refusing. */
 bool test_memory_reached(void);

@@ -9,7 +9,7 @@
 #include <greenroom/link.h>
 #include <greenroom/name.h>
 
-#include "tests/support/engine.h"
+#include "tests/support/endure.h"
 
 /* said notes what a call ended with: well, or for want of memory (or of a fiber's stack, or an
  * actor's slot, which is the same: GR_EFULL). */
@@ -385,34 +385,11 @@ static void registered(void)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-/* endure runs a scenario with every allocation failing in turn; `all`: and every one after it. */
-static void endure(void (*scenario)(void), bool all)
-{
-    long before = test_memory_live();
-    bool reached = true;
-
-    for (long n = 1; reached; n++) {
-        gr_code rc;
-
-        (all ? test_memory_fail_from : test_memory_fail_at)(n);
-        rc = gr_runtime_new(GR_RUNTIME(.workers = all ? 2 : 1), &rt);
-        cr_assert(rc == GR_OK || rc == GR_ENOMEM, "%s", gr_code_name(rc));
-        if (rc == GR_OK) {
-            root = gr_root(rt);
-            scenario();
-            gr_runtime_free(rt);
-        }
-        reached = test_memory_reached();
-        cr_assert_eq(test_memory_live(), before, "allocation %ld failing leaves %ld blocks", n,
-                     test_memory_live() - before);
-    }
-}
-
 #define ENDURES(name)                                                                              \
     Test(alloc_engine, name)                                                                       \
     {                                                                                              \
-        endure(name, false);                                                                       \
-        endure(name, true);                                                                        \
+        endure(name, false, 1);                                                                    \
+        endure(name, true, 2);                                                                     \
     }
 
 ENDURES(nothing)

@@ -18,14 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <greenroom/base.h>
+#include "tests/support/memory.h"
 
 static atomic_bool counting, paused;
 static _Atomic int armed; /* enum fault_class */
 static atomic_long target;
 static _Atomic int variant;
 static atomic_long counts[FAULT_CLASSES];
-static atomic_long live;
 static _Thread_local int exempt;
 
 static char *note; /* borrowed */
@@ -247,35 +246,12 @@ const char *fault_library(const void *address)
 
 /* ---- Greenroom's allocations ----------------------------------------------------------------- */
 
-static void *counted(void *ctx, void *p, size_t size)
+static bool refuse(void)
 {
-    void *fresh;
-
-    (void)ctx;
-    if (size == 0) {
-        if (p != NULL)
-            atomic_fetch_sub(&live, 1);
-        free(p);
-        return NULL;
-    }
-    if (fault_now(FAULT_MEMORY, "the allocator", ENOMEM))
-        return NULL;
-    fresh = realloc(p, size);
-    if (fresh != NULL && p == NULL)
-        atomic_fetch_add(&live, 1);
-    return fresh;
+    return fault_now(FAULT_MEMORY, "the allocator", ENOMEM);
 }
 
-/* Before main, since the allocator can be set only before anything is allocated. */
-__attribute__((constructor)) static void install(void)
+__attribute__((constructor)) static void ask_us(void)
 {
-    if (gr_set_allocator(counted, NULL) == GR_OK)
-        return;
-    fputs("faults.c: something was allocated before main\n", stderr);
-    abort();
-}
-
-long faults_live(void)
-{
-    return atomic_load(&live);
+    test_memory_ask(refuse);
 }

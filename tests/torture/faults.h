@@ -56,8 +56,6 @@ void faults_go_on(void);
  * calls with false. */
 void faults_exempt(bool exempt);
 
-long faults_live(void); /* Greenroom's blocks that are not freed */
-
 /* ---- for the interposers --------------------------------------------------------------------- */
 
 struct fault_way {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run.c - one run of a scene with one fault: doing it, and checking what came of it. */
+#include "tests/support/memory.h"
 #include "tests/torture/torture.h"
 
 #include <dirent.h>
@@ -253,7 +254,7 @@ static int settled(const char *path, int before)
 
 static void check_nothing_left(long live_before)
 {
-    long live = faults_live();
+    long live = test_memory_live();
     int fds, threads;
 
     if (live != live_before)
@@ -328,7 +329,7 @@ static void run_alone(const struct scene *s)
 
 void torture_run(const struct scene *s, enum fault_class c, long at, int variant, unsigned workers)
 {
-    long live = faults_live();
+    long live = test_memory_live();
 
     renew_server(s);
     scene = s;

@@ -6,16 +6,6 @@
 #include <stdatomic.h>
 #include <sched.h>
 
-static gr_code ten(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
-{
-    gr_code rc = GR_OK;
-
-    (void)self, (void)in, (void)args;
-    for (int i = 0; i < 10 && rc == GR_OK; i++)
-        rc = gr_emit(c, gr_strf("%d", i));
-    return rc;
-}
-
 static gr_code twice(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
 {
     gr_outcome o;
@@ -29,7 +19,7 @@ static gr_code twice(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
     return o.code == GR_EOS ? GR_OK : gr_fail(c, gr_value_ref(o.error));
 }
 
-static const gr_method methods[] = { { "stream", GR_ASYNC, NULL, ten },
+static const gr_method methods[] = { { "stream", GR_ASYNC, NULL, scene_ten },
                                      { "transform", GR_ASYNC, NULL, twice } };
 static const gr_class streamer_class = GR_CLASS(.name = "streamer", GR_METHODS(methods));
 static const gr_class slow_class =

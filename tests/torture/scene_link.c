@@ -8,16 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static gr_code ten(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
-{
-    gr_code rc = GR_OK;
-
-    (void)self, (void)in, (void)args;
-    for (int i = 0; i < 10 && rc == GR_OK; i++)
-        rc = gr_emit(c, gr_strf("%d", i));
-    return rc;
-}
-
 static gr_code each(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
 {
     gr_outcome o;
@@ -50,7 +40,7 @@ static void receive(gr_ctx *c, void *self, const gr_value *msg)
 
 static const gr_method methods[] = { { "invoke", GR_CHEAP, same, NULL },
                                      { "wait", GR_ASYNC, wait_long, NULL },
-                                     { "stream", GR_ASYNC, NULL, ten },
+                                     { "stream", GR_ASYNC, NULL, scene_ten },
                                      { "transform", GR_ASYNC, NULL, each } };
 static const gr_class all_class = GR_CLASS(.name = "all", GR_METHODS(methods), .receive = receive);
 

@@ -76,6 +76,17 @@ gr_ref echo(void);
 gr_ref echo_in(gr_runtime *in); /* another runtime's */
 gr_ref nap(void);               /* sleeps for so many milliseconds */
 
+/* scene_ten streams "0" to "9". */
+static inline gr_code scene_ten(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
+{
+    gr_code rc = GR_OK;
+
+    (void)self, (void)in, (void)args;
+    for (int i = 0; i < 10 && rc == GR_OK; i++)
+        rc = gr_emit(c, gr_strf("%d", i));
+    return rc;
+}
+
 /* ---- the HTTP server of SCENE_HTTP ----------------------------------------------------------- */
 
 struct fault_server;
