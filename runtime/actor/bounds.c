@@ -118,11 +118,10 @@ void gri_envelope_leave(struct gri_actor *a, struct gri_envelope *e)
 
 static struct gri_envelope *pop_locked(struct gri_bounds *b)
 {
-    struct gri_task *t = b->queue.first;
+    struct gri_task *t = gri_task_pop(&b->queue);
 
     if (t == NULL)
         return NULL;
-    b->queue.first = t->next;
     atomic_fetch_sub(&b->queued, 1);
     return gri_envelope_of(t);
 }
@@ -148,12 +147,7 @@ static void push_newest(struct gri_actor *a, struct gri_envelope *e)
         gri_lock(&b->lock);
         oldest = over_locked(a) ? pop_locked(b) : NULL;
         if (oldest == NULL) {
-            e->task.next = NULL;
-            if (b->queue.first != NULL)
-                b->queue.last->next = &e->task;
-            else
-                b->queue.first = &e->task;
-            b->queue.last = &e->task;
+            gri_task_push(&b->queue, &e->task);
             atomic_fetch_add(&b->queued, 1); /* seq_cst: before the kick looks at the inbox */
         }
         gri_unlock(&b->lock);

@@ -17,16 +17,6 @@ struct gri_stash {
     uint32_t count;                   /* in both, and asked for by handlers that still run */
 };
 
-static void push(struct gri_task_queue *q, struct gri_envelope *e)
-{
-    e->task.next = NULL;
-    if (q->first != NULL)
-        q->last->next = &e->task;
-    else
-        q->first = &e->task;
-    q->last = &e->task;
-}
-
 /* reserve takes one of stash_max. */
 static gr_code reserve(struct gri_actor *a)
 {
@@ -54,7 +44,7 @@ static gr_code stash_message(gr_ctx *c)
     e->bytes = gri_message_bytes(c->msg);
     gri_charge(c->rt, e->bytes);
     gri_actor_pin_again(c->actor);
-    push(&c->actor->stash->kept, e);
+    gri_task_push(&c->actor->stash->kept, &e->task);
     c->msg = NULL;
     return GR_OK;
 }
@@ -87,7 +77,7 @@ void gri_stash_call(struct gri_actor *a, struct gri_call *call)
     /* seq_cst: as in gri_call_post */
     atomic_store(&call->state, GRI_QUEUED);
     if (!gri_call_cancelled(call)) {
-        push(&a->stash->kept, &call->envelope);
+        gri_task_push(&a->stash->kept, &call->envelope.task);
         return;
     }
     a->stash->count--;
@@ -125,10 +115,9 @@ struct gri_envelope *gri_stash_next(struct gri_actor *a, bool all)
     if (s == NULL)
         return NULL;
     q = s->back.first == NULL && all ? &s->kept : &s->back;
-    t = q->first;
+    t = gri_task_pop(q);
     if (t == NULL)
         return NULL;
-    q->first = t->next;
     s->count--;
     return gri_envelope_of(t);
 }

@@ -363,16 +363,6 @@ static bool permit(struct gri_actor *a)
     return false;
 }
 
-static void step_aside(struct gri_actor *a, struct gri_envelope *e)
-{
-    e->task.next = NULL;
-    if (a->waiting.first != NULL)
-        a->waiting.last->next = &e->task;
-    else
-        a->waiting.first = &e->task;
-    a->waiting.last = &e->task;
-}
-
 /* take: what was put back from the stash, then the mailbox. An actor that stops takes what is still
  * in the stash, too, to refuse it. */
 static struct gri_envelope *take(struct gri_actor *a)
@@ -396,11 +386,11 @@ static struct gri_envelope *next_message(struct gri_actor *a)
     struct gri_envelope *e = gri_envelope_of(a->waiting.first);
 
     if (e != NULL && permit(a)) {
-        a->waiting.first = e->task.next;
+        gri_task_pop(&a->waiting);
         return e;
     }
     while ((e = take(a)) != NULL && e->kind == GRI_CALL && (a->waiting.first != NULL || !permit(a)))
-        step_aside(a, e);
+        gri_task_push(&a->waiting, &e->task);
     return e;
 }
 

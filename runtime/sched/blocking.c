@@ -30,10 +30,10 @@ static bool wait_locked(struct gri_blocking *b)
     bool on_time = true;
 
     b->idle++;
-    while (b->first == NULL && !b->stopping && on_time)
+    while (b->queue.first == NULL && !b->stopping && on_time)
         on_time = sleep_locked(b, &b->work, until);
     b->idle--;
-    return b->first != NULL;
+    return b->queue.first != NULL;
 }
 
 static void *pool_thread(void *arg)
@@ -41,10 +41,9 @@ static void *pool_thread(void *arg)
     struct gri_blocking *b = arg;
 
     gri_lock(&b->lock);
-    while (b->first != NULL || wait_locked(b)) {
-        struct gri_task *t = b->first;
+    while (b->queue.first != NULL || wait_locked(b)) {
+        struct gri_task *t = gri_task_pop(&b->queue);
 
-        b->first = t->next;
         b->queued--;
         gri_unlock(&b->lock);
         gri_point(GRI_AT_SLOW_BLOCKING);
@@ -77,7 +76,6 @@ gr_code gri_blocking_submit(struct gri_blocking *b, struct gri_task *t)
     gr_code rc = GR_OK;
     bool wake = false;
 
-    t->next = NULL;
     gri_lock(&b->lock);
     if (b->stopping)
         rc = GR_ECANCELED;
@@ -86,11 +84,7 @@ gr_code gri_blocking_submit(struct gri_blocking *b, struct gri_task *t)
     else if (b->queued >= b->idle && b->threads < b->threads_max)
         rc = start_locked(b); /* waiting for the others could be for ever: they may wait for this */
     if (rc == GR_OK) {
-        if (b->first != NULL)
-            b->last->next = t;
-        else
-            b->first = t;
-        b->last = t;
+        gri_task_push(&b->queue, t);
         b->queued++;
         if (b->queued > b->queued_high)
             b->queued_high = b->queued;

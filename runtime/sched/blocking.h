@@ -16,7 +16,7 @@ struct gri_blocking {
     struct gri_lock lock;   /* guards all of it */
     _Atomic uint32_t work;  /* a futex, counts up: something was queued, or stopping */
     _Atomic uint32_t quiet; /* a futex, counts up: a thread has left */
-    struct gri_task *first, *last;
+    struct gri_task_queue queue;
     size_t queued, queued_high, queue_max;
     unsigned threads, idle, threads_max;
     bool stopping;

@@ -24,25 +24,6 @@
 
 /* ---- queues ---------------------------------------------------------------------------------- */
 
-static void queue_push(struct gri_task_queue *q, struct gri_task *t)
-{
-    t->next = NULL;
-    if (q->first != NULL)
-        q->last->next = t;
-    else
-        q->first = t;
-    q->last = t;
-}
-
-static struct gri_task *queue_pop(struct gri_task_queue *q)
-{
-    struct gri_task *t = q->first;
-
-    if (t != NULL)
-        q->first = t->next;
-    return t;
-}
-
 static struct gri_task *locked_pop(struct gri_lock *lock, struct gri_task_queue *q,
                                    _Atomic uint32_t *count)
 {
@@ -51,7 +32,7 @@ static struct gri_task *locked_pop(struct gri_lock *lock, struct gri_task_queue 
     if (atomic_load_explicit(count, memory_order_relaxed) == 0)
         return NULL;
     gri_lock(lock);
-    t = queue_pop(q);
+    t = gri_task_pop(q);
     if (t != NULL)
         atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
     gri_unlock(lock);
@@ -62,7 +43,7 @@ static void locked_push(struct gri_lock *lock, struct gri_task_queue *q, _Atomic
                         struct gri_task *t)
 {
     gri_lock(lock);
-    queue_push(q, t);
+    gri_task_push(q, t);
     atomic_fetch_add(count, 1); /* seq_cst: before idle_count is read */
     gri_unlock(lock);
 }

@@ -29,11 +29,6 @@
 #define GRI_RING 256
 #define GRI_WORKERS_MAX 64
 
-/* A first-in first-out list of tasks; the owner says what guards it. */
-struct gri_task_queue {
-    struct gri_task *first, *last;
-};
-
 /* What the monitor has seen of a worker: see watchdog.h. */
 struct gri_watched {
     uint32_t beat;

@@ -16,4 +16,29 @@ struct gri_task {
     const char *name;                /* for people; static */
 };
 
+/* A first-in first-out list of tasks; zeroed is empty. The owner says what guards it. */
+struct gri_task_queue {
+    struct gri_task *first, *last;
+};
+
+static inline void gri_task_push(struct gri_task_queue *q, struct gri_task *t)
+{
+    t->next = NULL;
+    if (q->first != NULL)
+        q->last->next = t;
+    else
+        q->first = t;
+    q->last = t;
+}
+
+/* gri_task_pop returns NULL when the queue is empty. */
+static inline struct gri_task *gri_task_pop(struct gri_task_queue *q)
+{
+    struct gri_task *t = q->first;
+
+    if (t != NULL)
+        q->first = t->next;
+    return t;
+}
+
 #endif
