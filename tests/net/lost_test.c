@@ -2,6 +2,7 @@
 /* lost_test.c - peers that die, come back, or never were: two processes. */
 #include "tests/support/test.h"
 
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -190,10 +191,22 @@ Test(lost, an_address_in_use_is_said_to_be)
     cr_assert_neq(access(url + 6, F_OK), 0, "the file goes with the server");
 }
 
+/* A machine without /etc/hosts does not know its own name. */
+static bool resolves(const char *host)
+{
+    struct addrinfo *found = NULL;
+    bool does = getaddrinfo(host, NULL, NULL, &found) == 0;
+
+    if (does)
+        freeaddrinfo(found);
+    return does;
+}
+
 Test(lost, only_loopback_is_served_in_clear)
 {
     gr_runtime *rt = runtime();
     gr_value *err = NULL;
+    gr_code rc;
 
     unsetenv("GR_INSECURE");
     cr_assert_eq(gr_serve(rt, "tcp://0.0.0.0:0", &err), GR_EINVAL);
@@ -207,7 +220,9 @@ Test(lost, only_loopback_is_served_in_clear)
     cr_assert_eq(gr_serve(rt, "tcp://localhost:", NULL), GR_EINVAL);
     cr_assert_eq(gr_serve(rt, "tcp://localhost:0/x", NULL), GR_EINVAL);
     cr_assert_eq(gr_serve(rt, "ipc://relative", NULL), GR_EINVAL);
-    cr_assert_eq(gr_serve(rt, "tcp://localhost:0", NULL), GR_OK);
+    cr_assert_eq(gr_serve(rt, "tcp://127.0.0.1:0", NULL), GR_OK);
+    rc = gr_serve(rt, "tcp://localhost:0", NULL);
+    cr_assert_eq(rc, resolves("localhost") ? GR_OK : GR_EUNREACH);
     setenv("GR_INSECURE", "1", 1);
     cr_assert_eq(gr_serve(rt, "tcp://0.0.0.0:0", NULL), GR_OK);
     gr_runtime_free(rt);
