@@ -230,8 +230,8 @@ static inline gr_value *desk_invoke(gr_ctx *c, void *self, const gr_value *args)
     gr_on_cancel(p, desk_cancel, NULL, d);
     pthread_mutex_lock(&d->lock);
     d->open[atomic_load(&d->came)] = p;
+    atomic_fetch_add(&d->came, 1); /* under the lock: two handlers may run at once */
     pthread_mutex_unlock(&d->lock);
-    atomic_fetch_add(&d->came, 1);
     return NULL;
 }
 
