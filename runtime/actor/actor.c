@@ -28,17 +28,18 @@ void gri_actor_ready_task(struct gri_actor *a)
 void gri_actor_ready_turn(struct gri_actor *a)
 {
     atomic_fetch_add(&a->load, GRI_PIN);
+    a->lent = false;
     gri_actor_ready_task(a);
 }
 
 /* ---- pins ------------------------------------------------------------------------------------ */
 
-void gri_actor_unpin(struct gri_actor *a)
+/* look_finished has the actor finished if nobody pins it: `load` is what was left of it. */
+static void look_finished(struct gri_actor *a, uint64_t load)
 {
-    uint64_t old = atomic_fetch_sub(&a->load, GRI_PIN);
     uint64_t over = GRI_LOAD_DRAINED;
 
-    if ((uint32_t)old != (uint32_t)(GRI_LOAD_DRAINED | GRI_PIN))
+    if ((uint32_t)load != (uint32_t)GRI_LOAD_DRAINED)
         return;
     gri_point(GRI_AT_UNPIN);
     /* The mark is in the same word as the pins, and taking it off claims the finish: so it is
@@ -48,6 +49,38 @@ void gri_actor_unpin(struct gri_actor *a)
         return;
     a->turn.run = gri_actor_finish_run; /* no turn is queued or running: it would hold a pin */
     gri_actor_ready_task(a);
+}
+
+void gri_actor_unpin(struct gri_actor *a)
+{
+    look_finished(a, atomic_fetch_sub(&a->load, GRI_PIN) - GRI_PIN);
+}
+
+/* look_for_room wakes who waits for room, if a mailbox with this load is half empty: waking senders
+ * for each place would cost a switch a message. The load was changed in seq_cst order: pairs with a
+ * waiting sender, which counts itself and then looks at it. */
+static void look_for_room(struct gri_actor *a, uint64_t load)
+{
+    if (atomic_load(&a->room_waiting) != 0 && load >> 32 <= atomic_load(&a->admit) / 2)
+        gri_actor_wake_senders(a);
+}
+
+void gri_actor_unqueue(struct gri_actor *a)
+{
+    look_for_room(a, atomic_fetch_sub(&a->load, GRI_ONE_QUEUED) - GRI_ONE_QUEUED);
+}
+
+uint64_t gri_actor_debt(const struct gri_actor *a)
+{
+    return a->owed * (GRI_ONE_QUEUED + GRI_PIN) + (a->lent ? 0 : GRI_PIN);
+}
+
+void gri_actor_give_back(struct gri_actor *a, uint64_t debt)
+{
+    uint64_t load = atomic_fetch_sub(&a->load, debt) - debt;
+
+    look_for_room(a, load); /* at once, while who waits there has a pin */
+    look_finished(a, load);
 }
 
 gr_value *gri_ref_error(gr_runtime *rt, gr_ref ref)
@@ -75,14 +108,14 @@ void gri_actor_wake_senders(struct gri_actor *a)
     gri_unlock(&a->room_lock);
 }
 
-void gri_actor_unqueue(struct gri_actor *a)
+void gri_actor_settle(struct gri_actor *a)
 {
-    uint64_t load = atomic_fetch_sub(&a->load, GRI_ONE_QUEUED) - GRI_ONE_QUEUED;
+    uint64_t back = gri_actor_debt(a) - GRI_PIN;
 
-    /* seq_cst: pairs with a waiting sender, which counts itself and then looks at the load. Half
-     * empty: waking senders for each place would cost a switch a message. */
-    if (atomic_load(&a->room_waiting) != 0 && load >> 32 <= atomic_load(&a->admit) / 2)
-        gri_actor_wake_senders(a);
+    a->owed = 0;
+    a->lent = false;
+    if (back != 0) /* without a message taken, but a pin lent, it is one pin less than nothing */
+        gri_actor_give_back(a, back);
 }
 
 void gri_actor_offer_room(struct gri_actor *a)

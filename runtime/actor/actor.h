@@ -8,6 +8,10 @@
  * A mark in the same word (GRI_LOAD_DRAINED) tells that it has. Whoever drops the last pin then takes
  * the mark off and has the actor finished: stopped() runs, the slot is given back.
  *
+ * A turn gives the pins and places of the messages that it has taken back by the bundle (`owed`), since
+ * `load` is the word that all senders fight for. And a message that finds no turn lends it its pin,
+ * so that the two need one, not two.
+ *
  * The mailbox is a stack that senders push on and the one consumer takes whole and turns around, so
  * order between a pair holds. IDLE in its head means that no turn is queued or running: the push
  * that replaces IDLE readies the turn, no other does.
@@ -47,6 +51,8 @@ struct gri_actor {
     /* the turn's */
     _Alignas(64) struct gri_task turn;
     struct gri_envelope *ready;    /* taken from inbox, in order */
+    uint32_t owed, owed_max;       /* messages whose pin and place the turn still has; at most */
+    bool lent;                     /* the turn's own pin is that of a message */
     struct gri_task_queue waiting; /* calls for which there was no permit, in order */
     const struct gri_klass *klass; /* borrowed */
     void *self;                    /* owned; state_size bytes, NULL if stateless */
@@ -108,6 +114,13 @@ static inline void gri_actor_pin_again(struct gri_actor *a)
 void gri_actor_unpin(struct gri_actor *a);
 /* gri_actor_unqueue gives the place in the mailbox back, not the pin. */
 void gri_actor_unqueue(struct gri_actor *a);
+/* gri_actor_settle gives back what the turn owes, and leaves it a pin of its own; for who has the turn
+ * and may keep it for long. */
+void gri_actor_settle(struct gri_actor *a);
+/* gri_actor_debt is what a turn that ends has to give back, its own pin too; gri_actor_give_back does
+ * so. */
+uint64_t gri_actor_debt(const struct gri_actor *a);
+void gri_actor_give_back(struct gri_actor *a, uint64_t debt);
 
 /* gri_actor_wait_room waits until the mailbox of a pinned actor has room for a message of so many
  * bytes. GR_OK: try again. [waits] */
@@ -142,7 +155,8 @@ static inline bool gri_actor_exclusive(const struct gri_actor *a)
 gr_ref gri_actor_ref(const struct gri_actor *a);
 
 /* gri_actor_ready_turn readies a turn, which holds a pin from here to its end; gri_actor_ready_task
- * what a->turn stands for, a turn with the caller's pin, or the finish. */
+ * what a->turn stands for, a turn with the caller's pin, or the finish. Only for who has the turn, or
+ * has taken IDLE out of the inbox. */
 void gri_actor_ready_turn(struct gri_actor *a);
 void gri_actor_ready_task(struct gri_actor *a);
 
@@ -189,7 +203,6 @@ void gri_dead_letter(gr_runtime *rt, const char *what);
  * NULL, come back as they are. */
 gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v GR_TAKES);
 /* tell.c, then.c: what lies in an envelope of their kind */
-void gri_tell_run(struct gri_actor *a, struct gri_envelope *e, bool live);
 void gri_then_run(struct gri_actor *a, struct gri_envelope *e, bool live);
 /* later.c: a timer's message */
 void gri_later_run(struct gri_actor *a, struct gri_envelope *e, bool live);
@@ -197,6 +210,8 @@ void gri_later_run(struct gri_actor *a, struct gri_envelope *e, bool live);
  * gri_tell_free frees one that was not sent. */
 struct gri_envelope *gri_tell_new(gr_value *msg);
 void gri_tell_free(struct gri_envelope *e);
+/* gri_tell_open takes a tell's message out, the caller's, and frees the envelope. */
+gr_value *gri_tell_open(gr_runtime *rt, struct gri_envelope *e);
 /* defaults.c: serve a started call by langchain-core's default; consumes the duty */
 void gri_default_run(struct gri_call *call, enum gri_how how);
 

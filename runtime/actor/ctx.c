@@ -11,6 +11,7 @@ static void suspending(struct gri_exec *e)
 {
     struct gr_ctx *c = e->ctx;
 
+    gri_actor_settle(c->actor);
     gri_actor_give_turn_away(c->actor);
 }
 
@@ -41,6 +42,8 @@ static void suspending_alone(struct gri_exec *e)
 {
     struct gr_ctx *c = e->ctx;
 
+    if (gri_actor_exclusive(c->actor))
+        gri_actor_settle(c->actor);
     gri_actor_offer_room(c->actor);
 }
 

@@ -17,6 +17,7 @@ void gri_mailbox_init(struct gri_actor *a, bool idle)
 void gri_actor_post(struct gri_actor *a, struct gri_envelope *e)
 {
     struct gri_envelope *head = atomic_load_explicit(&a->inbox, memory_order_relaxed);
+    bool lends = e->kind == GRI_TELL && e->placed && a->bounds == NULL; /* what owe() is for */
 
     gri_point(GRI_AT_PUSH);
     do {
@@ -25,8 +26,14 @@ void gri_actor_post(struct gri_actor *a, struct gri_envelope *e)
          * last turn's effects are seen by the one that we ready */
     } while (!atomic_compare_exchange_weak_explicit(&a->inbox, &head, e, memory_order_acq_rel,
                                                     memory_order_relaxed));
-    if (head == IDLE)
+    if (head != IDLE)
+        return;
+    if (!lends) {
         gri_actor_ready_turn(a);
+        return;
+    }
+    a->lent = true;
+    gri_actor_ready_task(a);
 }
 
 struct gri_envelope *gri_envelope_of(struct gri_task *t)
@@ -39,7 +46,7 @@ struct gri_envelope *gri_mailbox_pop(struct gri_actor *a)
     struct gri_envelope *e = a->ready;
     struct gri_envelope *in_order = NULL;
 
-    if (e == NULL) {
+    if (e == NULL && atomic_load_explicit(&a->inbox, memory_order_relaxed) != NULL) {
         /* acquire: pairs with the push's release */
         e = atomic_exchange_explicit(&a->inbox, NULL, memory_order_acquire);
         gri_point(GRI_AT_POP);

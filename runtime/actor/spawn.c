@@ -8,6 +8,11 @@
 #include "runtime/actor/tie.h"
 #include "runtime/base/alloc.h"
 
+/* A turn may keep one in so many of a mailbox's places for a while, and no more than that: see owed
+ * in actor.h. So a small mailbox takes exactly what it should. */
+#define OWED_PART 64
+#define OWED_MAX 32
+
 static void member_cancel(struct gri_member *m, gr_code why)
 {
     (void)m, (void)why; /* cancelling a scope leaves its actors alone */
@@ -61,6 +66,8 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
     gri_list_init(&a->thens);
     atomic_store(&a->flags, 0); /* not dead any more; but nobody knows its id yet */
     a->mailbox_max = (uint32_t)(o->mailbox_max != 0 ? o->mailbox_max : rt->mailbox_max);
+    a->owed = 0;
+    a->owed_max = a->mailbox_max / OWED_PART < OWED_MAX ? a->mailbox_max / OWED_PART : OWED_MAX;
     a->max_concurrency = o->max_concurrency;
     a->stash_max = o->stash_max == 0           ? a->mailbox_max
                    : o->stash_max < UINT32_MAX ? (uint32_t)o->stash_max

@@ -22,12 +22,12 @@ static struct tell *tell_of(struct gri_envelope *e)
 
 struct gri_envelope *gri_tell_new(gr_value *msg)
 {
-    struct tell *t = gri_new0(struct tell);
+    struct tell *t = gri_cache_alloc(GRI_BLOCK_64);
 
+    _Static_assert(sizeof(*t) <= 64, "a tell fits its block");
     if (t == NULL)
         return NULL;
-    t->envelope.kind = GRI_TELL;
-    t->msg = msg;
+    *t = (struct tell){ .envelope.kind = GRI_TELL, .msg = msg };
     return &t->envelope;
 }
 
@@ -36,22 +36,16 @@ void gri_tell_free(struct gri_envelope *e)
     if (e == NULL)
         return;
     gr_value_unref(tell_of(e)->msg);
-    gri_free(tell_of(e));
+    gri_cache_free(GRI_BLOCK_64, tell_of(e));
 }
 
-void gri_tell_run(struct gri_actor *a, struct gri_envelope *e, bool live)
+gr_value *gri_tell_open(gr_runtime *rt, struct gri_envelope *e)
 {
-    struct tell *t = tell_of(e);
-    gr_value *msg = t->msg;
+    gr_value *msg = tell_of(e)->msg;
 
-    gri_envelope_leave(a, e);
-    gri_charge(a->rt, -(int64_t)e->bytes);
-    gri_free(t);
-    if (live)
-        gri_handle_tell(a, msg);
-    else
-        gr_value_unref(msg);
-    gri_actor_unpin(a);
+    gri_charge(rt, -(int64_t)e->bytes);
+    gri_cache_free(GRI_BLOCK_64, tell_of(e));
+    return msg;
 }
 
 /* tell_once sends e; on failure it is still the caller's. *ret_dropped: it must not be tried again,

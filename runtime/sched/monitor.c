@@ -70,6 +70,8 @@ static void *monitor_main(void *arg)
         pass_on_stuck(s);
         gri_watchdog_tick(s, now);
         quiet = all_idle(s) && !woken && fired == 0 ? quiet + 1 : 0;
+        if (quiet == QUIET_TICKS)
+            gri_depot_empty(s);
         sleep_until(s, quiet >= QUIET_TICKS ? GRI_NEVER : now + TICK_NS);
     }
     return NULL;
