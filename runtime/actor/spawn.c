@@ -4,6 +4,7 @@
 
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/ctx.h"
+#include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/tie.h"
 #include "runtime/base/alloc.h"
@@ -149,7 +150,7 @@ static gr_ref refused(gr_scope *in, const gr_class *cls, const gr_spawn_opts *op
     gr_code rc = gr_error_code(err);
     gr_ref r = gr_spawn(in, &nothing, &o);
     gr_value *gone = NULL;
-    struct gri_actor *a = r.node != 0 ? gri_actor_pin(in->rt, r, false, &gone) : NULL;
+    struct gri_actor *a = r.node != 0 ? gri_actor_pin(in->rt, r, &gone) : NULL;
 
     gr_value_unref(gone);
     if (a == NULL) {
@@ -204,7 +205,7 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
 void gr_stop(gr_runtime *rt, gr_ref who)
 {
     gr_value *err = NULL;
-    struct gri_actor *a = gri_actor_pin(rt, who, false, &err);
+    struct gri_actor *a = gri_actor_pin(rt, who, &err);
 
     if (a != NULL) {
         gri_actor_stop(a, rt->reasons.normal);
@@ -216,7 +217,7 @@ void gr_stop(gr_runtime *rt, gr_ref who)
 gr_value *gr_check(gr_runtime *rt, gr_ref who)
 {
     gr_value *err = NULL;
-    struct gri_actor *a = gri_actor_pin(rt, who, false, &err);
+    struct gri_actor *a = gri_actor_pin(rt, who, &err);
 
     if (a != NULL)
         gri_actor_unpin(a);

@@ -7,6 +7,7 @@
 
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/held.h"
+#include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/tie.h"
 
@@ -403,7 +404,7 @@ static struct gri_envelope *take(struct gri_actor *a)
         e = gri_stash_next(a, (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0);
     if (e == NULL)
         e = gri_mailbox_pop(a);
-    return e != NULL ? e : gri_bounds_pop(a);
+    return e != NULL || a->bounds == NULL ? e : gri_bounds_pop(a);
 }
 
 /*
@@ -465,10 +466,9 @@ static bool rest(struct gri_actor *a, uint64_t *ret_debt)
     return true;
 }
 
-static void count_messages(struct gri_actor *a, unsigned n)
+static void count_messages(unsigned n)
 {
-    if (n != 0)
-        gri_count(a->rt->sched.ledger, GRI_COUNT_MESSAGES, n);
+    gri_tally_count(gri_exec()->worker->tally, GRI_COUNT_MESSAGES, n);
 }
 
 /* yield_turn lets others have the worker, and goes on later. */
@@ -511,7 +511,7 @@ void gri_turn_run(struct gri_task *t)
                 continue;
             }
             if (e->kind == GRI_RESUME) /* this frame may never go on */
-                count_messages(a, TURN_BUDGET - budget);
+                count_messages(TURN_BUDGET - budget);
             next = turn_message(a, e);
         }
         if (next == LOST)
@@ -520,11 +520,11 @@ void gri_turn_run(struct gri_task *t)
         if (next == LEAVE)
             break;
         if (budget == 0 || gri_fault(GRI_AT_SHORT_TURN)) {
-            count_messages(a, TURN_BUDGET - budget);
+            count_messages(TURN_BUDGET - budget);
             yield_turn(a); /* with our pin */
             return;
         }
     }
-    count_messages(a, TURN_BUDGET - budget);
+    count_messages(TURN_BUDGET - budget);
     gri_actor_give_back(a, debt);
 }
