@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/console.h"
@@ -18,6 +19,17 @@ static void the_signals(sigset_t *set)
     (void)sigemptyset(set);
     (void)sigaddset(set, SIGINT);
     (void)sigaddset(set, SIGTERM);
+}
+
+void gri_signal_twins(int signal)
+{
+    const struct timespec moment = { .tv_nsec = 50 * 1000000 };
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, signal);
+    while (sigtimedwait(&set, NULL, &moment) > 0)
+        continue;
 }
 
 bool gri_session_open(struct gri_session *s, unsigned workers)
@@ -77,8 +89,9 @@ static void read_signal(struct gri_session *s)
     if (s->signals < 0 || read(s->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
     s->caught = (int)info.ssi_signo;
-    let_signals_kill(s);
     gr_scope_cancel(s->scope);
+    gri_signal_twins(s->caught);
+    let_signals_kill(s);
 }
 
 gr_value *gri_session_wait(struct gri_session *s, gr_future *f, gr_value **reterr)

@@ -19,6 +19,10 @@ struct gri_session {
     int caught;      /* the signal that came, 0: none */
 };
 
+/* gri_signal_twins throws away what comes of the same signal, which is blocked, within a moment of it:
+ * timeout(1), for one, signals a process and its group, and that is one wish to end, not two. */
+void gri_signal_twins(int signal);
+
 /* gri_session_open starts a runtime; workers 0: the default. false: it said why. */
 bool gri_session_open(struct gri_session *s, unsigned workers);
 /* gri_session_close joins what runs, and ends the runtime. */

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/session.h"
 #include "cli/simulate.h"
 #include "runtime/base/thread.h"
 
@@ -158,6 +159,7 @@ static void wait_a_little(struct pool *p, const sigset_t *set)
         return;
     p->caught = signal;
     atomic_store(&p->shared->stop, true);
+    gri_signal_twins(signal);
 }
 
 static void wait_for_all(struct pool *p)

@@ -71,6 +71,18 @@ lacks "there is no seed to replay" "replay" "$err"
 run 2 "$greenroom" sim "$work/nowhere.yaml"
 has "no such file" "can't be opened" "$err"
 
+# A signal that comes twice at once, as timeout sends it to a process and to its group, is one.
+"$greenroom" sim examples/hello.yaml --input "$ada" --seeds 0 >"$work/out" 2>/dev/null &
+sim=$!
+sleep 1
+kill -TERM "$sim"
+sleep 0.01
+kill -TERM "$sim"
+code=0
+wait "$sim" || code=$?
+is "a signal and its twin" 0 "$code"
+has "what was found before the twins" "seeds    " "$(cat "$work/out")"
+
 # --seeds 0 goes on until it is interrupted, which is how it is meant to end.
 code=0
 timeout -s TERM 4 "$greenroom" sim examples/hello.yaml --input "$ada" --seeds 0 >"$work/out" || code=$?

@@ -33,6 +33,9 @@ struct served {
     const uint8_t *data;
     size_t size, piece;
     atomic_int fd; /* -1 until the client is here */
+    /* the caller has its answer; if nobody has come yet nobody will: a connection kept from before had
+     * more to read */
+    atomic_bool over;
 };
 
 static void read_request(int fd)
@@ -55,9 +58,14 @@ static void read_request(int fd)
 static void *serve_one(void *arg)
 {
     struct served *s = arg;
-    int fd = accept(listener, NULL, NULL);
+    struct pollfd coming = { .fd = listener, .events = POLLIN };
     char buf[8192];
+    int fd;
 
+    while (poll(&coming, 1, 50) == 0)
+        if (atomic_load(&s->over))
+            return NULL;
+    fd = accept(listener, NULL, NULL);
     must(fd >= 0);
     atomic_store(&s->fd, fd);
     read_request(fd);
@@ -245,9 +253,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         atexit(tear_down);
     }
     meter_mark();
-    served = (struct served){ data + 2, size - 2, data[1] == 0 ? size : data[1], -1 };
+    served = (struct served){ data + 2, size - 2, data[1] == 0 ? size : data[1], -1, false };
     must(pthread_create(&server, NULL, serve_one, &served) == 0);
     ask(data[0]);
+    atomic_store(&served.over, true);
     shutdown(atomic_load(&served.fd), SHUT_RDWR); /* a connection may be kept for the next */
     pthread_join(server, NULL);
     close(atomic_load(&served.fd));
