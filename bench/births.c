@@ -169,7 +169,8 @@ const struct bench bench_births[] = {
     { .name = "create_msg_die",
       .what = "an actor that is made, told once and ends",
       .n = 200000,
-      .run = create_msg_die },
+      .run = create_msg_die,
+      .fresh = true },
     { .name = "idle_actor_bytes",
       .what = "memory of an actor that waits for its first message",
       .n = 500000,
@@ -181,6 +182,7 @@ const struct bench bench_births[] = {
       .n = 1000000,
       .run = skynet,
       .unit = "ms",
+      .fresh = true,
       .rounds_max = 3 },
     { .name = NULL },
 };
