@@ -21,9 +21,10 @@
 static struct {
     struct bench_run *b;
     _Atomic bool over;
-    uint64_t end_ns; /* of the heavy ones, whatever becomes of the light ones */
-    double *late_ms; /* of each echo */
-    _Atomic long echoes, heavy_runs;
+    uint64_t end_ns;              /* of the heavy ones, whatever becomes of the light ones */
+    double *late_ms;              /* of each echo */
+    _Atomic long claimed, echoes; /* places in late_ms, and those that are written */
+    _Atomic long heavy_runs;
     long due;
 } fair;
 
@@ -61,10 +62,10 @@ static gr_value *light_set(gr_ctx *c, void *self, const gr_value *args)
 
 static void note_echo(uint64_t due_ns)
 {
-    long i = atomic_fetch_add(&fair.echoes, 1);
+    long i = atomic_fetch_add(&fair.claimed, 1);
 
     fair.late_ms[i] = (double)(gri_clock_ns() - due_ns) / 1e6;
-    if (i + 1 == fair.due)
+    if (atomic_fetch_add(&fair.echoes, 1) + 1 == fair.due)
         bench_done(fair.b);
 }
 
@@ -136,7 +137,7 @@ static void fairness_p99(struct bench_run *b)
 
     fair.b = b;
     fair.over = false;
-    fair.echoes = fair.heavy_runs = 0;
+    fair.claimed = fair.echoes = fair.heavy_runs = 0;
     fair.due = b->n * (LIGHT / PERIOD_MS);
     if ((fair.late_ms = calloc((size_t)fair.due, sizeof(double))) == NULL)
         abort();

@@ -11,21 +11,21 @@
 /* What an actor would know of the calls that it has not answered yet. The arrays are written to
  * before memory is counted, so they are not. */
 static struct {
-    gr_promise **promises; /* owned, and each of them */
-    gr_future **futures;   /* likewise */
-    _Atomic long held;
+    gr_promise **promises;      /* owned, and each of them */
+    gr_future **futures;        /* likewise */
+    _Atomic long claimed, held; /* places in promises, and those that are written */
     long due;
     struct bench_run *b;
 } held;
 
 static gr_value *holder_invoke(gr_ctx *c, void *self, const gr_value *args)
 {
-    long i = atomic_fetch_add(&held.held, 1);
+    long i = atomic_fetch_add(&held.claimed, 1);
 
     (void)self;
     (void)args;
     held.promises[i] = gr_defer(c);
-    if (i + 1 == held.due)
+    if (atomic_fetch_add(&held.held, 1) + 1 == held.due)
         bench_done(held.b);
     return NULL;
 }
@@ -61,7 +61,7 @@ static void pending_bytes(struct bench_run *b)
 
     held.promises = fresh_pointers(b->n);
     held.futures = fresh_pointers(b->n);
-    held.held = 0;
+    held.claimed = held.held = 0;
     held.due = b->n;
     held.b = b;
     before = bench_rss_bytes();

@@ -209,10 +209,9 @@ void bench_measure(const struct bench *bench, struct bench_run *b, int rounds,
         r->failed = true;
         return;
     }
-    if (!bench->fresh) {
+    if (!bench->fresh)
         warm_up(bench, b);
-        b->samples = calloc(SAMPLES_MAX, sizeof(*b->samples));
-    }
+    b->samples = calloc(SAMPLES_MAX, sizeof(*b->samples));
     for (int i = 0; i < rounds && !b->failed; i++) {
         /* an equal share of the samples for each round */
         b->sample_cap = (size_t)(SAMPLES_MAX / rounds) * (size_t)(i + 1);

@@ -14,6 +14,7 @@ bench=${GR_BENCH:-build/release/bench/greenroom_bench}
 out=${GR_PEERS:-build/peers}
 here=bench/peers
 rounds=3
+patience=300 # seconds that a row may take
 record=
 while [ $# -gt 0 ]; do
     case $1 in
@@ -51,10 +52,10 @@ js_ready() {
     cp $here/package.json "$out/complete"
 }
 
-caf_run() { "$out/caf" "$1" "$2"; }
-otp_run() { erl +S "$2:$2" +P 4000000 -noshell -pa "$out" -run rows main "$1"; }
-js_run() { [ "$2" != 1 ] || node --expose-gc $here/langchain.mjs "$out" "$1"; } # it has one thread
-ours_run() { "$bench" --workers "$2" --repeats 1 "$1"; }
+caf_run() { timeout "$patience" "$out/caf" "$1" "$2"; }
+otp_run() { timeout "$patience" erl +S "$2:$2" +P 4000000 -noshell -pa "$out" -run rows main "$1"; }
+js_run() { [ "$2" != 1 ] || timeout "$patience" node --expose-gc $here/langchain.mjs "$out" "$1"; } # it has one thread
+ours_run() { timeout "$patience" "$bench" --workers "$2" --repeats 1 "$1"; }
 
 # measure SIDE BENCH WORKERS
 measure() {
@@ -93,8 +94,8 @@ commit() {
 }
 
 versions() {
-    case $sides in *caf*) sed -n 's/^#define CAF_VERSION \([0-9]*\).*/CAF \1, /p' \
-        /usr/include/caf/config.hpp ;; esac
+    case $sides in *caf*) awk '/^#define CAF_VERSION / {
+        printf "CAF %d.%d.%d, ", $3 / 10000, $3 / 100 % 100, $3 % 100 }' /usr/include/caf/config.hpp ;; esac
     case $sides in *otp*) erl -noshell -eval \
         'io:format("Erlang/OTP ~s, ", [erlang:system_info(otp_release)]), halt().' ;; esac
     case $sides in *js*) printf 'LangChain.js core %s on Node %s' \
@@ -107,7 +108,7 @@ report() {
     printf '# Results\n\nWritten by `./dev bench --peers --record`; what each row does is in [README.md](README.md).\n\n'
     printf -- '* %s, commit %s\n' "$(date -u +%Y-%m-%d)" "$(commit | tr -d '\n')"
     printf -- '* %s cores, %s; load before: %s\n' "$(nproc)" "$(processor)" "$load"
-    printf -- '* %s; medians of %s rounds\n\n' "$(versions | tr -d '\n')" "$rounds"
+    printf -- '* %s; rounds: %s, of which the median counts\n\n' "$(versions | tr -d '\n')" "$rounds"
     table && missed=0 || missed=1
     printf '\n## Growth\n\n```\n'
     "$bench" --growth || missed=1
