@@ -2,100 +2,20 @@
 /*
  * harness.c - runs the benchmarks whose names contain one of the arguments, or all of them.
  *
- * Each gets a runtime of its own, a tenth of its operations to warm up, and then `repeats` rounds.
- * It prints one JSON object a line; value is the median round's time for an operation.
+ * Each runs in a child process: a runtime of its own, a tenth of its operations to warm up, and
+ * then `repeats` rounds. So none finds the memory as another left it, and one that crashes takes no
+ * other with it. This process itself never uses the library, for of a process that has used it no
+ * child may. It prints one JSON object a line; value is the median of the rounds.
  */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "bench/bench.h"
-
-#define SAMPLES_MAX 200000
-#define REPEATS_MAX 100
-
-void bench_begin(struct bench_run *b)
-{
-    b->begin_ns = b->lap_ns = gri_clock_ns();
-}
-
-void bench_lap(struct bench_run *b, long ops)
-{
-    uint64_t now = gri_clock_ns();
-
-    if (b->samples != NULL && b->sample_count < b->sample_cap && ops > 0)
-        b->samples[b->sample_count++] = (double)(now - b->lap_ns) / (double)ops;
-    b->lap_ns = now;
-}
-
-void bench_end(struct bench_run *b)
-{
-    b->end_ns = gri_clock_ns();
-}
-
-void bench_fail(struct bench_run *b, const char *what, gr_value *err)
-{
-    if (!b->failed)
-        fprintf(stderr, "bench: %s: %s\n", what, err != NULL ? gr_error_text(err) : "failed");
-    b->failed = true;
-    gr_value_unref(err);
-}
-
-bool bench_take(struct bench_run *b, gr_future *f)
-{
-    gr_value *err = NULL, *v = gr_take(f, &err);
-
-    if (v == NULL)
-        bench_fail(b, "a call failed", err);
-    gr_value_unref(v);
-    return v != NULL;
-}
-
-/* ---- running inside an actor ----------------------------------------------------------------- */
-
-struct inside {
-    struct bench_run *b;
-    void (*fn)(struct bench_run *b, gr_ctx *c, void *arg);
-    void *arg;
-};
-
-static gr_value *inside_fn(gr_ctx *c, void *arg, const gr_value *input)
-{
-    struct inside *i = arg;
-
-    (void)input;
-    i->fn(i->b, c, i->arg);
-    return gr_nil();
-}
-
-void bench_in_handler(struct bench_run *b, void (*fn)(struct bench_run *b, gr_ctx *c, void *arg),
-                      void *arg)
-{
-    struct inside i = { .b = b, .fn = fn, .arg = arg };
-    gr_scope *s = gr_scope_new(gr_root(b->rt));
-
-    bench_take(b, gr_ainvoke(b->rt, gr_lambda(s, GR_ASYNC, inside_fn, NULL, &i), gr_nil(), NULL));
-    gr_scope_free(s);
-}
-
-/* ---- numbers --------------------------------------------------------------------------------- */
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* quantile sorts x. */
-static double quantile(double *x, size_t count, double q)
-{
-    if (count == 0)
-        return 0;
-    qsort(x, count, sizeof(*x), by_size);
-    return x[(size_t)((double)(count - 1) * q)];
-}
 
 struct settings {
     unsigned workers;
@@ -103,45 +23,88 @@ struct settings {
     int repeats;
 };
 
-static void print(const struct bench *bench, const struct settings *s, struct bench_run *b,
-                  double *rounds)
-{
-    double value = quantile(rounds, (size_t)s->repeats, 0.5);
+/* ---- one benchmark --------------------------------------------------------------------------- */
 
-    printf("{\"bench\":\"%s\",\"workers\":%u,\"n\":%ld,\"value\":%.1f,\"unit\":\"ns/op\","
-           "\"ns_op_p50\":%.1f,\"ns_op_p99\":%.1f,\"ops_s\":%.0f}\n",
-           bench->name, s->workers, b->n, value, quantile(b->samples, b->sample_count, 0.5),
-           quantile(b->samples, b->sample_count, 0.99), value > 0 ? 1e9 / value : 0.0);
+/* in_child measures so many rounds in a process of its own; false: it failed. r is shared with it. */
+static bool in_child(const struct bench *bench, const struct settings *s, int rounds,
+                     struct bench_result *r)
+{
+    struct bench_run b = { .workers = s->workers, .n = s->n != 0 ? s->n : bench->n };
+    int status = 1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        bench_measure(bench, &b, rounds, r);
+        exit(r->failed ? 1 : 0);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/* digits is how many a number of this size is printed with after the point. */
+static int digits(double x)
+{
+    return x < 10 ? 3 : 1;
+}
+
+static double median_note(struct bench_result *r, size_t k)
+{
+    double values[BENCH_ROUNDS_MAX];
+
+    for (int i = 0; i < r->round_count; i++)
+        values[i] = r->notes[k][i].value;
+    return bench_median(values, (size_t)r->round_count);
+}
+
+static void print(const struct bench *bench, const struct settings *s, struct bench_result *r)
+{
+    size_t count = (size_t)r->round_count;
+    double value = bench_median(r->rounds, count);
+
+    printf("{\"bench\":\"%s\",\"workers\":%u,\"n\":%ld,\"value\":%.*f,\"unit\":\"%s\","
+           "\"least\":%.*f,\"most\":%.*f",
+           bench->name, s->workers, r->n, digits(value), value,
+           bench->unit != NULL ? bench->unit : "ns/op", digits(r->rounds[0]), r->rounds[0],
+           digits(r->rounds[count - 1]), r->rounds[count - 1]);
+    if (bench->unit == NULL)
+        printf(",\"ns_op_p50\":%.1f,\"ns_op_p99\":%.1f,\"ops_s\":%.0f,\"cpu_ns_op\":%.1f",
+               r->ns_op_p50, r->ns_op_p99, value > 0 ? 1e9 / value : 0.0,
+               bench_median(r->cpu_ns_op, count));
+    for (size_t k = 0; k < r->note_count; k++) {
+        double note = median_note(r, k);
+
+        printf(",\"%s\":%.*f", r->notes[k][0].name, digits(note), note);
+    }
+    printf("}\n");
     fflush(stdout);
 }
 
 static bool run_one(const struct bench *bench, const struct settings *s)
 {
-    double rounds[REPEATS_MAX];
-    struct bench_run b = { .n = s->n != 0 ? s->n : bench->n };
-    struct bench_run warm;
+    struct bench_result *r =
+        mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int rounds = s->repeats;
+    bool ok = r != MAP_FAILED;
 
-    if (gr_runtime_new(GR_RUNTIME(.workers = s->workers), &b.rt) != GR_OK) {
-        bench_fail(&b, bench->name, gr_error(GR_ENOMEM, "no runtime"));
+    if (!ok)
         return false;
-    }
-    warm = b;
-    warm.n = b.n / 10 + 1;
-    bench->run(&warm);
-    b.failed = warm.failed;
-    b.samples = calloc(SAMPLES_MAX, sizeof(*b.samples));
-    for (int i = 0; i < s->repeats && !b.failed; i++) {
-        /* an equal share of the samples for each round */
-        b.sample_cap = (size_t)(SAMPLES_MAX / s->repeats) * (size_t)(i + 1);
-        bench->run(&b);
-        rounds[i] = (double)(b.end_ns - b.begin_ns) / (double)b.n;
-    }
-    if (!b.failed)
-        print(bench, s, &b, rounds);
-    free(b.samples);
-    gr_runtime_free(b.rt);
-    return !b.failed;
+    if (bench->rounds_max != 0 && rounds > bench->rounds_max)
+        rounds = bench->rounds_max;
+    for (int i = 0; i < rounds && ok; i += bench->fresh ? 1 : rounds)
+        ok = in_child(bench, s, bench->fresh ? 1 : rounds, r);
+    if (ok)
+        print(bench, s, r);
+    else
+        fprintf(stderr, "bench: %s failed\n", bench->name);
+    munmap(r, sizeof(*r));
+    return ok;
 }
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+static const struct bench *const themes[] = { bench_invoke,  bench_stream,   bench_actors,
+                                              bench_births,  bench_asks,     bench_pending,
+                                              bench_compute, bench_fairness, bench_rag,
+                                              bench_remote };
 
 static bool chosen(const char *name, char **filters, int count)
 {
@@ -150,17 +113,6 @@ static bool chosen(const char *name, char **filters, int count)
             return true;
     return count == 0;
 }
-
-static int usage(void)
-{
-    fputs("usage: greenroom_bench [--workers N] [--n N] [--repeats R] [--list] [NAME...]\n"
-          "       greenroom_bench --overload SECONDS [--queue-ms N]\n",
-          stderr);
-    return 2;
-}
-
-static const struct bench *const themes[] = { bench_invoke, bench_stream, bench_actors, bench_rag,
-                                              bench_remote };
 
 /* each calls run_one for, or lists, what was chosen. */
 static int each(const struct settings *s, bool list, char **filters, int count)
@@ -179,24 +131,38 @@ static int each(const struct settings *s, bool list, char **filters, int count)
     return failures == 0 ? 0 : 1;
 }
 
+static int usage(void)
+{
+    fputs("usage: greenroom_bench [--workers N] [--n N] [--repeats R] [--list] [NAME...]\n"
+          "       greenroom_bench --growth [--n N]\n"
+          "       greenroom_bench --overload SECONDS [--queue-ms N]\n",
+          stderr);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "workers", required_argument, NULL, 'w' },  { "n", required_argument, NULL, 'n' },
-        { "repeats", required_argument, NULL, 'r' },  { "list", no_argument, NULL, 'l' },
-        { "serve", required_argument, NULL, 's' },    { "overload", required_argument, NULL, 'o' },
-        { "queue-ms", required_argument, NULL, 'q' }, { NULL, 0, NULL, 0 },
+        { "workers", required_argument, NULL, 'w' },
+        { "n", required_argument, NULL, 'n' },
+        { "repeats", required_argument, NULL, 'r' },
+        { "list", no_argument, NULL, 'l' },
+        { "serve", required_argument, NULL, 's' },
+        { "overload", required_argument, NULL, 'o' },
+        { "queue-ms", required_argument, NULL, 'q' },
+        { "growth", no_argument, NULL, 'g' },
+        { NULL, 0, NULL, 0 },
     };
     struct settings s = { .workers = 2, .repeats = 5 };
-    bool list = false;
+    bool list = false, growth = false;
     long overload_s = 0, queue_ms = 10;
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        long value = c != 'l' && c != 's' && c != '?' ? strtol(optarg, NULL, 10) : 1;
+        long value = optarg != NULL && c != 's' ? strtol(optarg, NULL, 10) : 1;
 
         if (c == '?' || value < (c == 'q' ? 0 : 1) || (c == 'w' && value > 64) ||
-            (c == 'r' && value > REPEATS_MAX))
+            (c == 'r' && value > BENCH_ROUNDS_MAX))
             return usage();
         switch (c) {
         case 'w': s.workers = (unsigned)value; break;
@@ -206,10 +172,13 @@ int main(int argc, char **argv)
         case 's': return bench_serve(optarg);
         case 'o': overload_s = value; break;
         case 'q': queue_ms = value; break;
+        case 'g': growth = true; break;
         default: return usage();
         }
     }
     if (overload_s > 0)
         return bench_overload((int)overload_s, queue_ms);
+    if (growth)
+        return bench_growth(s.n);
     return each(&s, list, argv + optind, argc - optind);
 }

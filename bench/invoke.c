@@ -41,24 +41,53 @@ static void ainvoke_cheap(struct bench_run *b)
     gr_scope_free(s);
 }
 
+/* A call and its answer are two hand-overs between threads, as those of two plain threads are, which
+ * are measured before and after: how long a thread takes to wake changes from moment to moment. */
 static void ainvoke_thread(struct bench_run *b)
 {
     gr_scope *s = gr_scope_new(gr_root(b->rt));
     gr_ref r = cheap(s);
+    long half = b->n / 2 + 1;
+    double condvar_ns = bench_condvar_ns(half) / 2;
 
     one_by_one(b, &r);
+    condvar_ns += bench_condvar_ns(half) / 2;
+    bench_note(b, "condvar_ns", condvar_ns);
+    bench_note(b, "ratio", bench_seconds(b) * 1e9 / (double)b->n / condvar_ns);
     gr_scope_free(s);
+}
+
+struct sequences {
+    gr_ref ten, one; /* of ten steps, and of one */
+};
+
+/* What nine further steps cost is the difference between the two. */
+static void ten_and_one(struct bench_run *b, gr_ctx *c, void *arg)
+{
+    const struct sequences *s = arg;
+    struct bench_run one = *b;
+
+    (void)c;
+    one.samples = NULL;
+    one_by_one(&one, &s->one);
+    one_by_one(b, &s->ten);
+    if (one.failed)
+        b->failed = true;
+    bench_note(b, "one_step_ns", bench_seconds(&one) * 1e9 / (double)b->n);
+    bench_note(b, "step_ns", (bench_seconds(b) - bench_seconds(&one)) * 1e9 / (double)b->n / 9);
 }
 
 static void sequence_10(struct bench_run *b)
 {
     gr_scope *s = gr_scope_new(gr_root(b->rt));
-    gr_ref steps[10], r;
+    struct sequences seqs;
+    gr_ref steps[10];
 
     for (size_t i = 0; i < 10; i++)
         steps[i] = cheap(s);
-    r = gr_seq_n(s, steps, 10);
-    bench_in_handler(b, one_by_one_inside, &r);
+    seqs.ten = gr_seq_n(s, steps, 10);
+    seqs.one = gr_seq_n(s, steps, 1);
+    bench_in_handler(b, ten_and_one, &seqs);
     gr_scope_free(s);
 }
 
@@ -112,10 +141,25 @@ static void batch_1000(struct bench_run *b)
 }
 
 const struct bench bench_invoke[] = {
-    { "ainvoke_cheap", "a handler calls a cheap lambda and awaits it", 200000, ainvoke_cheap },
-    { "ainvoke_thread", "a foreign thread does", 20000, ainvoke_thread },
-    { "sequence_10", "a sequence of ten cheap lambdas, called from a handler", 50000, sequence_10 },
-    { "parallel_10", "a parallel of ten cheap lambdas, called from a handler", 50000, parallel_10 },
-    { "batch_1000", "one item of a batch of 1,000, on a cheap lambda", 100000, batch_1000 },
-    { NULL, NULL, 0, NULL },
+    { .name = "ainvoke_cheap",
+      .what = "a handler calls a cheap lambda and awaits it",
+      .n = 200000,
+      .run = ainvoke_cheap },
+    { .name = "ainvoke_thread",
+      .what = "a foreign thread does",
+      .n = 20000,
+      .run = ainvoke_thread },
+    { .name = "sequence_10",
+      .what = "a sequence of ten cheap lambdas, called from a handler",
+      .n = 100000,
+      .run = sequence_10 },
+    { .name = "parallel_10",
+      .what = "a parallel of ten cheap lambdas, called from a handler",
+      .n = 50000,
+      .run = parallel_10 },
+    { .name = "batch_1000",
+      .what = "one item of a batch of 1,000, on a cheap lambda",
+      .n = 100000,
+      .run = batch_1000 },
+    { .name = NULL },
 };

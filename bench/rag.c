@@ -67,6 +67,9 @@ static void rag_10k(struct bench_run *b)
 }
 
 const struct bench bench_rag[] = {
-    { "rag_10k", "a question answered from 10,000 documents", 200, rag_10k },
-    { NULL, NULL, 0, NULL },
+    { .name = "rag_10k",
+      .what = "a question answered from 10,000 documents",
+      .n = 200,
+      .run = rag_10k },
+    { .name = NULL },
 };

@@ -83,9 +83,13 @@ static void stream_native_3x1000(struct bench_run *b)
 }
 
 const struct bench bench_stream[] = {
-    { "stream_3x1000", "a chunk from a source through two handlers' transforms", 100000,
-      stream_3x1000 },
-    { "stream_native_3x1000", "a chunk from a source through two passthroughs", 100000,
-      stream_native_3x1000 },
-    { NULL, NULL, 0, NULL },
+    { .name = "stream_3x1000",
+      .what = "a chunk from a source through two handlers' transforms",
+      .n = 100000,
+      .run = stream_3x1000 },
+    { .name = "stream_native_3x1000",
+      .what = "a chunk from a source through two passthroughs",
+      .n = 100000,
+      .run = stream_native_3x1000 },
+    { .name = NULL },
 };

@@ -109,7 +109,7 @@ rule "file names are unique across runtime/ and actors/" "$work/out"
 
 {
     cat "$work/all"
-    find tests examples cmake docs .ci dev CMakeLists.txt -type f \( -name '*.sh' -o -name '*.cmake' \
+    find tests examples bench cmake docs .ci dev CMakeLists.txt -type f \( -name '*.sh' -o -name '*.cmake' \
         -o -name CMakeLists.txt -o -name '*.in' -o -name '*.js' -o -name '*.mjs' -o -name '*.py' \
         -o -name dev -o -name run \) ! -name '*.pc.in' 2>/dev/null
 } | while read -r file; do
