@@ -33,7 +33,7 @@ struct bench {
 
 /* Each file's benchmarks, up to one without a name. */
 extern const struct bench bench_invoke[], bench_stream[], bench_actors[], bench_remote[],
-    bench_rag[];
+    bench_rag[], bench_timers[];
 
 void bench_begin(struct bench_run *b);
 void bench_lap(struct bench_run *b, long ops);

@@ -159,8 +159,8 @@ static int usage(void)
     return 2;
 }
 
-static const struct bench *const themes[] = { bench_invoke, bench_stream, bench_actors, bench_rag,
-                                              bench_remote };
+static const struct bench *const themes[] = { bench_invoke, bench_stream, bench_actors,
+                                              bench_rag,    bench_remote, bench_timers };
 
 /* each calls run_one for, or lists, what was chosen. */
 static int each(const struct settings *s, bool list, char **filters, int count)
