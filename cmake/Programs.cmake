@@ -44,12 +44,25 @@ if(GR_BENCH AND bench_sources)
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
 endif()
 
+# Examples within other people's event loops need those; without them they are left out.
 file(GLOB example_sources CONFIGURE_DEPENDS examples/*.c)
 if(GR_EXAMPLES)
+    find_package(PkgConfig QUIET)
+    if(PkgConfig_FOUND)
+        pkg_check_modules(LibUv QUIET IMPORTED_TARGET libuv)
+        pkg_check_modules(GLib QUIET IMPORTED_TARGET glib-2.0)
+    endif()
+    set(loop_uv_needs PkgConfig::LibUv)
+    set(loop_glib_needs PkgConfig::GLib)
     foreach(source IN LISTS example_sources)
         get_filename_component(name ${source} NAME_WE)
+        if(DEFINED ${name}_needs AND NOT TARGET ${${name}_needs})
+            message(STATUS "examples/${name}.c is left out: ${${name}_needs} is not installed")
+            continue()
+        endif()
         add_executable(example_${name} ${source})
-        target_link_libraries(example_${name} PRIVATE gr_flags ${gr_lib} Threads::Threads m)
+        target_link_libraries(example_${name} PRIVATE
+            gr_flags ${gr_lib} ${${name}_needs} Threads::Threads m)
         set_target_properties(example_${name} PROPERTIES
             OUTPUT_NAME ${name}
             RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/examples)

@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include <greenroom/base.h>
 #include <greenroom/codec.h>
@@ -76,6 +79,14 @@ void gri_free(void *p)
 void gr_free(void *p)
 {
     gri_free(p);
+}
+
+void gri_alloc_trim(void)
+{
+#if defined(__GLIBC__)
+    if (hook == NULL)
+        malloc_trim(0);
+#endif
 }
 
 char *gri_strndup(const char *s, size_t len)

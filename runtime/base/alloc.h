@@ -19,6 +19,11 @@ char *gri_strndup(const char *s, size_t len);
 void *gri_alloc_aligned(size_t align, size_t size);
 void gri_free_aligned(void *p);
 
+/* gri_alloc_trim gives free memory back to the system, as far as the allocator is able to: what
+ * lies below a block that is in use stays the process's otherwise. Takes milliseconds for a large
+ * heap, and who allocates meanwhile waits. */
+void gri_alloc_trim(void);
+
 #define gri_new0(type) ((type *)gri_alloc0(sizeof(type)))
 
 #endif

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/sched/monitor.h"
 
+#include "runtime/base/alloc.h"
 #include "runtime/sched/watchdog.h"
 
 #define TICK_NS UINT64_C(2000000)
 #define QUIET_TICKS 10
+#define TRIM_WORK 100000 /* calls and messages, after which there may be memory to give back */
+#define TRIM_WAIT_NS UINT64_C(1000000000)
 
 /* A task that was in a worker's LIFO slot a tick ago and still is: its worker is held up by a long
  * handler, so another one may have it. */
@@ -30,16 +33,17 @@ static bool all_idle(struct gri_sched *s)
     return atomic_load(&s->idle_count) >= atomic_load(&s->active_count);
 }
 
-/* sleep_until publishes when the monitor wakes up, then sleeps, unless a timer is due before. */
-static void sleep_until(struct gri_sched *s, uint64_t until)
+/* sleep_until publishes when the monitor wakes up, then sleeps, unless a timer is due before. Deep:
+ * it isn't to tick, so whoever adds work wakes it. */
+static void sleep_until(struct gri_sched *s, uint64_t until, bool deep)
 {
     uint64_t next;
 
-    atomic_store(&s->monitor_deep, until == GRI_NEVER);
+    atomic_store(&s->monitor_deep, deep);
     /* Of "wake a worker, see whether the monitor is deep" and "go deep, see whether all are idle"
      * the later one sees the other, so a worker that gets busy now is not left without a
      * monitor. */
-    if (until == GRI_NEVER && !all_idle(s))
+    if (deep && !all_idle(s))
         until = gri_sched_now(s) + TICK_NS;
     /* seq_cst: before next_ns is read; pairs with gri_timer_start */
     atomic_store(&s->monitor_until, until);
@@ -55,9 +59,34 @@ static void sleep_until(struct gri_sched *s, uint64_t until)
     atomic_store(&s->monitor_until, 0);
 }
 
+/* What it takes to give the memory of a burst back, once all is quiet. */
+struct trim {
+    uint64_t work; /* that had been done by the last burst */
+    uint64_t next; /* when to do it again; GRI_NEVER */
+    uint64_t wait; /* until then, ns */
+};
+
+/* trim gives memory back in the quiet after a burst, since the allocator keeps what lies below a
+ * block in use. Then again after a second, four and sixteen: other threads may still be freeing
+ * answers. */
+static void trim(struct gri_sched *s, struct trim *t, uint64_t now, bool begins)
+{
+    uint64_t work = gri_count_total(s->ledger, GRI_COUNT_CALLS) +
+                    gri_count_total(s->ledger, GRI_COUNT_MESSAGES);
+
+    if (begins && work - t->work >= TRIM_WORK && gri_platform_here() == NULL)
+        *t = (struct trim){ .work = work, .next = now, .wait = TRIM_WAIT_NS };
+    if (now < t->next)
+        return;
+    gri_alloc_trim();
+    t->next = t->wait <= 16 * TRIM_WAIT_NS ? now + t->wait : GRI_NEVER;
+    t->wait *= 4;
+}
+
 static void *monitor_main(void *arg)
 {
     struct gri_sched *s = arg;
+    struct trim memory = { .next = GRI_NEVER };
     unsigned quiet = 0;
 
     while (!atomic_load(&s->stopping)) {
@@ -72,7 +101,9 @@ static void *monitor_main(void *arg)
         quiet = all_idle(s) && !woken && fired == 0 ? quiet + 1 : 0;
         if (quiet == QUIET_TICKS)
             gri_depot_empty(s);
-        sleep_until(s, quiet >= QUIET_TICKS ? GRI_NEVER : now + TICK_NS);
+        if (quiet >= QUIET_TICKS)
+            trim(s, &memory, now, quiet == QUIET_TICKS);
+        sleep_until(s, quiet >= QUIET_TICKS ? memory.next : now + TICK_NS, quiet >= QUIET_TICKS);
     }
     return NULL;
 }

@@ -18,6 +18,7 @@ void gri_wheel_init(struct gri_wheel *w, uint64_t now_ns)
 {
     w->lock = (struct gri_lock){ 0 };
     w->now = now_ns >> GRI_TICK_SHIFT;
+    w->stops = w->moves = 0;
     for (int l = 0; l < GRI_WHEEL_LEVELS; l++) {
         w->occupied[l] = 0;
         for (int i = 0; i < GRI_WHEEL_SLOTS; i++)
@@ -135,6 +136,7 @@ static unsigned run_slot(struct gri_wheel *w, int level, unsigned slot)
 
         if (t->tick > w->now) {
             place(w, t);
+            w->moves++;
             continue;
         }
         t->armed = false;
@@ -156,6 +158,7 @@ unsigned gri_wheel_run(struct gri_wheel *w, uint64_t now_ns)
         if (tick > target)
             break;
         w->now = tick;
+        w->stops++;
         for (int level = GRI_WHEEL_LEVELS - 1; level >= 0; level--) {
             unsigned slot = (unsigned)(tick >> (BITS * level)) & (GRI_WHEEL_SLOTS - 1);
             uint64_t start = tick & ((UINT64_C(1) << (BITS * level)) - 1);

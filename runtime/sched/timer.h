@@ -32,6 +32,9 @@ struct gri_wheel {
     uint64_t now;                        /* the last tick that was run */
     uint64_t occupied[GRI_WHEEL_LEVELS]; /* a bit for each slot that holds timers */
     struct gri_list slots[GRI_WHEEL_LEVELS][GRI_WHEEL_SLOTS];
+    /* what gri_wheel_run has done in all: ticks that it stopped at, timers that it moved down. For
+     * the tests, which bound them: a timer moves down less than once a level */
+    uint64_t stops, moves;
     /* nothing is due before; GRI_NEVER when empty. Read without lock */
     _Atomic uint64_t next_ns;
 };

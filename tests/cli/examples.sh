@@ -21,6 +21,24 @@ has "a seed finds it" "sells" "$out"
 has "and finds it again" "the same seed again: the same history" "$out"
 has "and not after the repair" "after the repair: none of 200 seeds does" "$out"
 
+# Answers for an event loop, whose own timer goes on meanwhile. The first needs no loop of others'.
+for loop in epoll uv glib; do
+    program=${GR_BUILD_DIR:-$PWD/build/release}/examples/loop_$loop
+    if [ "$loop" != epoll ] && [ ! -x "$program" ]; then
+        echo "SKIP: loop_$loop: its event loop is not installed"
+        continue
+    fi
+    run 0 "$program"
+    has "$loop: an answer" "a scope: What is a scope? A good question." "$out"
+    has "$loop: another" "a future: What is a future? A good question." "$out"
+    has "$loop: its timer ticks meanwhile" "ticks meanwhile: yes" "$out"
+    case $loop in
+    epoll) is "epoll: every question is answered once" 4 "$(printf '%s\n' "$out" | grep -c question)" ;;
+    uv) has "uv: what comes too late" "supervision: GR_ETIMEDOUT" "$out" ;;
+    glib) has "glib: what nobody waits for" "cancelled: What is all the rest of the world?" "$out" ;;
+    esac
+done
+
 for file in examples/*.yaml examples/demo/*.yaml; do
     run 0 env GREENROOM_DEMO_MODEL=m "$greenroom" check "$file"
 done

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* timer_test.c - the wheel alone, on a clock of the test's own. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/sched/timer.h"
 
@@ -178,11 +179,117 @@ Test(timer, a_hundred_thousand_armed_and_half_of_them_disarmed)
     free(p);
 }
 
+/* ---- a million ------------------------------------------------------------------------------- */
+
+#define MILLION 1000000
+
+static uint64_t last_tick, out_of_order;
+
+static void ordered_fire(struct gri_timer *t)
+{
+    out_of_order += t->tick < last_tick;
+    last_tick = t->tick;
+    probe_fire(t);
+}
+
+/* arm_a_million arms them over a span of ticks, as timeouts of all lengths would be. */
+static struct probe *arm_a_million(struct gri_wheel *w, uint64_t span)
+{
+    struct probe *p = calloc(MILLION, sizeof(*p));
+
+    cr_assert_not_null(p);
+    for (int i = 0; i < MILLION; i++) {
+        p[i].at = now + 1 + (((uint64_t)rand() << 16) ^ (uint64_t)rand()) % (span * TICK);
+        gri_timer_init(&p[i].timer, ordered_fire);
+        gri_wheel_arm(w, &p[i].timer, p[i].at);
+    }
+    return p;
+}
+
+/* cancel_some disarms three in ten of those that have not fired; returns how many. */
+static int cancel_some(struct gri_wheel *w, struct probe *p)
+{
+    int cancelled = 0;
+
+    for (int i = 0; i < MILLION; i++) {
+        if (p[i].fired != 0 || p[i].at == 0 || rand() % 10 >= 3)
+            continue;
+        cr_assert(gri_wheel_disarm(w, &p[i].timer));
+        p[i].at = 0;
+        cancelled++;
+    }
+    return cancelled;
+}
+
+static void a_million_over(uint64_t span)
+{
+    struct gri_wheel w;
+    struct probe *p;
+    int cancelled;
+
+    gri_wheel_init(&w, now);
+    p = arm_a_million(&w, span);
+    cr_assert_eq(w.moves + w.stops, 0, "arming moves nothing else");
+    cancelled = cancel_some(&w, p);
+    run_to(&w, now + span * TICK / 3);
+    cr_assert_gt(fired_count, 0);
+    cancelled += cancel_some(&w, p);
+    while (atomic_load(&w.next_ns) != GRI_NEVER)
+        run_to(&w, atomic_load(&w.next_ns));
+    cr_assert_eq(fired_count + cancelled, MILLION);
+    for (int i = 0; i < MILLION; i++)
+        cr_assert_eq(p[i].fired, p[i].at != 0);
+    cr_assert_eq(early, 0);
+    cr_assert_eq(out_of_order, 0);
+    /* each comes down a level at a time, so the work is linear in the timers; and the wheel stops
+     * at no more ticks than a clock that strikes each would, plus the slots above */
+    cr_assert_leq(w.moves, (uint64_t)(GRI_WHEEL_LEVELS - 1) * MILLION);
+    cr_assert_leq(w.stops, span + span / (GRI_WHEEL_SLOTS - 1) + GRI_WHEEL_LEVELS);
+    free(p);
+}
+
+/* All within a second: a thousand to a tick. */
+Test(timer, a_million_in_a_second_fire_in_order_or_not_at_all)
+{
+    a_million_over(1000);
+}
+
+/* Over an hour, so that they come down through the levels, at times beyond any round number. */
+Test(timer, a_million_in_an_hour_fire_in_order_or_not_at_all)
+{
+    now = UINT64_C(123456789) * TICK;
+    a_million_over(UINT64_C(3600) * 1000);
+}
+
+/* Arming and cancelling beside a million others touches the timer's own slot only: the wheel is the
+ * same after as before, and has done nothing. */
+Test(timer, beside_a_million_others_one_is_armed_and_cancelled_in_place)
+{
+    struct gri_wheel w;
+    struct probe *p, one = { .fired = 0 };
+    uint64_t next, occupied[GRI_WHEEL_LEVELS];
+
+    gri_wheel_init(&w, 0);
+    p = arm_a_million(&w, 100000);
+    next = atomic_load(&w.next_ns);
+    memcpy(occupied, w.occupied, sizeof(occupied));
+    for (uint64_t i = 1; i <= 100000; i++) {
+        arm(&w, &one, 200000 * TICK + i * 7777 * TICK);
+        cr_assert(gri_wheel_disarm(&w, &one.timer));
+    }
+    cr_assert_eq(w.moves + w.stops, 0);
+    cr_assert_eq(atomic_load(&w.next_ns), next);
+    cr_assert_eq(memcmp(occupied, w.occupied, sizeof(occupied)), 0);
+    free(p);
+}
+
 /* In the plain mode all tests run in one process. */
 static void start_afresh(void)
 {
     now = 0;
     early = fired_count = 0;
+    last_tick = out_of_order = 0;
+    srand(4711);
 }
 
 TestSuite(timer, .init = start_afresh);
