@@ -20,7 +20,7 @@ extern "C" {
 typedef enum gr_kind {
     GR_CHEAP = 0,   /* never waits; may share its caller's stack */
     GR_ASYNC = 1,   /* may wait, or take the promise (gr_defer) and answer later */
-    GR_BLOCKING = 2 /* may block its thread; runs on the blocking pool */
+    GR_BLOCKING = 2 /* may block its thread; runs on the blocking pool: see blocking_stack_size */
 } gr_kind;
 
 /* A method returns the answer, yours to give; an error value fails the call. args is borrowed. */

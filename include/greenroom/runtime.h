@@ -21,7 +21,7 @@ typedef struct gr_runtime_opts {
     size_t mailbox_max;     /* messages queued for an actor; default 1024 */
     size_t fibers_max;      /* parked handlers; default 8192; beyond: GR_EFULL */
     size_t stack_size;      /* bytes of a handler's stack; default 256 KiB, least 64 KiB */
-    size_t blocking_max;    /* threads of the blocking pool; default 512 */
+    size_t blocking_max;    /* threads of the blocking pool; default 1024 */
     /* calls that wait for such a thread; default 65536; beyond: GR_EFULL */
     size_t blocking_queue_max;
     size_t actors_max;      /* default 4 Mi, at most 16 Mi - 1; beyond: broken refs, GR_EFULL */
@@ -42,6 +42,8 @@ typedef struct gr_runtime_opts {
     /* after stuck_ms a spare worker takes over what is queued behind it; default 5000 */
     int64_t stuck_ms;
     unsigned spares_max;    /* spare workers at once; default 4, at most 16 */
+    size_t blocking_stack_size; /* bytes of a blocking thread's stack; default 256 KiB, least 64 */
+    int64_t blocking_idle_ms; /* a blocking thread without work leaves then; default 10,000 */
 } gr_runtime_opts;
 #define GR_RUNTIME(...) GR_OPT(gr_runtime_opts, __VA_ARGS__)
 

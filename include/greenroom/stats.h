@@ -46,6 +46,7 @@ typedef struct gr_stats {
     uint64_t slow_handlers;   /* ran longer than report_ms or handler_ms */
     uint64_t stuck_workers;   /* were in one handler for stuck_ms */
     uint64_t spares_now;      /* spare workers at work */
+    uint64_t blocking_threads_high;
 } gr_stats;
 
 /*

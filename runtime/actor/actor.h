@@ -183,6 +183,11 @@ void gri_turn_run(struct gri_task *t);
 void gri_envelope_drop(struct gri_actor *a, struct gri_envelope *e, gr_value *err GR_TAKES);
 /* gri_call_drop_shell lets go of a call that was cancelled while it was queued. */
 void gri_call_drop_shell(struct gri_actor *a, struct gri_call *call);
+/* gri_call_on_pool is what the blocking pool does with a call: gri_blocking_opts.run.
+ * gri_call_withdraw takes a call that was cancelled out of that pool's queue: true, the shell is the
+ * caller's, to be passed to gri_call_on_pool with GR_ECANCELED. */
+void gri_call_on_pool(struct gri_job *job, gr_code rc);
+bool gri_call_withdraw(struct gri_call *call);
 
 /* stash.c, for the turn and the handlers. gri_stash_call keeps a call whose handler has asked for
  * that, and gri_stash_next takes what was put back; `all`: what is still kept, too. */

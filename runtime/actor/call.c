@@ -353,7 +353,7 @@ void gri_call_abort(struct gri_call *call, gr_value *err, gr_code why)
 {
     uint32_t queued = GRI_QUEUED;
     struct gr_scope *run = NULL;
-    bool first;
+    bool first, withdrawn;
 
     gri_lock(&call->cancel.lock);
     first = !call->cancelling && !call->ended;
@@ -380,9 +380,14 @@ void gri_call_abort(struct gri_call *call, gr_value *err, gr_code why)
     }
     run_cancel_hook(call);
     gri_point(GRI_AT_CALL_CANCEL);
-    /* not begun: end it here, and leave a shell in the queue */
-    if (atomic_compare_exchange_strong(&call->state, &queued, GRI_DROPPED))
+    /* not begun: end it here, and leave a shell in the mailbox */
+    if (atomic_compare_exchange_strong(&call->state, &queued, GRI_DROPPED)) {
+        /* first, since it is the scope that the call then leaves that keeps the pool */
+        withdrawn = gri_call_withdraw(call);
         finish(call, NULL);
+        if (withdrawn)
+            gri_call_on_pool(&call->job, GR_ECANCELED);
+    }
 }
 
 static void deadline_run(struct gri_task *t)

@@ -10,7 +10,8 @@
  *
  * state: RUNNING while whoever has the duty holds the call; QUEUED once it is given to a queue;
  * then RUNNING again by whoever takes it from there, or DROPPED by a cancellation that came first,
- * which ends the call at once: the queue then finds a shell to throw away.
+ * which ends the call at once: the mailbox then finds a shell to throw away. From the blocking pool's
+ * queue the cancellation takes the shell itself.
  *
  * Cancelling completes the future at once, but the call stays in its scope until its handler has
  * returned and its own run scope is empty. So to await answers quickly, and to join a scope means
@@ -25,6 +26,7 @@
 #include "runtime/async/future.h"
 #include "runtime/async/scope.h"
 #include "runtime/async/stream.h"
+#include "runtime/sched/blocking.h"
 #include "runtime/value/value_bytes.h"
 
 struct gri_actor;
@@ -90,7 +92,10 @@ struct gri_call {
     bool promised;   /* gr_defer was called */
     /* guarded by the actor's tie_lock; see held.h */
     bool listed, loose;
-    struct gri_list deferred; /* in actor->deferred while listed */
+    union {
+        struct gri_list deferred; /* in actor->deferred while listed */
+        struct gri_job job;       /* of the blocking pool, which is done with the node by then */
+    };
 };
 
 static inline struct gri_call *gri_call_of(struct gr_future *f)

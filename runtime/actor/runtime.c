@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "runtime/actor/actor.h"
 #include "runtime/actor/bounds.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/log.h"
@@ -26,7 +27,8 @@ static bool out_of_range(const gr_runtime_opts *o)
     return o->workers > GRI_WORKERS_MAX || o->stack_size < STACK_MIN ||
            o->mailbox_max > INT32_MAX || o->blocking_max > INT32_MAX ||
            o->actors_max >= (size_t)1 << GRI_SLOT_BITS || o->peer_verbs_max > GRI_VERBS_MAX / 2 ||
-           o->spares_max > SPARES_MAX || o->report_ms < 0 || o->stuck_ms < 0;
+           o->spares_max > SPARES_MAX || o->report_ms < 0 || o->stuck_ms < 0 ||
+           o->blocking_stack_size < STACK_MIN || o->blocking_idle_ms < 0;
 }
 
 static void default_size(size_t *option, size_t value)
@@ -54,8 +56,10 @@ gr_code gri_runtime_defaults(gr_runtime_opts *o)
     default_size(&o->mailbox_max, 1024);
     default_size(&o->fibers_max, 8192);
     default_size(&o->stack_size, (size_t)256 * 1024);
-    default_size(&o->blocking_max, 512);
+    default_size(&o->blocking_max, 1024);
     default_size(&o->blocking_queue_max, 65536);
+    default_size(&o->blocking_stack_size, (size_t)256 * 1024);
+    default_ms(&o->blocking_idle_ms, 10000);
     default_size(&o->actors_max, (size_t)4 << 20);
     default_size(&o->bytes_max, (size_t)1 << 30);
     default_size(&o->calls_max, (size_t)2 << 20);
@@ -107,8 +111,11 @@ static gr_code make(const gr_runtime_opts *opts, gr_runtime **ret_rt)
         .workers = o.workers,
         .fibers_max = o.fibers_max,
         .stack_size = o.stack_size,
-        .blocking_max = o.blocking_max,
-        .blocking_queue_max = o.blocking_queue_max,
+        .blocking = { .threads_max = (unsigned)o.blocking_max,
+                      .queue_max = o.blocking_queue_max,
+                      .stack_size = o.blocking_stack_size,
+                      .idle_ns = (uint64_t)o.blocking_idle_ms * 1000000u,
+                      .run = gri_call_on_pool },
         .meter_max = { [GRI_METER_CALLS] = o.calls_max, [GRI_METER_BYTES] = o.bytes_max },
         .spares_max = o.spares_max,
         .report_ns = (uint64_t)o.report_ms * 1000000u,

@@ -62,6 +62,7 @@ static void read_sched(struct gri_sched *sched, gr_stats *s)
     s->spares_now = atomic_load(&sched->active_count) - sched->worker_count;
     gri_lock(&b->lock);
     s->blocking_threads_now = b->threads;
+    s->blocking_threads_high = b->threads_high;
     s->blocking_queue_now = b->queued;
     s->blocking_queue_high = b->queued_high;
     gri_unlock(&b->lock);

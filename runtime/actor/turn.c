@@ -54,7 +54,8 @@ static void fail_queued(struct gri_actor *a, struct gri_call *call, gr_value *er
 /* no_thread is the error for a call that the blocking pool has refused. */
 static gr_value *no_thread(struct gri_actor *a, gr_code rc)
 {
-    gri_count(a->rt->sched.ledger, GRI_COUNT_REFUSED_BLOCKING, 1);
+    if (rc != GR_ECANCELED)
+        gri_count(a->rt->sched.ledger, GRI_COUNT_REFUSED_BLOCKING, 1);
     return gr_error(rc, "the blocking pool takes no more work");
 }
 
@@ -85,6 +86,22 @@ static void call_run(struct gri_task *t)
         gri_call_drop_shell(a, call);
 }
 
+/* submit offers the call to the blocking pool. GR_ECANCELED: it was cancelled meanwhile, or the pool
+ * stops. */
+static gr_code submit(struct gri_actor *a, struct gri_call *call)
+{
+    gri_job_offer(&call->job);
+    if (atomic_load(&call->state) == GRI_DROPPED) /* seq_cst: pairs with gri_call_withdraw */
+        return GR_ECANCELED;
+    return gri_blocking_submit(&a->rt->sched.blocking, &call->job);
+}
+
+bool gri_call_withdraw(struct gri_call *call)
+{
+    return gri_job_offered(&call->job) &&
+           gri_blocking_withdraw(&call->rt->sched.blocking, &call->job);
+}
+
 /* dispatch hands a stateless actor's call to whoever runs it. */
 static void dispatch(struct gri_actor *a, struct gri_call *call)
 {
@@ -92,15 +109,15 @@ static void dispatch(struct gri_actor *a, struct gri_call *call)
     struct gri_sched *s = &a->rt->sched;
     gr_code rc;
 
-    call->envelope.task.run = call_run;
     if (m->kind != GR_BLOCKING) {
+        call->envelope.task.run = call_run;
         if (a->pin != 0)
             gri_ready_on(s, &call->envelope.task, a->pin - 1);
         else
             gri_ready(s, &call->envelope.task);
         return;
     }
-    rc = gri_blocking_submit(&s->blocking, &call->envelope.task);
+    rc = submit(a, call);
     if (rc != GR_OK)
         fail_queued(a, call, no_thread(a, rc));
 }
@@ -161,14 +178,13 @@ void gri_actor_release_permit(struct gri_actor *a)
 
 /* ---- blocking methods of actors with state: the actor is held until they are done ------------ */
 
-static void held_run(struct gri_task *t)
+static void held_run(struct gri_actor *a, struct gri_call *call, gr_code rc)
 {
-    struct gri_call *call = gri_container_of(t, struct gri_call, envelope.task);
-    struct gri_actor *a = call->actor;
-
     /* the actor keeps its own pin as long as it is held: only a turn drops that */
     if (!start_call(call))
         gri_call_drop_shell(a, call);
+    else if (rc != GR_OK)
+        gri_call_end(call, no_thread(a, rc));
     else if ((atomic_load(&a->flags) & GRI_EXITING) != 0)
         gri_call_end(call, gri_actor_error(a, gri_actor_name(a)));
     else
@@ -176,15 +192,27 @@ static void held_run(struct gri_task *t)
     gri_actor_ready_turn(a);
 }
 
+void gri_call_on_pool(struct gri_job *job, gr_code rc)
+{
+    struct gri_call *call = gri_container_of(job, struct gri_call, job);
+    struct gri_actor *a = call->actor;
+
+    if (!a->klass->stateless)
+        held_run(a, call, rc);
+    else if (rc != GR_OK)
+        fail_queued(a, call, no_thread(a, rc));
+    else
+        call_run(&call->envelope.task);
+}
+
 /* hold sends the call to the blocking pool; false: it failed, and the turn goes on. */
 static bool hold(struct gri_actor *a, struct gri_call *call)
 {
     gr_code rc;
 
-    call->envelope.task.run = held_run;
     gri_actor_settle(a);
     gri_actor_offer_room(a);
-    rc = gri_blocking_submit(&a->rt->sched.blocking, &call->envelope.task);
+    rc = submit(a, call);
     if (rc == GR_OK)
         return true;
     if (start_call(call))

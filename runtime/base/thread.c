@@ -17,8 +17,25 @@ enum gri_plant gri_planted;
 #endif
 _Thread_local const struct gri_platform *gri_platform;
 
-gr_code gri_thread_start(struct gri_thread *ret_thread, const char *name, void *(*fn)(void *),
-                         void *arg)
+static int create(pthread_t *ret_os, size_t stack_size, void *(*fn)(void *), void *arg)
+{
+    pthread_attr_t attr;
+    int rc;
+
+    if (stack_size == 0)
+        return pthread_create(ret_os, NULL, fn, arg);
+    rc = pthread_attr_init(&attr);
+    if (rc != 0)
+        return rc;
+    rc = pthread_attr_setstacksize(&attr, stack_size);
+    if (rc == 0)
+        rc = pthread_create(ret_os, &attr, fn, arg);
+    pthread_attr_destroy(&attr);
+    return rc;
+}
+
+gr_code gri_thread_start_sized(struct gri_thread *ret_thread, const char *name, size_t stack_size,
+                               void *(*fn)(void *), void *arg)
 {
     const struct gri_platform *m = gri_platform_here();
     sigset_t all, old;
@@ -29,12 +46,25 @@ gr_code gri_thread_start(struct gri_thread *ret_thread, const char *name, void *
     ret_thread->simulated = NULL;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = pthread_create(&ret_thread->os, NULL, fn, arg);
+    rc = create(&ret_thread->os, stack_size, fn, arg);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc != 0)
-        return GR_ENOMEM;
-    pthread_setname_np(ret_thread->os, name);
-    return GR_OK;
+    return rc == 0 ? GR_OK : GR_ENOMEM;
+}
+
+gr_code gri_thread_start(struct gri_thread *ret_thread, const char *name, void *(*fn)(void *),
+                         void *arg)
+{
+    gr_code rc = gri_thread_start_sized(ret_thread, name, 0, fn, arg);
+
+    if (rc == GR_OK && ret_thread->simulated == NULL)
+        pthread_setname_np(ret_thread->os, name);
+    return rc;
+}
+
+void gri_thread_name(const char *name)
+{
+    if (gri_platform_here() == NULL)
+        pthread_setname_np(pthread_self(), name);
 }
 
 void gri_thread_join(struct gri_thread *t)

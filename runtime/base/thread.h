@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <greenroom/base.h>
@@ -28,6 +29,11 @@ struct gri_thread {
  * blocked; then it is joined or detached, once. GR_ENOMEM when the system has no more. */
 gr_code gri_thread_start(struct gri_thread *ret_thread, const char *name, void *(*fn)(void *),
                          void *arg);
+/* gri_thread_start_sized does so with a stack of so many bytes, 0 for the system's choice. It leaves
+ * it to fn to call gri_thread_name: naming another thread means opening a file. */
+gr_code gri_thread_start_sized(struct gri_thread *ret_thread, const char *name, size_t stack_size,
+                               void *(*fn)(void *), void *arg);
+void gri_thread_name(const char *name); /* the calling thread's own */
 void gri_thread_join(struct gri_thread *t);
 void gri_thread_detach(struct gri_thread *t);
 

@@ -85,7 +85,8 @@ struct gri_worker {
 
 struct gri_sched_opts {
     unsigned workers;
-    size_t fibers_max, stack_size, blocking_max, blocking_queue_max;
+    size_t fibers_max, stack_size;
+    struct gri_blocking_opts blocking;
     size_t meter_max[GRI_METERS]; /* 0: no limit */
     unsigned spares_max;
     uint64_t report_ns, stuck_ns; /* 0: never */

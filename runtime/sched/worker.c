@@ -311,7 +311,7 @@ gr_code gri_sched_start(struct gri_sched *s, const struct gri_sched_opts *opts)
     rc = make_workers(s, opts);
     if (s->workers == NULL)
         return rc;
-    gri_blocking_init(&s->blocking, (unsigned)opts->blocking_max, opts->blocking_queue_max);
+    gri_blocking_init(&s->blocking, &opts->blocking);
     if (rc == GR_OK)
         rc = start_threads(s);
     if (rc != GR_OK) {

@@ -42,6 +42,7 @@ static void expect_all(void)
     RUNTIME(fibers_max), RUNTIME(stack_size), RUNTIME(blocking_max), RUNTIME(blocking_queue_max);
     RUNTIME(timers_max), RUNTIME(peer_verbs_max), RUNTIME(report_ms), RUNTIME(stuck_ms);
     RUNTIME(spares_max), RUNTIME(shutdown_ms);
+    RUNTIME(blocking_stack_size), RUNTIME(blocking_idle_ms);
 #define ACTOR(field) expect("An actor", #field, s.field != 0 ? 0 : -1)
     ACTOR(mailbox_max), ACTOR(mailbox_bytes_max), ACTOR(queue_ms), ACTOR(handler_ms);
     ACTOR(max_concurrency), ACTOR(asks_max), ACTOR(stash_max);
@@ -55,6 +56,7 @@ static bool is_counter(const char *name)
 #define COUNTER(field) (strcmp(name, #field) == 0 && sizeof(((gr_stats *)NULL)->field) != 0)
     return COUNTER(refused_mailbox) || COUNTER(refused_bytes) || COUNTER(refused_calls) ||
            COUNTER(refused_actors) || COUNTER(refused_fibers) || COUNTER(blocking_threads_now) ||
+           COUNTER(blocking_threads_high) || COUNTER(blocking_queue_high) ||
            COUNTER(refused_blocking) || COUNTER(refused_timers) || COUNTER(refused_verbs) ||
            COUNTER(slow_handlers) || COUNTER(stuck_workers) || COUNTER(spares_now) ||
            COUNTER(dropped_newest) || COUNTER(dropped_oldest) || COUNTER(killed_overflow) ||
@@ -145,6 +147,8 @@ Test(limits, beyond_their_range_are_refused)
         { .size = sizeof(gr_runtime_opts), .spares_max = 17 },
         { .size = sizeof(gr_runtime_opts), .report_ms = -1 },
         { .size = sizeof(gr_runtime_opts), .stuck_ms = -1 },
+        { .size = sizeof(gr_runtime_opts), .blocking_stack_size = 1024 },
+        { .size = sizeof(gr_runtime_opts), .blocking_idle_ms = -1 },
     };
     gr_runtime *rt = NULL;
 
