@@ -14,12 +14,12 @@ static char text[200];
 
 Test(symbol, what_a_module_exports_has_its_name)
 {
-    const char *code = dlsym(RTLD_DEFAULT, "qsort");
+    const char *code = dlsym(RTLD_DEFAULT, "hcreate"); /* no sanitizer has it too */
 
     gri_symbol_print(code, text, sizeof(text));
-    cr_assert_eq(strncmp(text, "qsort+0x0 (libc", 15), 0, "%s", text);
+    cr_assert_eq(strncmp(text, "hcreate+0x0 (libc", 17), 0, "%s", text);
     gri_symbol_print(code + 1, text, sizeof(text));
-    cr_assert_eq(strncmp(text, "qsort+0x1 (libc", 15), 0, "%s", text);
+    cr_assert_eq(strncmp(text, "hcreate+0x1 (libc", 17), 0, "%s", text);
 }
 
 static int mine(void)
