@@ -8,7 +8,8 @@ function(gr_program target)
     if(GR_INSTRUMENTED)
         target_link_libraries(${target} PRIVATE gr_flags greenroom_testing Threads::Threads m)
     else()
-        target_link_libraries(${target} PRIVATE gr_flags greenroom_objects ${private_libs})
+        target_link_libraries(${target} PRIVATE
+            gr_flags gr_fast greenroom_objects greenroom_engine ${private_libs})
     endif()
 endfunction()
 

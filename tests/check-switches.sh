@@ -28,14 +28,13 @@ tried() {
     fi
 }
 
-# build COMPILER OUTPUT FLAG…: the test with the little that it needs.
+# build COMPILER OUTPUT FLAG…: the test, with the layers that stand on nothing else.
 build() {
     compiler=$1
     output=$2
     shift 2
     "$compiler" -std=c11 -D_GNU_SOURCE -DGR_TESTING=1 -DGR_DEBUG=1 -DGR_TEST_PLAIN=1 -Iinclude -I. -O2 -g -pthread \
-        "$@" tests/unit/fiber_test.c tests/support/memory.c runtime/sched/fiber.c runtime/base/alloc.c \
-        runtime/base/log.c runtime/base/thread.c -o "$output" -lm
+        "$@" tests/unit/fiber_test.c tests/support/memory.c runtime/base/*.c runtime/sched/*.c -o "$output" -lm
 }
 
 # with_test NAME RUNNER COMPILER FLAG…

@@ -28,17 +28,18 @@ void gri_actor_ready_task(struct gri_actor *a)
 void gri_actor_ready_turn(struct gri_actor *a)
 {
     atomic_fetch_add(&a->load, GRI_PIN);
+    a->lent = false;
     gri_actor_ready_task(a);
 }
 
 /* ---- pins ------------------------------------------------------------------------------------ */
 
-void gri_actor_unpin(struct gri_actor *a)
+/* look_finished has the actor finished if nobody pins it: `load` is what was left of it. */
+static void look_finished(struct gri_actor *a, uint64_t load)
 {
-    uint64_t old = atomic_fetch_sub(&a->load, GRI_PIN);
     uint64_t over = GRI_LOAD_DRAINED;
 
-    if ((uint32_t)old != (uint32_t)(GRI_LOAD_DRAINED | GRI_PIN))
+    if ((uint32_t)load != (uint32_t)GRI_LOAD_DRAINED)
         return;
     gri_point(GRI_AT_UNPIN);
     /* The mark is in the same word as the pins, and taking it off claims the finish: so it is
@@ -48,6 +49,33 @@ void gri_actor_unpin(struct gri_actor *a)
         return;
     a->turn.run = gri_actor_finish_run; /* no turn is queued or running: it would hold a pin */
     gri_actor_ready_task(a);
+}
+
+void gri_actor_unpin(struct gri_actor *a)
+{
+    look_finished(a, atomic_fetch_sub(&a->load, GRI_PIN) - GRI_PIN);
+}
+
+/* look_for_room wakes who waits for room, if a mailbox with this load is half empty: waking senders
+ * for each place would cost a switch a message. The load was changed in seq_cst order: pairs with a
+ * waiting sender, which counts itself and then looks at it. */
+static void look_for_room(struct gri_actor *a, uint64_t load)
+{
+    if (atomic_load(&a->room_waiting) != 0 && load >> 32 <= atomic_load(&a->admit) / 2)
+        gri_actor_wake_senders(a);
+}
+
+void gri_actor_unqueue(struct gri_actor *a)
+{
+    look_for_room(a, atomic_fetch_sub(&a->load, GRI_ONE_QUEUED) - GRI_ONE_QUEUED);
+}
+
+void gri_actor_give_back(struct gri_actor *a, uint64_t debt)
+{
+    uint64_t load = atomic_fetch_sub(&a->load, debt) - debt;
+
+    look_for_room(a, load); /* at once, while who waits there has a pin */
+    look_finished(a, load);
 }
 
 gr_value *gri_ref_error(gr_runtime *rt, gr_ref ref)
@@ -75,14 +103,14 @@ void gri_actor_wake_senders(struct gri_actor *a)
     gri_unlock(&a->room_lock);
 }
 
-void gri_actor_unqueue(struct gri_actor *a)
+void gri_actor_settle(struct gri_actor *a)
 {
-    uint64_t load = atomic_fetch_sub(&a->load, GRI_ONE_QUEUED) - GRI_ONE_QUEUED;
+    uint64_t back = gri_actor_debt(a) - GRI_PIN;
 
-    /* seq_cst: pairs with a waiting sender, which counts itself and then looks at the load. Half
-     * empty: waking senders for each place would cost a switch a message. */
-    if (atomic_load(&a->room_waiting) != 0 && load >> 32 <= atomic_load(&a->admit) / 2)
-        gri_actor_wake_senders(a);
+    a->owed = 0;
+    a->lent = false;
+    if (back != 0) /* without a message taken, but a pin lent, it is one pin less than nothing */
+        gri_actor_give_back(a, back);
 }
 
 void gri_actor_offer_room(struct gri_actor *a)
@@ -144,42 +172,70 @@ static bool has_no_place(const struct gri_actor *a, uint64_t depth)
            (admit != UINT32_MAX && gri_fault(GRI_AT_MAILBOX_FULL));
 }
 
-struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value **ret_err)
+/* not_pinned takes a pin, and a place, back that is not to be had: old is the load before. */
+static __attribute__((noinline, cold)) struct gri_actor *not_pinned(gr_runtime *rt,
+                                                                    struct gri_actor *a, gr_ref ref,
+                                                                    bool queue, uint64_t old,
+                                                                    gr_value **ret_err)
 {
-    struct gri_actor *a = NULL;
-    uint64_t add = queue ? GRI_PIN + GRI_ONE_QUEUED : GRI_PIN;
+    /* only while it is still the same actor may its reason be read: our pin keeps it so, see
+     * give_back in exit.c */
+    bool same = atomic_load(&a->id) == ref.id;
+    uint32_t flags = atomic_load(&a->flags);
+
+    if (same && (flags & (GRI_STOPPING | GRI_FAILED)) == 0)
+        *ret_err = gri_bounds_full(a, a->bounds != NULL && a->bounds->queue_ns != 0 &&
+                                              old >> 32 < a->mailbox_max
+                                          ? GRI_COUNT_REFUSED_QUEUE_MS
+                                          : GRI_COUNT_REFUSED_MAILBOX);
+    else if (same && (flags & GRI_SAID) != 0)
+        *ret_err = gri_actor_error(a, a->klass->cls->name);
+    else
+        *ret_err = gri_ref_error(rt, ref);
+    if (queue)
+        gri_actor_unqueue(a);
+    gri_actor_unpin(a);
+    return NULL;
+}
+
+static inline struct gri_actor *pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value **ret_err)
+{
+    struct gri_actor *a = ref.node == rt->node ? gri_registry_find(&rt->registry, ref.id) : NULL;
     uint64_t old;
 
-    if (ref.node == rt->node)
-        a = gri_registry_find(&rt->registry, ref.id);
     if (a == NULL || is_gone(a, ref)) {
         *ret_err = gri_ref_error(rt, ref);
         return NULL;
     }
     gri_point(GRI_AT_PIN);
-    old = atomic_fetch_add(&a->load, add);
+    old = atomic_fetch_add(&a->load, queue ? GRI_PIN + GRI_ONE_QUEUED : GRI_PIN);
     gri_point(GRI_AT_PINNED);
     if ((atomic_load(&a->id) != ref.id && !GRI_PLANTED(STALE_REF)) ||
-        (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0) {
-        *ret_err = gri_ref_error(rt, ref);
-        /* only while it is still the same actor may its reason be read: our pin keeps it so, see
-         * give_back in exit.c */
-        if (atomic_load(&a->id) == ref.id && (atomic_load(&a->flags) & GRI_SAID) != 0) {
-            gr_value_unref(*ret_err);
-            *ret_err = gri_actor_error(a, a->klass->cls->name);
-        }
-    } else if (queue && has_no_place(a, old >> 32)) {
-        *ret_err = gri_bounds_full(a, a->bounds != NULL && a->bounds->queue_ns != 0 &&
-                                              old >> 32 < a->mailbox_max
-                                          ? GRI_COUNT_REFUSED_QUEUE_MS
-                                          : GRI_COUNT_REFUSED_MAILBOX);
-    } else {
-        if (queue)
-            gri_raise(&rt->mailbox_high, (int64_t)(old >> 32) + 1);
-        return a;
-    }
+        (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0 ||
+        (queue && has_no_place(a, old >> 32)))
+        return not_pinned(rt, a, ref, queue, old, ret_err);
     if (queue)
-        gri_actor_unqueue(a);
+        gri_raise(&rt->mailbox_high, (int64_t)(old >> 32) + 1);
+    return a;
+}
+
+struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, gr_value **ret_err)
+{
+    return pin(rt, ref, false, ret_err);
+}
+
+struct gri_actor *gri_actor_enter(gr_runtime *rt, gr_ref to, struct gri_envelope *e,
+                                  gr_value **ret_err)
+{
+    struct gri_actor *a = pin(rt, to, true, ret_err);
+
+    if (a == NULL)
+        return NULL;
+    e->placed = true;
+    if (a->bounds == NULL || gri_bounds_enter(a, e))
+        return a;
+    gri_envelope_leave(a, e);
+    *ret_err = gri_bounds_full(a, GRI_COUNT_REFUSED_MAILBOX_BYTES);
     gri_actor_unpin(a);
     return NULL;
 }

@@ -8,6 +8,10 @@
  * A mark in the same word (GRI_LOAD_DRAINED) tells that it has. Whoever drops the last pin then takes
  * the mark off and has the actor finished: stopped() runs, the slot is given back.
  *
+ * A turn gives the pins and places of the messages that it has taken back by the bundle (`owed`), since
+ * `load` is the word that all senders fight for. And a message that finds no turn lends it its pin,
+ * so that the two need one, not two.
+ *
  * The mailbox is a stack that senders push on and the one consumer takes whole and turns around, so
  * order between a pair holds. IDLE in its head means that no turn is queued or running: the push
  * that replaces IDLE readies the turn, no other does.
@@ -17,6 +21,7 @@
 
 #include "runtime/actor/call.h"
 #include "runtime/actor/klass.h"
+#include "runtime/actor/registry.h"
 #include "runtime/base/list.h"
 
 enum gri_actor_flags {
@@ -46,7 +51,9 @@ struct gri_actor {
 
     /* the turn's */
     _Alignas(64) struct gri_task turn;
-    struct gri_envelope *ready;    /* taken from inbox, in order */
+    struct gri_task *ready;        /* taken from inbox, in order */
+    uint32_t owed, owed_max;       /* messages whose pin and place the turn still has; at most */
+    bool lent;                     /* the turn's own pin is that of a message */
     struct gri_task_queue waiting; /* calls for which there was no permit, in order */
     const struct gri_klass *klass; /* borrowed */
     void *self;                    /* owned; state_size bytes, NULL if stateless */
@@ -91,15 +98,25 @@ struct gri_resume {
     struct gri_fiber *fiber; /* borrowed */
 };
 
+/* gri_registry_find returns the slot's actor, alive or not; NULL if no such slot was handed out
+ * yet. [any] */
+static inline struct gri_actor *gri_registry_find(struct gri_registry *r, uint64_t id)
+{
+    uint32_t slot = (uint32_t)(id & ((UINT64_C(1) << GRI_SLOT_BITS) - 1));
+    /* acquire: the chunk's zeroed slots are seen by who finds its pointer */
+    struct gri_actor *chunk =
+        atomic_load_explicit(&r->chunks[slot >> GRI_CHUNK_BITS], memory_order_acquire);
+
+    return chunk != NULL ? &chunk[slot & (GRI_CHUNK - 1)] : NULL;
+}
+
 #define GRI_PIN UINT64_C(1)
 #define GRI_ONE_QUEUED (UINT64_C(1) << 32)
 #define GRI_LOAD_DRAINED (UINT64_C(1) << 31)
 
-/*
- * gri_actor_pin finds a ref's actor in this runtime and pins it; with `queue` it also takes a place
- * in the mailbox. NULL with *ret_err, owned by the caller, when it can't.
- */
-struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value **ret_err);
+/* gri_actor_pin finds a ref's actor in this runtime and pins it. NULL with *ret_err, owned by the
+ * caller, when it can't. See also gri_actor_enter. */
+struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, gr_value **ret_err);
 /* gri_actor_pin_again adds a pin to one that the caller has. */
 static inline void gri_actor_pin_again(struct gri_actor *a)
 {
@@ -108,6 +125,16 @@ static inline void gri_actor_pin_again(struct gri_actor *a)
 void gri_actor_unpin(struct gri_actor *a);
 /* gri_actor_unqueue gives the place in the mailbox back, not the pin. */
 void gri_actor_unqueue(struct gri_actor *a);
+/* gri_actor_settle gives back what the turn owes, and leaves it a pin of its own; for who has the turn
+ * and may keep it for long. */
+void gri_actor_settle(struct gri_actor *a);
+/* gri_actor_debt is what a turn that ends has to give back, its own pin too; gri_actor_give_back does
+ * so. */
+static inline uint64_t gri_actor_debt(const struct gri_actor *a)
+{
+    return a->owed * (GRI_ONE_QUEUED + GRI_PIN) + (a->lent ? 0 : GRI_PIN);
+}
+void gri_actor_give_back(struct gri_actor *a, uint64_t debt);
 
 /* gri_actor_wait_room waits until the mailbox of a pinned actor has room for a message of so many
  * bytes. GR_OK: try again. [waits] */
@@ -118,8 +145,6 @@ void gri_actor_offer_room(struct gri_actor *a);
 /* gri_actor_give_turn_away is for a handler of a reentrant class that waits: others may run. */
 void gri_actor_give_turn_away(struct gri_actor *a);
 
-/* gri_actor_post puts an envelope into the mailbox of a pinned actor. */
-void gri_actor_post(struct gri_actor *a, struct gri_envelope *e);
 /* gri_actor_send_call brings a call that holds pin and place to its method. */
 void gri_actor_send_call(struct gri_actor *a, struct gri_call *call);
 /* gri_actor_release_permit gives one of max_concurrency back. */
@@ -142,7 +167,8 @@ static inline bool gri_actor_exclusive(const struct gri_actor *a)
 gr_ref gri_actor_ref(const struct gri_actor *a);
 
 /* gri_actor_ready_turn readies a turn, which holds a pin from here to its end; gri_actor_ready_task
- * what a->turn stands for, a turn with the caller's pin, or the finish. */
+ * what a->turn stands for, a turn with the caller's pin, or the finish. Only for who has the turn, or
+ * has taken IDLE out of the inbox. */
 void gri_actor_ready_turn(struct gri_actor *a);
 void gri_actor_ready_task(struct gri_actor *a);
 
@@ -150,16 +176,6 @@ void gri_actor_ready_task(struct gri_actor *a);
 void gri_actor_finish_run(struct gri_task *t);
 /* gri_ref_error says why a ref leads to no actor. */
 gr_value *gri_ref_error(gr_runtime *rt, gr_ref ref);
-
-/* mailbox.c: the consumer's side, for the turn. */
-void gri_mailbox_init(struct gri_actor *a, bool idle);
-struct gri_envelope *gri_envelope_of(struct gri_task *t); /* NULL gives NULL */
-struct gri_envelope *gri_mailbox_pop(struct gri_actor *a);
-/* gri_mailbox_go_idle ends the turn: true, the next push readies a new one. false: something
- * came. */
-bool gri_mailbox_go_idle(struct gri_actor *a);
-/* gri_mailbox_kick readies a turn if none is queued or running: for what is told by flags. */
-void gri_mailbox_kick(struct gri_actor *a);
 
 /* turn.c: the task that handles messages. */
 void gri_turn_run(struct gri_task *t);
@@ -189,7 +205,6 @@ void gri_dead_letter(gr_runtime *rt, const char *what);
  * NULL, come back as they are. */
 gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v GR_TAKES);
 /* tell.c, then.c: what lies in an envelope of their kind */
-void gri_tell_run(struct gri_actor *a, struct gri_envelope *e, bool live);
 void gri_then_run(struct gri_actor *a, struct gri_envelope *e, bool live);
 /* later.c: a timer's message */
 void gri_later_run(struct gri_actor *a, struct gri_envelope *e, bool live);
@@ -197,6 +212,8 @@ void gri_later_run(struct gri_actor *a, struct gri_envelope *e, bool live);
  * gri_tell_free frees one that was not sent. */
 struct gri_envelope *gri_tell_new(gr_value *msg);
 void gri_tell_free(struct gri_envelope *e);
+/* gri_tell_open takes a tell's message out, the caller's, and frees the envelope. */
+gr_value *gri_tell_open(gr_runtime *rt, struct gri_envelope *e);
 /* defaults.c: serve a started call by langchain-core's default; consumes the duty */
 void gri_default_run(struct gri_call *call, enum gri_how how);
 

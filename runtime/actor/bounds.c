@@ -71,9 +71,7 @@ gr_value *gri_bounds_full(struct gri_actor *a, enum gri_count why)
     return err;
 }
 
-/* enter_bounds counts e's bytes and stamps it; false: there is no room for so many. An empty mailbox
- * takes one of any size. */
-static bool enter_bounds(struct gri_actor *a, struct gri_envelope *e)
+bool gri_bounds_enter(struct gri_actor *a, struct gri_envelope *e)
 {
     struct gri_bounds *b = a->bounds;
 
@@ -86,22 +84,6 @@ static bool enter_bounds(struct gri_actor *a, struct gri_envelope *e)
                b->overflow == GR_OVERFLOW_DROP_OLDEST;
     }
     return true;
-}
-
-struct gri_actor *gri_actor_enter(gr_runtime *rt, gr_ref to, struct gri_envelope *e,
-                                  gr_value **ret_err)
-{
-    struct gri_actor *a = gri_actor_pin(rt, to, true, ret_err);
-
-    if (a == NULL)
-        return NULL;
-    e->placed = true;
-    if (a->bounds == NULL || enter_bounds(a, e))
-        return a;
-    gri_envelope_leave(a, e);
-    *ret_err = gri_bounds_full(a, GRI_COUNT_REFUSED_MAILBOX_BYTES);
-    gri_actor_unpin(a);
-    return NULL;
 }
 
 void gri_envelope_leave(struct gri_actor *a, struct gri_envelope *e)
@@ -164,9 +146,9 @@ static void push_newest(struct gri_actor *a, struct gri_envelope *e)
     } while (oldest != NULL);
 }
 
-void gri_mailbox_put(struct gri_actor *a, struct gri_envelope *e)
+void gri_bounds_put(struct gri_actor *a, struct gri_envelope *e)
 {
-    if (a->bounds == NULL || a->bounds->overflow != GR_OVERFLOW_DROP_OLDEST ||
+    if (a->bounds->overflow != GR_OVERFLOW_DROP_OLDEST ||
         e->kind == GRI_PROBE) { /* which is never dropped: it asks about the start, however busy */
         gri_actor_post(a, e);
         return;
@@ -231,12 +213,12 @@ static void measure(struct gri_actor *a, uint64_t now)
     b->window_end_ns = now + WINDOWS * b->queue_ns;
 }
 
-bool gri_bounds_taken(struct gri_actor *a, const struct gri_envelope *e)
+bool gri_bounds_measure(struct gri_actor *a, const struct gri_envelope *e)
 {
     struct gri_bounds *b = a->bounds;
     uint64_t depth, now, waited;
 
-    if (b == NULL || b->queue_ns == 0 || !e->placed)
+    if (b->queue_ns == 0 || !e->placed)
         return true;
     now = gri_sched_now(&a->rt->sched);
     waited = (uint64_t)((uint32_t)(now >> STAMP_SHIFT) - e->stamp) << STAMP_SHIFT;

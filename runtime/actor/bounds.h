@@ -8,7 +8,7 @@
 #ifndef GR_RUNTIME_ACTOR_BOUNDS_H
 #define GR_RUNTIME_ACTOR_BOUNDS_H
 
-#include "runtime/actor/actor.h"
+#include "runtime/actor/mailbox.h"
 
 /* Why the watchdog or a sender has an actor fault. */
 enum gri_verdict { GRI_NO_VERDICT, GRI_OVERFLOWED, GRI_OVERTIME };
@@ -53,11 +53,21 @@ gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o);
 struct gri_actor *gri_actor_enter(gr_runtime *rt, gr_ref to, struct gri_envelope *e,
                                   gr_value **ret_err);
 void gri_envelope_leave(struct gri_actor *a, struct gri_envelope *e);
+/* gri_bounds_enter counts e's bytes and stamps it; false: there is no room for so many. An empty
+ * mailbox takes one of any size. */
+bool gri_bounds_enter(struct gri_actor *a, struct gri_envelope *e);
 /* gri_bounds_full does what the policy asks for when there is no room, and returns the error for
  * the sender. */
 gr_value *gri_bounds_full(struct gri_actor *a, enum gri_count why);
 /* gri_mailbox_put puts a tell or a call that has entered where the turn finds it. */
-void gri_mailbox_put(struct gri_actor *a, struct gri_envelope *e);
+void gri_bounds_put(struct gri_actor *a, struct gri_envelope *e);
+static inline void gri_mailbox_put(struct gri_actor *a, struct gri_envelope *e)
+{
+    if (a->bounds == NULL)
+        gri_actor_post(a, e);
+    else
+        gri_bounds_put(a, e);
+}
 /* gri_bounds_pop takes what an actor that drops the oldest has next; NULL: nothing. */
 struct gri_envelope *gri_bounds_pop(struct gri_actor *a);
 static inline bool gri_bounds_waits(const struct gri_actor *a)
@@ -69,7 +79,11 @@ static inline bool gri_bounds_waits(const struct gri_actor *a)
 bool gri_bounds_would_start(const struct gri_actor *a, uint64_t depth);
 /* gri_bounds_taken is told of each message that the turn takes; false: it has waited for so long
  * that it should be refused. */
-bool gri_bounds_taken(struct gri_actor *a, const struct gri_envelope *e);
+bool gri_bounds_measure(struct gri_actor *a, const struct gri_envelope *e);
+static inline bool gri_bounds_taken(struct gri_actor *a, const struct gri_envelope *e)
+{
+    return a->bounds == NULL || gri_bounds_measure(a, e);
+}
 
 /* gri_actor_pin_live pins an actor of this runtime that may be stopping; NULL once it is drained. */
 struct gri_actor *gri_actor_pin_live(gr_runtime *rt, uint64_t id);

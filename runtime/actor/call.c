@@ -601,7 +601,7 @@ bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value
     if (r.node != rt->node || parent->budget != NULL || gri_exec()->worker == NULL ||
         gri_fault(GRI_AT_NO_DIRECT))
         return false;
-    a = gri_actor_pin(rt, r, false, &err);
+    a = gri_actor_pin(rt, r, &err);
     if (a == NULL) {
         gr_value_unref(err);
         return false; /* the long way says why */

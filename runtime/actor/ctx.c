@@ -3,6 +3,7 @@
 #include "runtime/actor/ctx.h"
 
 #include "runtime/actor/held.h"
+#include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 
 /* ---- reentrant classes: a handler that waits lets others run --------------------------------- */
@@ -11,6 +12,7 @@ static void suspending(struct gri_exec *e)
 {
     struct gr_ctx *c = e->ctx;
 
+    gri_actor_settle(c->actor);
     gri_actor_give_turn_away(c->actor);
 }
 
@@ -41,6 +43,8 @@ static void suspending_alone(struct gri_exec *e)
 {
     struct gr_ctx *c = e->ctx;
 
+    if (gri_actor_exclusive(c->actor))
+        gri_actor_settle(c->actor);
     gri_actor_offer_room(c->actor);
 }
 
@@ -57,7 +61,16 @@ void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call,
 {
     struct gri_exec *e = gri_exec();
 
-    *c = (struct gr_ctx){ .rt = a->rt, .actor = a, .call = call, .saved = *e };
+    c->rt = a->rt;
+    c->actor = a;
+    c->call = call;
+    c->msg = NULL;
+    c->deferred = c->stashed = c->last = false;
+    c->failure = c->exit = NULL;
+    c->exec = e;
+    c->nested = e->ctx != NULL;
+    if (c->nested)
+        c->saved = *e;
     e->ctx = c;
     e->who = atomic_load_explicit(&a->id, memory_order_relaxed);
     if (e->worker != NULL)
@@ -68,17 +81,24 @@ void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call,
     if (cheap) {
         e->cheap++;
     } else if (!a->klass->stateless && a->klass->cls->reentrant && e->fiber != NULL) {
-        c->resume.envelope.kind = GRI_RESUME;
-        c->resume.fiber = e->fiber;
+        c->resume = (struct gri_resume){ .envelope.kind = GRI_RESUME, .fiber = e->fiber };
         e->hooks = &reentrant_hooks;
     }
 }
 
 void gri_ctx_leave(struct gr_ctx *c)
 {
-    struct gri_exec *e = gri_exec();
+    struct gri_exec *e = c->exec;
 
-    gri_assert(e->ctx == c);
+    gri_assert(e == gri_exec() && e->ctx == c);
+    if (!c->nested) { /* the next task or message begins anew */
+        e->ctx = NULL;
+        e->who = 0;
+        e->cancel = NULL;
+        e->cheap = e->pin = 0;
+        e->hooks = NULL;
+        return;
+    }
     e->ctx = c->saved.ctx;
     e->who = c->saved.who;
     if (e->worker != NULL)

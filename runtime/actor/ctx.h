@@ -6,20 +6,23 @@
 #include "runtime/actor/actor.h"
 
 struct gr_ctx {
-    gr_runtime *rt;           /* borrowed */
-    struct gri_actor *actor;  /* pinned by whoever runs the handler */
-    struct gri_call *call;    /* borrowed; NULL in receive and init */
-    const gr_value *msg;      /* borrowed; in receive, until it is stashed */
-    bool deferred;            /* a promise has the duty to answer, or the stash */
-    bool stashed;             /* the call goes to the stash when the handler has returned */
-    gr_value *failure;        /* counted; gr_fail's */
-    gr_value *exit;           /* counted; gr_exit's */
-    struct gri_exec saved;    /* what ran on this stack before */
+    gr_runtime *rt;          /* borrowed */
+    struct gri_actor *actor; /* pinned by whoever runs the handler */
+    struct gri_call *call;   /* borrowed; NULL in receive and init */
+    const gr_value *msg;     /* borrowed; in receive, until it is stashed */
+    bool deferred;           /* a promise has the duty to answer, or the stash */
+    bool stashed;            /* the call goes to the stash when the handler has returned */
+    gr_value *failure;       /* counted; gr_fail's */
+    gr_value *exit;          /* counted; gr_exit's */
+    struct gri_exec *exec;   /* borrowed; this stack's, as long as the handler runs */
+    struct gri_exec saved;   /* what ran on this stack before; unset unless nested */
+    bool nested;             /* that was a handler, else nothing ran */
+    bool last;               /* terminate: only a kill interrupts it */
+    uint64_t limit_ns;       /* terminate: when its waits end; unset else */
+    /* not set before they are needed */
     struct gri_resume resume; /* reentrant classes: how control comes back */
     struct gri_list wait;     /* in actor->waits, while it is parked at `park` */
     struct gri_park *park;    /* borrowed; see held.h */
-    uint64_t limit_ns;        /* terminate: when its waits end */
-    bool last;                /* terminate: only a kill interrupts it */
 };
 
 void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call, bool cheap);

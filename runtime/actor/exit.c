@@ -8,6 +8,7 @@
  * stateless, ends after it.
  */
 #include "runtime/actor/held.h"
+#include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/tie.h"
 #include "runtime/base/alloc.h"

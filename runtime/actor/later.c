@@ -10,6 +10,7 @@
  * It is not pinned to its actor before it is due: a timer must not keep a stopped actor.
  */
 #include "runtime/actor/bounds.h"
+#include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
 #include "runtime/value/value.h"
@@ -64,7 +65,7 @@ static void due_run(struct gri_task *t)
 {
     struct later *l = gri_container_of(t, struct later, envelope.task);
     gr_value *err = NULL;
-    struct gri_actor *a = gri_actor_pin(l->rt, l->to, false, &err);
+    struct gri_actor *a = gri_actor_pin(l->rt, l->to, &err);
 
     if (a != NULL) {
         gri_actor_post(a, &l->envelope);
@@ -87,7 +88,7 @@ static void later_fire(struct gri_timer *t)
 static gr_code check_target(gr_runtime *rt, gr_ref to)
 {
     gr_value *err = NULL;
-    struct gri_actor *a = gri_actor_pin(rt, to, false, &err);
+    struct gri_actor *a = gri_actor_pin(rt, to, &err);
     gr_code rc = a == NULL ? gr_error_code(err) : a->klass->cls->receive == NULL ? GR_ETYPE : GR_OK;
 
     if (a != NULL)

@@ -4,8 +4,7 @@
 #include "runtime/actor/actor.h"
 #include "runtime/base/alloc.h"
 
-#define CHUNK (1u << GRI_CHUNK_BITS)
-#define SLOT_MASK ((UINT64_C(1) << GRI_SLOT_BITS) - 1)
+#define CHUNK GRI_CHUNK
 #define LAST_GENERATION ((UINT64_C(1) << 40) - 1)
 
 gr_code gri_registry_init(struct gri_registry *r, size_t actors_max)
@@ -23,15 +22,6 @@ void gri_registry_fini(struct gri_registry *r)
         gri_free_aligned(atomic_load_explicit(&r->chunks[i], memory_order_relaxed));
     gri_free(r->chunks);
     r->chunks = NULL;
-}
-
-static struct gri_actor *slot_at(struct gri_registry *r, uint32_t slot)
-{
-    /* acquire: the chunk's zeroed slots are seen by who finds its pointer */
-    struct gri_actor *chunk =
-        atomic_load_explicit(&r->chunks[slot >> GRI_CHUNK_BITS], memory_order_acquire);
-
-    return chunk != NULL ? &chunk[slot & (CHUNK - 1)] : NULL;
 }
 
 static bool make_chunk_locked(struct gri_registry *r, uint32_t index)
@@ -52,11 +42,11 @@ static struct gri_actor *take_fresh_locked(struct gri_registry *r, uint64_t *ret
 
     if (slot >= r->max)
         return NULL;
-    if (slot_at(r, slot) == NULL && !make_chunk_locked(r, slot >> GRI_CHUNK_BITS))
+    if (gri_registry_find(r, slot) == NULL && !make_chunk_locked(r, slot >> GRI_CHUNK_BITS))
         return NULL;
     r->used++;
     *ret_id = slot | (UINT64_C(1) << GRI_SLOT_BITS);
-    return slot_at(r, slot);
+    return gri_registry_find(r, slot);
 }
 
 struct gri_actor *gri_registry_take(struct gri_registry *r, uint64_t *ret_id)
@@ -90,9 +80,4 @@ void gri_registry_give(struct gri_registry *r, struct gri_actor *a, uint64_t id)
         r->free_first = a;
     r->free_last = a;
     gri_unlock(&r->lock);
-}
-
-struct gri_actor *gri_registry_find(struct gri_registry *r, uint64_t id)
-{
-    return slot_at(r, (uint32_t)(id & SLOT_MASK));
 }

@@ -19,6 +19,7 @@ struct gri_actor;
 
 #define GRI_SLOT_BITS 24
 #define GRI_CHUNK_BITS 10
+#define GRI_CHUNK (1u << GRI_CHUNK_BITS)
 #define GRI_CHUNKS (1u << (GRI_SLOT_BITS - GRI_CHUNK_BITS))
 
 struct gri_registry {
@@ -36,8 +37,6 @@ void gri_registry_fini(struct gri_registry *r);
  * full. */
 struct gri_actor *gri_registry_take(struct gri_registry *r, uint64_t *ret_id);
 void gri_registry_give(struct gri_registry *r, struct gri_actor *a, uint64_t id);
-/* gri_registry_find returns the slot's actor, alive or not; NULL if no such slot was handed out
- * yet. [any] */
-struct gri_actor *gri_registry_find(struct gri_registry *r, uint64_t id);
+/* gri_registry_find is in actor.h. */
 
 #endif

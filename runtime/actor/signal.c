@@ -3,6 +3,7 @@
  * tie.h. */
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/held.h"
+#include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/tie.h"
 #include "runtime/base/alloc.h"

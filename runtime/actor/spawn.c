@@ -4,9 +4,15 @@
 
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/ctx.h"
+#include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/tie.h"
 #include "runtime/base/alloc.h"
+
+/* A turn may keep one in so many of a mailbox's places for a while, and no more than that: see owed
+ * in actor.h. So a small mailbox takes exactly what it should. */
+#define OWED_PART 64
+#define OWED_MAX 32
 
 static void member_cancel(struct gri_member *m, gr_code why)
 {
@@ -61,6 +67,8 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
     gri_list_init(&a->thens);
     atomic_store(&a->flags, 0); /* not dead any more; but nobody knows its id yet */
     a->mailbox_max = (uint32_t)(o->mailbox_max != 0 ? o->mailbox_max : rt->mailbox_max);
+    a->owed = 0;
+    a->owed_max = a->mailbox_max / OWED_PART < OWED_MAX ? a->mailbox_max / OWED_PART : OWED_MAX;
     a->max_concurrency = o->max_concurrency;
     a->stash_max = o->stash_max == 0           ? a->mailbox_max
                    : o->stash_max < UINT32_MAX ? (uint32_t)o->stash_max
@@ -142,7 +150,7 @@ static gr_ref refused(gr_scope *in, const gr_class *cls, const gr_spawn_opts *op
     gr_code rc = gr_error_code(err);
     gr_ref r = gr_spawn(in, &nothing, &o);
     gr_value *gone = NULL;
-    struct gri_actor *a = r.node != 0 ? gri_actor_pin(in->rt, r, false, &gone) : NULL;
+    struct gri_actor *a = r.node != 0 ? gri_actor_pin(in->rt, r, &gone) : NULL;
 
     gr_value_unref(gone);
     if (a == NULL) {
@@ -197,7 +205,7 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
 void gr_stop(gr_runtime *rt, gr_ref who)
 {
     gr_value *err = NULL;
-    struct gri_actor *a = gri_actor_pin(rt, who, false, &err);
+    struct gri_actor *a = gri_actor_pin(rt, who, &err);
 
     if (a != NULL) {
         gri_actor_stop(a, rt->reasons.normal);
@@ -209,7 +217,7 @@ void gr_stop(gr_runtime *rt, gr_ref who)
 gr_value *gr_check(gr_runtime *rt, gr_ref who)
 {
     gr_value *err = NULL;
-    struct gri_actor *a = gri_actor_pin(rt, who, false, &err);
+    struct gri_actor *a = gri_actor_pin(rt, who, &err);
 
     if (a != NULL)
         gri_actor_unpin(a);

@@ -8,6 +8,7 @@
  * shell.
  */
 #include "runtime/actor/ctx.h"
+#include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"
 #include "runtime/base/alloc.h"

@@ -4,6 +4,7 @@
 
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/ctx.h"
+#include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
 #include "runtime/value/value.h"
@@ -22,12 +23,12 @@ static struct tell *tell_of(struct gri_envelope *e)
 
 struct gri_envelope *gri_tell_new(gr_value *msg)
 {
-    struct tell *t = gri_new0(struct tell);
+    struct tell *t = gri_cache_alloc(GRI_BLOCK_64);
 
+    _Static_assert(sizeof(*t) <= 64, "a tell fits its block");
     if (t == NULL)
         return NULL;
-    t->envelope.kind = GRI_TELL;
-    t->msg = msg;
+    *t = (struct tell){ .envelope.kind = GRI_TELL, .msg = msg };
     return &t->envelope;
 }
 
@@ -36,22 +37,16 @@ void gri_tell_free(struct gri_envelope *e)
     if (e == NULL)
         return;
     gr_value_unref(tell_of(e)->msg);
-    gri_free(tell_of(e));
+    gri_cache_free(GRI_BLOCK_64, tell_of(e));
 }
 
-void gri_tell_run(struct gri_actor *a, struct gri_envelope *e, bool live)
+gr_value *gri_tell_open(gr_runtime *rt, struct gri_envelope *e)
 {
-    struct tell *t = tell_of(e);
-    gr_value *msg = t->msg;
+    gr_value *msg = tell_of(e)->msg;
 
-    gri_envelope_leave(a, e);
-    gri_charge(a->rt, -(int64_t)e->bytes);
-    gri_free(t);
-    if (live)
-        gri_handle_tell(a, msg);
-    else
-        gr_value_unref(msg);
-    gri_actor_unpin(a);
+    gri_charge(rt, -(int64_t)e->bytes);
+    gri_cache_free(GRI_BLOCK_64, tell_of(e));
+    return msg;
 }
 
 /* tell_once sends e; on failure it is still the caller's. *ret_dropped: it must not be tried again,
@@ -91,7 +86,7 @@ static gr_code wait_bytes(gr_runtime *rt, uint32_t bytes, bool wait)
 static gr_code wait_room(gr_runtime *rt, gr_ref to, const struct gri_envelope *e)
 {
     gr_value *err = NULL;
-    struct gri_actor *a = gri_actor_pin(rt, to, false, &err);
+    struct gri_actor *a = gri_actor_pin(rt, to, &err);
     gr_code rc;
 
     gr_value_unref(err);
@@ -106,7 +101,7 @@ static gr_code wait_room(gr_runtime *rt, gr_ref to, const struct gri_envelope *e
 static gr_code send_or_wait(gr_runtime *rt, gr_ref to, struct gri_envelope *e, bool wait)
 {
     bool dropped = false;
-    gr_code rc = wait_bytes(rt, e->bytes, wait);
+    gr_code rc = e->bytes != 0 ? wait_bytes(rt, e->bytes, wait) : GR_OK;
 
     if (rc != GR_OK) {
         gri_tell_free(e);
@@ -126,22 +121,23 @@ static gr_code send_or_wait(gr_runtime *rt, gr_ref to, struct gri_envelope *e, b
     return dropped ? GR_OK : rc;
 }
 
+static gr_code refuse(gr_value *msg GR_TAKES, gr_code why)
+{
+    gr_value_unref(msg);
+    return why;
+}
+
 static gr_code tell(gr_runtime *rt, gr_ref to, gr_value *msg, bool wait)
 {
-    gr_code rc = msg == NULL ? GR_EINVAL : gri_is_broken(msg) ? gr_error_code(msg) : GR_OK;
-    struct gri_envelope *e = NULL;
+    struct gri_envelope *e;
 
+    if (msg == NULL || gri_is_broken(msg))
+        return refuse(msg, msg == NULL ? GR_EINVAL : gr_error_code(msg));
     if (gri_sched_foreign(&rt->sched))
-        rc = GR_EINVAL;
-    if (rc == GR_OK)
-        e = gri_tell_new(msg);
-
-    if (rc == GR_OK && e == NULL)
-        rc = GR_ENOMEM;
-    if (e == NULL) {
-        gr_value_unref(msg);
-        return rc;
-    }
+        return refuse(msg, GR_EINVAL);
+    e = gri_tell_new(msg);
+    if (e == NULL)
+        return refuse(msg, GR_ENOMEM);
     e->bytes = gri_message_bytes(msg);
     return send_or_wait(rt, to, e, wait);
 }

@@ -2,6 +2,7 @@
 /* then.c - continuations: an answer comes back to the actor as a message, in memory set aside for
  * it. */
 #include "runtime/actor/held.h"
+#include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
 

@@ -7,6 +7,7 @@
 
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/held.h"
+#include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/tie.h"
 
@@ -181,6 +182,7 @@ static bool hold(struct gri_actor *a, struct gri_call *call)
     gr_code rc;
 
     call->envelope.task.run = held_run;
+    gri_actor_settle(a);
     gri_actor_offer_room(a);
     rc = gri_blocking_submit(&a->rt->sched.blocking, &call->envelope.task);
     if (rc == GR_OK)
@@ -227,6 +229,32 @@ static enum next turn_call(struct gri_actor *a, struct gri_call *call)
     return GO_ON;
 }
 
+/* owe notes that the turn has a message's pin and place to give back. */
+static void owe(struct gri_actor *a, struct gri_envelope *e)
+{
+    if (!e->placed || a->bounds != NULL) {
+        gri_envelope_leave(a, e);
+        gri_actor_unpin(a);
+        return;
+    }
+    e->placed = false;
+    a->owed++;
+    if (a->owed > a->owed_max)
+        gri_actor_settle(a);
+}
+
+static void turn_tell(struct gri_actor *a, struct gri_envelope *e, bool live)
+{
+    gr_value *msg;
+
+    owe(a, e);
+    msg = gri_tell_open(a->rt, e);
+    if (live)
+        gri_handle_tell(a, msg);
+    else
+        gr_value_unref(msg);
+}
+
 void gri_envelope_drop(struct gri_actor *a, struct gri_envelope *e, gr_value *err)
 {
     if (e->kind == GRI_CALL) {
@@ -234,7 +262,9 @@ void gri_envelope_drop(struct gri_actor *a, struct gri_envelope *e, gr_value *er
         return;
     }
     gr_value_unref(err); /* what lies there is either a call or a tell: see gri_mailbox_put */
-    gri_tell_run(a, e, false);
+    gri_envelope_leave(a, e);
+    gr_value_unref(gri_tell_open(a->rt, e));
+    gri_actor_unpin(a);
 }
 
 /* refuse fails a message of an actor that stops. */
@@ -249,7 +279,7 @@ static void refuse(struct gri_actor *a, struct gri_envelope *e)
         break;
     case GRI_TELL:
         gri_dead_letter(a->rt, "told to an actor that ended");
-        gri_tell_run(a, e, false);
+        turn_tell(a, e, false);
         break;
     case GRI_LATER: gri_later_run(a, e, false); break;
     case GRI_THEN: gri_then_run(a, e, false); break;
@@ -263,6 +293,7 @@ static enum next turn_message(struct gri_actor *a, struct gri_envelope *e)
         /* A handler of a reentrant class goes on, then its own turn frame does. This frame's stack
          * goes to the spares, to return here at some time, so the pin must go first; the other
          * frame has one. */
+        gri_actor_settle(a);
         gri_actor_unpin(a);
         gri_run_fiber(gri_container_of(e, struct gri_resume, envelope)->fiber);
         return LOST;
@@ -277,7 +308,7 @@ static enum next turn_message(struct gri_actor *a, struct gri_envelope *e)
         answer_probe(a, gri_container_of(e, struct gri_call, envelope));
     } else if (e->kind == GRI_TELL) {
         gri_bounds_taken(a, e);
-        gri_tell_run(a, e, true);
+        turn_tell(a, e, true);
     } else if (e->kind == GRI_LATER) {
         gri_later_run(a, e, true);
     } else {
@@ -373,7 +404,7 @@ static struct gri_envelope *take(struct gri_actor *a)
         e = gri_stash_next(a, (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0);
     if (e == NULL)
         e = gri_mailbox_pop(a);
-    return e != NULL ? e : gri_bounds_pop(a);
+    return e != NULL || a->bounds == NULL ? e : gri_bounds_pop(a);
 }
 
 /*
@@ -394,9 +425,26 @@ static struct gri_envelope *next_message(struct gri_actor *a)
     return e;
 }
 
-/* rest ends a turn that has nothing to do: true, the next push or permit readies a new one. false:
- * there is something by now. */
-static bool rest(struct gri_actor *a)
+/* go_idle: from here on another turn may run, so what this one owes is taken out of the actor
+ * before. false: something came. */
+static bool go_idle(struct gri_actor *a, uint64_t *ret_debt)
+{
+    uint32_t owed = a->owed;
+    bool lent = a->lent;
+
+    *ret_debt = gri_actor_debt(a);
+    a->owed = 0;
+    a->lent = false;
+    if (gri_mailbox_go_idle(a))
+        return true;
+    a->owed = owed;
+    a->lent = lent;
+    return false;
+}
+
+/* rest ends a turn that has nothing to do: true, the next push or permit readies a new one, and this
+ * one is left with its debt. false: there is something by now. */
+static bool rest(struct gri_actor *a, uint64_t *ret_debt)
 {
     bool waits = a->waiting.first != NULL;
 
@@ -407,7 +455,7 @@ static bool rest(struct gri_actor *a)
     } else if (!drained(a)) {
         return false;
     }
-    if (!gri_mailbox_go_idle(a))
+    if (!go_idle(a, ret_debt))
         return false;
     gri_point(GRI_AT_WENT_IDLE);
     /* told to stop or something else, or given a permit, just now, by somebody who saw us running; a
@@ -418,15 +466,15 @@ static bool rest(struct gri_actor *a)
     return true;
 }
 
-static void count_messages(struct gri_actor *a, unsigned n)
+static void count_messages(unsigned n)
 {
-    if (n != 0)
-        gri_count(a->rt->sched.ledger, GRI_COUNT_MESSAGES, n);
+    gri_tally_count(gri_exec()->worker->tally, GRI_COUNT_MESSAGES, n);
 }
 
 /* yield_turn lets others have the worker, and goes on later. */
 static void yield_turn(struct gri_actor *a)
 {
+    gri_actor_settle(a);
     if (a->pin != 0)
         gri_actor_ready_task(a); /* its worker's inbox is served in order, after what lies there */
     else
@@ -446,6 +494,7 @@ void gri_turn_run(struct gri_task *t)
 {
     struct gri_actor *a = gri_container_of(t, struct gri_actor, turn);
     unsigned budget = TURN_BUDGET;
+    uint64_t debt = GRI_PIN; /* one that LEAVEs has given back all else */
     enum next next;
 
     if (!a->init_done)
@@ -457,12 +506,12 @@ void gri_turn_run(struct gri_task *t)
         if (!heed(a)) {
             e = next_message(a);
             if (e == NULL) {
-                if (rest(a))
+                if (rest(a, &debt))
                     break;
                 continue;
             }
             if (e->kind == GRI_RESUME) /* this frame may never go on */
-                count_messages(a, TURN_BUDGET - budget);
+                count_messages(TURN_BUDGET - budget);
             next = turn_message(a, e);
         }
         if (next == LOST)
@@ -471,11 +520,11 @@ void gri_turn_run(struct gri_task *t)
         if (next == LEAVE)
             break;
         if (budget == 0 || gri_fault(GRI_AT_SHORT_TURN)) {
-            count_messages(a, TURN_BUDGET - budget);
+            count_messages(TURN_BUDGET - budget);
             yield_turn(a); /* with our pin */
             return;
         }
     }
-    count_messages(a, TURN_BUDGET - budget);
-    gri_actor_unpin(a);
+    count_messages(TURN_BUDGET - budget);
+    gri_actor_give_back(a, debt);
 }

@@ -216,6 +216,25 @@ static struct gri_peer *take_place_locked(struct gri_node *node, struct gri_peer
     return NULL;
 }
 
+/* is_outrun_locked tells whether a later link than h's has been here, and else remembers h's. */
+static bool is_outrun_locked(struct gri_node *node, const struct gri_hello *h)
+{
+    struct gri_latest *l = NULL;
+
+    for (unsigned i = 0; i < GRI_LATEST_MAX && l == NULL; i++) {
+        struct gri_latest *at = &node->latest[i];
+
+        if (at->target == h->target && at->node == h->node && at->incarnation == h->incarnation)
+            l = at;
+    }
+    if (l == NULL)
+        l = &node->latest[node->latest_next++ % GRI_LATEST_MAX];
+    else if (l->attempt > h->attempt)
+        return true;
+    *l = (struct gri_latest){ h->node, h->incarnation, h->target, h->attempt };
+    return false;
+}
+
 bool gri_node_greeted(struct gri_node *node, struct gri_peer *p, const struct gri_hello *hello)
 {
     struct gri_peer *old = NULL;
@@ -224,7 +243,11 @@ bool gri_node_greeted(struct gri_node *node, struct gri_peer *p, const struct gr
     do {
         gri_lock(&node->lock);
         p->hello = *hello;
-        old = p->target == NULL && hello->target != 0 ? take_place_locked(node, p, &late) : NULL;
+        old = NULL;
+        if (p->target == NULL && hello->target != 0) {
+            late = late || is_outrun_locked(node, hello);
+            old = take_place_locked(node, p, &late);
+        }
         gri_unlock(&node->lock);
         if (old != NULL) {
             gri_peer_quiet(old);

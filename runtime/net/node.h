@@ -34,17 +34,27 @@ struct gri_target {
     struct gri_log_gate gate; /* for what its peers have us say */
 };
 
+/* The latest link of one dialler to one of its targets that has said hello here. An earlier one may say
+ * its hello when this one has come and gone. */
+struct gri_latest {
+    uint64_t node, incarnation, target, attempt;
+};
+
+#define GRI_LATEST_MAX 256 /* that are remembered */
+
 struct gri_node {
     gr_runtime *rt; /* borrowed */
     const struct gri_net_driver *driver;
     uint64_t id, incarnation;
-    _Atomic uint64_t calls;          /* numbers handed out */
-    _Atomic uint32_t peers;          /* that exist; also the futex on which stopping waits */
-    struct gri_log_gate gate;        /* for what all peers that have dialled us have us say */
-    struct gri_lock lock;            /* guards all below, and the targets' fields */
-    struct gri_map names;            /* published name -> gr_ref, owned */
-    struct gri_map targets;          /* url -> gri_target, owned */
-    struct gri_list at_node;         /* the peers */
+    _Atomic uint64_t calls;   /* numbers handed out */
+    _Atomic uint32_t peers;   /* that exist; also the futex on which stopping waits */
+    struct gri_log_gate gate; /* for what all peers that have dialled us have us say */
+    struct gri_lock lock;     /* guards all below, and the targets' fields */
+    struct gri_map names;     /* published name -> gr_ref, owned */
+    struct gri_map targets;   /* url -> gri_target, owned */
+    struct gri_list at_node;  /* the peers */
+    struct gri_latest latest[GRI_LATEST_MAX]; /* a ring; target 0: none */
+    unsigned latest_next;
     struct gri_listener **listeners; /* owned array */
     size_t listener_count;
     bool stopping;

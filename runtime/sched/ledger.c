@@ -52,20 +52,12 @@ static struct gri_tally *own_tally(const struct gri_ledger *l)
     return w != NULL && w->sched->ledger == l ? w->tally : NULL;
 }
 
-/* count_own: nobody else writes the tally. */
-static void count_own(struct gri_tally *t, enum gri_count what, uint64_t n)
-{
-    atomic_store_explicit(&t->count[what],
-                          atomic_load_explicit(&t->count[what], memory_order_relaxed) + n,
-                          memory_order_relaxed);
-}
-
 void gri_count(struct gri_ledger *l, enum gri_count what, uint64_t n)
 {
     struct gri_tally *t = own_tally(l);
 
     if (t != NULL)
-        count_own(t, what, n);
+        gri_tally_count(t, what, n);
     else
         atomic_fetch_add_explicit(&l->others.count[what], n, memory_order_relaxed);
 }
@@ -114,7 +106,7 @@ void gri_meter_begin(struct gri_ledger *l, enum gri_meter_kind kind, enum gri_co
     struct gri_tally *t = own_tally(l);
 
     if (t != NULL) {
-        count_own(t, what, 1);
+        gri_tally_count(t, what, 1);
         add_own(t, &l->meter[kind], kind, 1);
     } else {
         atomic_fetch_add_explicit(&l->others.count[what], 1, memory_order_relaxed);

@@ -79,6 +79,14 @@ struct gri_ledger *gri_ledger_new(unsigned workers, const size_t max[GRI_METERS]
 struct gri_ledger *gri_ledger_ref(struct gri_ledger *l);
 void gri_ledger_unref(struct gri_ledger *l); /* NULL is fine */
 
+/* gri_tally_count counts for the worker that runs, whose tally it is. */
+static inline void gri_tally_count(struct gri_tally *t, enum gri_count what, uint64_t n)
+{
+    atomic_store_explicit(&t->count[what],
+                          atomic_load_explicit(&t->count[what], memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
 /* All of these: [any], also when the ledger's runtime is gone. */
 void gri_count(struct gri_ledger *l, enum gri_count what, uint64_t n);
 uint64_t gri_count_total(struct gri_ledger *l, enum gri_count what);

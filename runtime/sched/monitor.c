@@ -80,6 +80,8 @@ static void *monitor_main(void *arg)
         soon = gri_watchdog_tick(s, now);
         pass_on_held(s);
         quiet = all_done(s) && !woken && fired == 0 ? quiet + 1 : 0;
+        if (quiet == QUIET_TICKS)
+            gri_depot_empty(s);
         sleep_until(s, quiet >= QUIET_TICKS ? GRI_NEVER : now + (soon ? SHORT_TICK_NS : TICK_NS));
     }
     gri_watchdog_end(s);

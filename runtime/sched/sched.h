@@ -20,6 +20,7 @@
 #include "runtime/base/lock.h"
 #include "runtime/base/thread.h"
 #include "runtime/sched/blocking.h"
+#include "runtime/sched/cache.h"
 #include "runtime/sched/fiber.h"
 #include "runtime/sched/ledger.h"
 #include "runtime/sched/service.h"
@@ -57,7 +58,8 @@ struct gri_worker {
     /* loop stacks to go on with; only this worker's thread uses them */
     struct gri_fiber *spare;
     unsigned spare_count;
-    void (*after)(void *arg); /* run by whoever is switched to, before anything else */
+    struct gri_shelf shelf[GRI_BLOCKS]; /* only this worker's thread uses them */
+    void (*after)(void *arg);           /* run by whoever is switched to, before anything else */
     void *after_arg;
     struct gri_fiber native; /* the thread's own stack */
     struct gri_thread thread;
@@ -132,6 +134,8 @@ struct gri_sched {
     struct gri_lock fiber_lock; /* guards the two below */
     struct gri_fiber *fiber_pool;
     unsigned fiber_pool_count;
+
+    struct gri_depot depot[GRI_BLOCKS];
 
     struct gri_lock inject_lock; /* guards injected */
     struct gri_task_queue injected;

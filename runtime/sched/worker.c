@@ -379,12 +379,14 @@ void gri_sched_stop(struct gri_sched *s)
         struct gri_worker *w = &s->workers[i];
 
         free_fibers(w->spare); /* among them the one that its loop ended on */
+        gri_shelves_empty(w);
         if (w->started)
             gri_fiber_disown(&w->native);
         gri_witness_free(w->witness);
     }
     gri_witness_end(s);
     free_fibers(s->fiber_pool);
+    gri_depot_empty(s);
     gri_ledger_unref(s->ledger);
     gri_free_aligned(s->workers);
     s->workers = NULL;

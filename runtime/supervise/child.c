@@ -28,7 +28,7 @@ gr_ref gr_child(gr_scope *in, gr_ref sup, const char *id, const gr_named_opts *o
 {
     char name[GR_NAME_MAX + 2]; /* one that was cut is longer than a name may be */
     gr_value *err = NULL;
-    struct gri_actor *a = in != NULL ? gri_actor_pin(in->rt, sup, false, &err) : NULL;
+    struct gri_actor *a = in != NULL ? gri_actor_pin(in->rt, sup, &err) : NULL;
     const char *path = a != NULL ? path_of(a) : NULL;
 
     if (err == NULL && (path == NULL || id == NULL || id[0] == '\0'))

@@ -391,8 +391,9 @@ static void net_scenario(struct sim *r)
 }
 
 /* Seeds that found something: a flow listed twice as waiting for room; a message whose decoding
- * failed; one link's frames after those of the next; a chunk that was lost before a good end. */
-static const uint64_t regressions[] = { 8, 20, 29, 895 };
+ * failed; one link's frames after those of the next; a chunk that was lost before a good end; a hello
+ * after the next link had come and gone. */
+static const uint64_t regressions[] = { 8, 20, 29, 68, 895 };
 
 Test(net, calls_and_messages_over_links_that_break)
 {

@@ -7,6 +7,10 @@
 
 #include <greenroom/base.h>
 
+#if defined(GR_TESTING)
+#include "runtime/sched/cache.h"
+#endif
+
 static atomic_long live, total;
 static atomic_long countdown; /* allocations until one is refused; 0 and below: none */
 static atomic_bool reached, go_on;
@@ -69,8 +73,19 @@ long test_memory_total(void)
     return atomic_load(&total);
 }
 
+/* every_one has each block come from the allocator, none from what workers keep. */
+static void every_one(bool on)
+{
+#if defined(GR_TESTING)
+    atomic_store(&gri_cache_off, on);
+#else
+    (void)on;
+#endif
+}
+
 static void arm(long n, bool all)
 {
+    every_one(n > 0);
     atomic_store(&reached, false);
     atomic_store(&go_on, all);
     atomic_store(&countdown, n);
@@ -88,6 +103,7 @@ void test_memory_fail_from(long n)
 
 void test_memory_ask(bool (*refuse_it)(void))
 {
+    every_one(refuse_it != NULL);
     asked = refuse_it;
 }
 
