@@ -46,7 +46,9 @@ bool gri_session_open(struct gri_session *s, unsigned workers)
         gri_say("signals: %s", strerror(errno));
         return false;
     }
-    code = gr_runtime_new(GR_RUNTIME(.workers = workers), &s->rt);
+    code = gr_runtime_new(GR_RUNTIME(.workers = workers, .report_overflow = true,
+                                     .backtrace_signal = GR_BACKTRACE_SIGNAL),
+                          &s->rt);
     if (code == GR_OK) {
         s->scope = gr_scope_new(gr_root(s->rt));
         s->cq = gr_cq_new(s->rt);

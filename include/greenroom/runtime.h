@@ -4,7 +4,7 @@
  *
  * A process may hold several runtimes; they share nothing but the allocator and the log hook. A
  * runtime starts its workers when it is made, blocking threads and the HTTP thread when they are
- * first needed; all of them block every signal.
+ * first needed; all of them block every signal, unless an option says otherwise.
  */
 #ifndef GREENROOM_RUNTIME_H
 #define GREENROOM_RUNTIME_H
@@ -39,12 +39,27 @@ typedef struct gr_runtime_opts {
     /* a handler that holds its worker for report_ms is logged and counted; default 100; this and the
      * next two default to never, never and none in a simulation */
     int64_t report_ms;
-    /* after stuck_ms a spare worker takes over what is queued behind it; default 5000 */
+    /* after stuck_ms a spare worker serves in its place; default 5000 */
     int64_t stuck_ms;
     unsigned spares_max;    /* spare workers at once; default 4, at most 16 */
     size_t blocking_stack_size; /* bytes of a blocking thread's stack; default 256 KiB, least 64 */
     int64_t blocking_idle_ms; /* a blocking thread without work leaves then; default 10,000 */
+    /* when all workers have been in their handlers for spare_ms and work waits, a spare one serves
+     * too; default 1, but with one worker, where handlers run one at a time, stuck_ms; never in a
+     * simulation */
+    int64_t spare_ms;
+    /* The next two have the runtime handle signals, which it otherwise leaves to its host; not in a
+     * simulation. See docs/reliability.md.
+     *   report_overflow   a handler that overflows its stack is named on stderr, by a handler of
+     *                     SIGSEGV that passes on all that is not such an overflow; then the process
+     *                     ends as it would have
+     *   backtrace_signal  a report of report_ms comes with a backtrace: this signal asks the worker
+     *                     where it is. It must not be handled by anybody yet: GR_EINVAL. Handlers that
+     *                     block in a system call may see it fail with EINTR. Default: none */
+    bool report_overflow;
+    int backtrace_signal;
 } gr_runtime_opts;
+#define GR_BACKTRACE_SIGNAL (-1) /* SIGRTMAX - 1, which hosts seldom use */
 #define GR_RUNTIME(...) GR_OPT(gr_runtime_opts, __VA_ARGS__)
 
 /*

@@ -37,4 +37,12 @@ static void overtime(struct gri_sched *s, uint64_t who, char name[64])
     gri_actor_unpin(a);
 }
 
-const struct gri_watch_ops gri_actor_watch = { .limit = limit, .overtime = overtime };
+/* name takes no lock and no pin: the actor's handler runs in the thread that asks, so it lives. */
+static const char *name(struct gri_sched *s, uint64_t who)
+{
+    const struct gri_actor *a = gri_registry_find(&runtime_of(s)->registry, who);
+
+    return a != NULL && atomic_load(&a->id) == who ? gri_actor_name(a) : NULL;
+}
+
+const struct gri_watch_ops gri_actor_watch = { .limit = limit, .overtime = overtime, .name = name };

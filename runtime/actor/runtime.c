@@ -27,7 +27,7 @@ static bool out_of_range(const gr_runtime_opts *o)
     return o->workers > GRI_WORKERS_MAX || o->stack_size < STACK_MIN ||
            o->mailbox_max > INT32_MAX || o->blocking_max > INT32_MAX ||
            o->actors_max >= (size_t)1 << GRI_SLOT_BITS || o->peer_verbs_max > GRI_VERBS_MAX / 2 ||
-           o->spares_max > SPARES_MAX || o->report_ms < 0 || o->stuck_ms < 0 ||
+           o->spares_max > SPARES_MAX || o->report_ms < 0 || o->stuck_ms < 0 || o->spare_ms < 0 ||
            o->blocking_stack_size < STACK_MIN || o->blocking_idle_ms < 0;
 }
 
@@ -41,6 +41,11 @@ static void default_ms(int64_t *option, int64_t value)
 {
     if (*option == 0)
         *option = value;
+}
+
+static uint64_t to_ns(int64_t ms)
+{
+    return (uint64_t)ms > GRI_NEVER / 1000000u ? GRI_NEVER : (uint64_t)ms * 1000000u;
 }
 
 gr_code gri_runtime_defaults(gr_runtime_opts *o)
@@ -69,6 +74,7 @@ gr_code gri_runtime_defaults(gr_runtime_opts *o)
     if (o->sim_seed == 0) { /* a simulation delays handlers on purpose, and there 0 means never */
         default_ms(&o->report_ms, 100);
         default_ms(&o->stuck_ms, 5000);
+        default_ms(&o->spare_ms, o->workers > 1 ? 1 : o->stuck_ms);
     }
     if (o->sim_faults == 0)
         o->sim_faults = GR_SIM_SCHED | GR_SIM_TIME;
@@ -118,8 +124,11 @@ static gr_code make(const gr_runtime_opts *opts, gr_runtime **ret_rt)
                       .run = gri_call_on_pool },
         .meter_max = { [GRI_METER_CALLS] = o.calls_max, [GRI_METER_BYTES] = o.bytes_max },
         .spares_max = o.spares_max,
-        .report_ns = (uint64_t)o.report_ms * 1000000u,
-        .stuck_ns = (uint64_t)o.stuck_ms * 1000000u
+        .report_ns = to_ns(o.report_ms),
+        .stuck_ns = to_ns(o.stuck_ms),
+        .spare_ns = to_ns(o.spare_ms),
+        .report_overflow = o.report_overflow && o.sim_seed == 0,
+        .backtrace_signal = o.sim_seed == 0 ? o.backtrace_signal : 0
     };
     rt->sched.watch.ops = &gri_actor_watch;
     rc = gri_reasons_init(&rt->reasons);

@@ -36,6 +36,9 @@ gr_code gri_thread_start_sized(struct gri_thread *ret_thread, const char *name, 
 void gri_thread_name(const char *name); /* the calling thread's own */
 void gri_thread_join(struct gri_thread *t);
 void gri_thread_detach(struct gri_thread *t);
+/* gri_thread_prompt: the calling thread does short pieces of work and should be let in at once, even
+ * while others compute. A wish, which kernels before 6.12 don't know. */
+void gri_thread_prompt(void);
 
 /*
  * gri_futex_wait sleeps while *word == expected, until deadline_ns (GRI_NEVER); spurious returns

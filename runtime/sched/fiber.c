@@ -42,7 +42,9 @@
  * take `load` for it, pop the registers, return. A new stack is laid out as if it had switched
  * away.
  */
-#if defined(__x86_64__)
+#if defined(GR_UCONTEXT) /* for a test of what other processors get */
+#include <ucontext.h>
+#elif defined(__x86_64__)
 void gri_switch_stack(void **save, void *load);
 __asm__(".text\n"
         ".p2align 4\n"

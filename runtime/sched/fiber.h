@@ -56,8 +56,8 @@ struct gri_fiber {
     struct gri_task task; /* readied to resume the fiber */
     void *entry_arg;
     void (*entry)(void *arg);
-    void *asan_fake; /* AddressSanitizer's fake stack while switched away */
-    const void *asan_bottom;
+    void *asan_fake;         /* AddressSanitizer's fake stack while switched away */
+    const void *asan_bottom; /* the stack that may be used: for AddressSanitizer too */
     size_t asan_size;
     void *tsan;           /* ThreadSanitizer's fiber */
     unsigned valgrind_id; /* memcheck's name for the stack; test builds only */
@@ -68,6 +68,16 @@ struct gri_fiber {
 struct gri_fiber *gri_fiber_new(size_t stack_size, void (*entry)(void *arg), void *arg);
 /* gri_fiber_free unmaps it; it must not be running, and what is on its stack is forgotten. */
 void gri_fiber_free(struct gri_fiber *f);
+/* gri_fiber_guards tells whether an address lies in the fiber's guard page; gri_fiber_stack_size is what
+ * lies above that. */
+static inline bool gri_fiber_guards(const struct gri_fiber *f, const void *address)
+{
+    return f->stack != NULL && address >= f->stack && address < f->asan_bottom;
+}
+static inline size_t gri_fiber_stack_size(const struct gri_fiber *f)
+{
+    return f->asan_size;
+}
 /* gri_fiber_bounds and gri_fiber_note fill in what the sanitizers want to know of the calling thread's
  * own stack, and of what runs now; nothing without them. */
 void gri_fiber_bounds(struct gri_fiber *f);

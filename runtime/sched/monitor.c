@@ -5,20 +5,21 @@
 #include "runtime/sched/watchdog.h"
 
 #define TICK_NS UINT64_C(2000000)
+#define SHORT_TICK_NS UINT64_C(1000000) /* while a handler holds its worker */
 #define QUIET_TICKS 10
 #define TRIM_WORK 100000 /* calls and messages, after which there may be memory to give back */
 #define TRIM_WAIT_NS UINT64_C(1000000000)
 
-/* A task that was in a worker's LIFO slot a tick ago and still is: its worker is held up by a long
- * handler, so another one may have it. */
-static void pass_on_stuck(struct gri_sched *s)
+/* A task in the LIFO slot of a worker that is held up by a long handler may be had by another one;
+ * so may one that was there a tick ago and still is, if another one is idle. */
+static void pass_on_held(struct gri_sched *s)
 {
     for (unsigned i = 0; i < atomic_load(&s->live_count); i++) {
         struct gri_worker *w = &s->workers[i];
         struct gri_task *t = atomic_load_explicit(&w->lifo, memory_order_acquire);
 
-        if (t != NULL && t == w->lifo_seen &&
-            (w->watched.stuck || atomic_load(&s->idle_count) != 0) &&
+        if (t != NULL &&
+            (w->watched.held || (t == w->lifo_seen && atomic_load(&s->idle_count) != 0)) &&
             atomic_compare_exchange_strong_explicit(&w->lifo, &t, NULL, memory_order_acq_rel,
                                                     memory_order_relaxed)) {
             gri_ready_later(s, t);
@@ -31,6 +32,13 @@ static void pass_on_stuck(struct gri_sched *s)
 static bool all_idle(struct gri_sched *s)
 {
     return atomic_load(&s->idle_count) >= atomic_load(&s->active_count);
+}
+
+/* all_done: nothing runs, and the watchdog has nothing left to do. */
+static bool all_done(struct gri_sched *s)
+{
+    return all_idle(s) && atomic_load(&s->active_count) <= s->worker_count &&
+           !gri_watchdog_waits(s);
 }
 
 /* sleep_until publishes when the monitor wakes up, then sleeps, unless a timer is due before. Deep:
@@ -89,22 +97,26 @@ static void *monitor_main(void *arg)
     struct trim memory = { .next = GRI_NEVER };
     unsigned quiet = 0;
 
+    gri_thread_prompt();
     while (!atomic_load(&s->stopping)) {
         uint64_t now = gri_sched_now(s);
         bool woken = atomic_exchange(&s->monitor_wake, 0) != 0;
+        bool soon;
         unsigned fired = 0;
 
         if (now >= atomic_load(&s->wheel.next_ns))
             fired = gri_wheel_run(&s->wheel, now);
-        pass_on_stuck(s);
-        gri_watchdog_tick(s, now);
-        quiet = all_idle(s) && !woken && fired == 0 ? quiet + 1 : 0;
+        soon = gri_watchdog_tick(s, now);
+        pass_on_held(s);
+        quiet = all_done(s) && !woken && fired == 0 ? quiet + 1 : 0;
         if (quiet == QUIET_TICKS)
             gri_depot_empty(s);
         if (quiet >= QUIET_TICKS)
             trim(s, &memory, now, quiet == QUIET_TICKS);
-        sleep_until(s, quiet >= QUIET_TICKS ? memory.next : now + TICK_NS, quiet >= QUIET_TICKS);
+        sleep_until(s, quiet >= QUIET_TICKS ? memory.next : now + (soon ? SHORT_TICK_NS : TICK_NS),
+                    quiet >= QUIET_TICKS);
     }
+    gri_watchdog_end(s);
     return NULL;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * monitor.h - one thread that keeps time for the workers: it fires timers when they are due, and
- * moves a task that has waited in a LIFO slot for a whole tick to where another worker finds it.
- * While workers are busy it ticks every 2 ms; when nothing has run for ten ticks it sleeps until
- * the next timer, or for ever. In the quiet after a burst it gives free memory back to the system.
+ * monitor.h - one thread that keeps time for the workers: it fires timers when they are due, looks
+ * whether a handler holds its worker (watchdog.h), and moves a task that waits in such a worker's
+ * LIFO slot to where another worker finds it. While workers are busy it ticks every 2 ms, and every
+ * ms while one of them stays in a handler; when nothing has run for ten ticks it sleeps until the
+ * next timer, or for ever. In the quiet after a burst it gives free memory back to the system.
  */
 #ifndef GR_RUNTIME_SCHED_MONITOR_H
 #define GR_RUNTIME_SCHED_MONITOR_H

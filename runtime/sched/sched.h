@@ -36,8 +36,7 @@ struct gri_watched {
     uint64_t since_ns; /* when it first saw that beat */
     uint64_t who;      /* whose handler it is */
     uint64_t limit_ns; /* 0: not asked yet */
-    bool reported, stuck;
-    struct gri_worker *spare; /* serves in its place; NULL: none */
+    bool reported, held, stuck;
 };
 
 struct gri_worker {
@@ -81,6 +80,7 @@ struct gri_worker {
     bool spare_worker;      /* serves only in another's place */
     _Atomic uint32_t serve; /* a spare's: 0, it is to rest; the futex that it rests on */
     _Atomic bool resting;   /* a spare's: it has handed everything over and sleeps */
+    struct gri_witness *witness; /* owned; NULL: no option asks for it */
 };
 
 struct gri_sched_opts {
@@ -89,15 +89,28 @@ struct gri_sched_opts {
     struct gri_blocking_opts blocking;
     size_t meter_max[GRI_METERS]; /* 0: no limit */
     unsigned spares_max;
-    uint64_t report_ns, stuck_ns; /* 0: never */
+    uint64_t report_ns, stuck_ns, spare_ns; /* 0: never */
+    bool report_overflow;
+    int backtrace_signal; /* 0: none; negative: one of our choice */
+};
+
+/* A report that waits for the worker to tell where it is. */
+struct gri_slow {
+    struct gri_worker *worker; /* NULL: there is none */
+    char name[64];
+    uint64_t ran_ns, until_ns;
+    uint32_t beat;
+    unsigned unsaid;
 };
 
 /* The watchdog's: all of it the monitor's, but for ops, which is set before there are actors. */
 struct gri_watchdog {
     const struct gri_watch_ops *ops; /* NULL: nobody knows the actors */
-    uint64_t report_ns, stuck_ns;
+    uint64_t report_ns, stuck_ns, spare_ns;
+    uint64_t spared_since_ns; /* since when there has been a spare worker too many */
     uint64_t log_again_ns;
     unsigned unsaid; /* reports since the last line of the log */
+    struct gri_slow slow;
 };
 
 struct gri_sim;
@@ -114,6 +127,8 @@ struct gri_sched {
     _Atomic unsigned live_count;   /* workers with a thread, spare ones too: who is stolen from */
     _Atomic unsigned active_count; /* those of them that don't rest */
     struct gri_watchdog watch;
+    bool report_overflow; /* see witness.h */
+    int backtrace_signal; /* 0: none */
     size_t fibers_max, stack_size;
     _Atomic size_t fibers; /* stacks that exist */
     _Atomic int64_t fibers_high;

@@ -4,27 +4,83 @@
 #include <stdio.h>
 
 #include "runtime/base/log.h"
+#include "runtime/base/symbol.h"
+#include "runtime/sched/witness.h"
 
 #define LOG_GAP_NS UINT64_C(1000000000) /* between lines; what comes sooner is only counted */
+#define ANSWER_NS UINT64_C(200000000)   /* how long a line waits for its backtrace */
+/* How long a spare worker that nobody needs stays: who computes in one handler after the other
+ * would else leave the rest without a worker at the start of each. */
+#define REST_NS UINT64_C(50000000)
 
 /* ---- telling --------------------------------------------------------------------------------- */
 
-static void log_slow(struct gri_sched *s, uint64_t now, const char *name, uint64_t ran_ns)
+static void log_frames(const struct gri_trace *t)
 {
-    struct gri_watchdog *watch = &s->watch;
+    char text[200];
+
+    for (unsigned i = 0; i < t->count; i++) {
+        gri_symbol_print(t->frame[i], text, sizeof(text));
+        gri_log(GRI_LOG_WARN, "watchdog:   at %s", text);
+    }
+}
+
+/* say logs a report, with the frames of a trace if there is one of that handler. */
+static void say(const struct gri_slow *slow, const struct gri_trace *trace)
+{
+    unsigned long long ms = slow->ran_ns / 1000000u;
+
+    if (slow->unsaid == 0)
+        gri_log(GRI_LOG_WARN, "watchdog: %s has held its worker for %llu ms", slow->name, ms);
+    else
+        gri_log(GRI_LOG_WARN, "watchdog: %s has held its worker for %llu ms; %u more before",
+                slow->name, ms, slow->unsaid);
+    if (trace != NULL && trace->beat == slow->beat)
+        log_frames(trace);
+}
+
+static void say_pending(struct gri_sched *s, uint64_t now)
+{
+    struct gri_slow *slow = &s->watch.slow;
+    const struct gri_trace *trace;
+
+    if (slow->worker == NULL)
+        return;
+    trace = gri_witness_answer(slow->worker->witness);
+    if (trace == NULL && now < slow->until_ns)
+        return;
+    say(slow, trace);
+    slow->worker = NULL;
+}
+
+bool gri_watchdog_waits(const struct gri_sched *s)
+{
+    return s->watch.slow.worker != NULL;
+}
+
+void gri_watchdog_end(struct gri_sched *s)
+{
+    say_pending(s, GRI_NEVER);
+}
+
+static void log_slow(struct gri_worker *w, uint64_t now, const char *name, uint64_t ran_ns)
+{
+    struct gri_watchdog *watch = &w->sched->watch;
+    struct gri_slow slow = { .worker = w, .ran_ns = ran_ns, .until_ns = now + ANSWER_NS };
 
     if (now < watch->log_again_ns) {
         watch->unsaid++;
         return;
     }
+    snprintf(slow.name, sizeof(slow.name), "%s", name);
+    slow.beat = w->watched.beat;
+    slow.unsaid = watch->unsaid;
     watch->log_again_ns = now + LOG_GAP_NS;
-    if (watch->unsaid == 0)
-        gri_log(GRI_LOG_WARN, "watchdog: %s has held its worker for %llu ms", name,
-                (unsigned long long)(ran_ns / 1000000u));
-    else
-        gri_log(GRI_LOG_WARN, "watchdog: %s has held its worker for %llu ms; %u more before", name,
-                (unsigned long long)(ran_ns / 1000000u), watch->unsaid);
     watch->unsaid = 0;
+    if (gri_witness_ask(w->witness))
+        watch->slow = slow;
+    else
+        say(&slow, NULL);
 }
 
 static void report(struct gri_worker *w, uint64_t now, uint64_t ran_ns)
@@ -36,14 +92,14 @@ static void report(struct gri_worker *w, uint64_t now, uint64_t ran_ns)
     gri_count(s->ledger, GRI_COUNT_SLOW_HANDLERS, 1);
     if (s->watch.ops != NULL && w->watched.who != 0)
         s->watch.ops->overtime(s, w->watched.who, name);
-    log_slow(s, now, name, ran_ns);
+    log_slow(w, now, name, ran_ns);
 }
 
 /* ---- spare workers --------------------------------------------------------------------------- */
 
-/* spare_for has a spare worker serve: one that rests, or a new one. NULL: all of them serve, or
- * there is no memory or thread; then the next tick tries again. */
-static struct gri_worker *spare_for(struct gri_sched *s)
+/* lend has a spare worker serve: one that rests, or a new one. If all of them serve, or there is no
+ * memory or thread, the next tick tries again. */
+static void lend(struct gri_sched *s)
 {
     unsigned live = atomic_load(&s->live_count);
     struct gri_worker *w;
@@ -55,42 +111,97 @@ static struct gri_worker *spare_for(struct gri_sched *s)
             atomic_fetch_add(&s->active_count, 1);
             atomic_store(&w->serve, 1);
             gri_futex_wake(&w->serve, 1);
-            return w;
+            return;
         }
     }
     if (live >= s->worker_count + s->spares_max)
-        return NULL;
+        return;
     w = &s->workers[live];
     atomic_store(&w->serve, 1);
     atomic_fetch_add(&s->active_count, 1);
     if (gri_worker_start(s, live, "gr-spare") != GR_OK) {
         atomic_fetch_sub(&s->active_count, 1);
-        return NULL;
+        return;
     }
     atomic_store(&s->live_count, live + 1); /* from now on others steal from it */
-    return w;
 }
 
+/* take_over counts a worker that has become stuck and hands on what is queued behind it. */
 static void take_over(struct gri_worker *w)
 {
-    struct gri_sched *s = w->sched;
-
-    if (!w->watched.stuck)
-        gri_count(s->ledger, GRI_COUNT_STUCK_WORKERS, 1);
+    gri_count(w->sched->ledger, GRI_COUNT_STUCK_WORKERS, 1);
     w->watched.stuck = true;
     gri_worker_empty(w);
-    w->watched.spare = spare_for(s);
 }
 
-static void recovered(struct gri_worker *w)
+/* work_waits: for any worker, that is; what is pinned waits for its own. */
+static bool work_waits(struct gri_sched *s)
 {
-    struct gri_worker *spare = w->watched.spare;
+    if (atomic_load(&s->inject_count) != 0)
+        return true;
+    for (unsigned i = 0; i < atomic_load(&s->live_count); i++) {
+        struct gri_worker *w = &s->workers[i];
 
-    if (spare == NULL)
+        if (atomic_load(&w->tail) != atomic_load(&w->head) || atomic_load(&w->lifo) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* What the workers that serve are at, spare ones too; those on their way to rest don't count. */
+struct muster {
+    unsigned serve, held, stuck;
+};
+
+static bool serves(struct gri_worker *w)
+{
+    return !w->spare_worker || (atomic_load(&w->serve) != 0 && !atomic_load(&w->resting));
+}
+
+static struct muster count_workers(struct gri_sched *s)
+{
+    struct muster m = { 0 };
+
+    for (unsigned i = 0; i < atomic_load(&s->live_count); i++) {
+        struct gri_worker *w = &s->workers[i];
+
+        if (!serves(w))
+            continue;
+        m.serve++;
+        m.held += w->watched.held;
+        m.stuck += w->watched.stuck;
+    }
+    return m;
+}
+
+/* send_to_rest tells a spare worker to rest, if one of them is between handlers. */
+static void send_to_rest(struct gri_sched *s)
+{
+    for (unsigned i = s->worker_count; i < atomic_load(&s->live_count); i++) {
+        struct gri_worker *w = &s->workers[i];
+
+        if (!serves(w) || w->watched.held)
+            continue;
+        atomic_store(&w->serve, 0);
+        gri_worker_rouse(w); /* if it sleeps for want of work */
         return;
-    w->watched.spare = NULL;
-    atomic_store(&spare->serve, 0);
-    gri_worker_rouse(spare); /* if it sleeps for want of work */
+    }
+}
+
+/* provide lends a spare worker, or takes one back once it has not been needed for a while. */
+static void provide(struct gri_sched *s, uint64_t now)
+{
+    struct muster m = count_workers(s);
+    bool needed = m.serve <= s->worker_count + m.stuck || m.serve - m.held < 2;
+
+    if (m.serve < s->worker_count + m.stuck || (m.held == m.serve && work_waits(s)))
+        lend(s);
+    if (needed || s->watch.spared_since_ns == 0)
+        s->watch.spared_since_ns = now;
+    if (now - s->watch.spared_since_ns < REST_NS)
+        return;
+    send_to_rest(s);
+    s->watch.spared_since_ns = now;
 }
 
 void gri_spare_rest(struct gri_worker *w)
@@ -116,7 +227,8 @@ void gri_spares_wake(struct gri_sched *s)
 
 /* ---- watching -------------------------------------------------------------------------------- */
 
-static void watch_one(struct gri_worker *w, uint64_t now)
+/* watch_one returns whether w is in the handler in which it was at the last look. */
+static bool watch_one(struct gri_worker *w, uint64_t now)
 {
     struct gri_sched *s = w->sched;
     struct gri_watched *seen = &w->watched;
@@ -124,9 +236,8 @@ static void watch_one(struct gri_worker *w, uint64_t now)
     uint64_t ran;
 
     if ((beat & 1) == 0 || beat != seen->beat) {
-        recovered(w);
         *seen = (struct gri_watched){ .beat = beat, .since_ns = now };
-        return;
+        return false;
     }
     if (seen->limit_ns == 0) { /* the second look at this beat */
         seen->who = atomic_load_explicit(&w->who, memory_order_relaxed);
@@ -135,16 +246,22 @@ static void watch_one(struct gri_worker *w, uint64_t now)
             seen->limit_ns = s->watch.ops->limit(s, seen->who);
     }
     ran = now - seen->since_ns;
+    seen->held = ran >= s->watch.spare_ns;
     if (!seen->reported && ran >= seen->limit_ns)
         report(w, now, ran);
-    if (seen->spare == NULL && ran >= s->watch.stuck_ns)
+    if (!seen->stuck && ran >= s->watch.stuck_ns)
         take_over(w);
+    return true;
 }
 
-void gri_watchdog_tick(struct gri_sched *s, uint64_t now)
+bool gri_watchdog_tick(struct gri_sched *s, uint64_t now)
 {
     unsigned live = atomic_load(&s->live_count);
+    bool lasting = false;
 
+    say_pending(s, now);
     for (unsigned i = 0; i < live; i++)
-        watch_one(&s->workers[i], now);
+        lasting |= watch_one(&s->workers[i], now);
+    provide(s, now);
+    return lasting && s->watch.spare_ns < s->watch.stuck_ns;
 }

@@ -13,6 +13,7 @@
 #include "runtime/base/point.h"
 #include "runtime/sched/monitor.h"
 #include "runtime/sched/watchdog.h"
+#include "runtime/sched/witness.h"
 
 #define SPARE_MAX 16 /* loop stacks that a worker keeps */
 #define POOL_MAX 256 /* loop stacks that all keep together */
@@ -229,21 +230,27 @@ static void *worker_main(void *arg)
 {
     struct gri_worker *w = arg;
 
+    if (w->spare_worker)
+        gri_thread_prompt();
     gri_fiber_adopt(&w->native);
     w->native.exec.worker = w;
     w->current = &w->native;
     set_exec(&w->native.exec);
+    gri_witness_enter(w->witness);
     switch_to(w, spare_take(w), NULL, NULL); /* worker_init has left one there */
     set_exec(NULL);
+    gri_witness_leave(w->witness);
     return NULL;
 }
 
-/* worker_init makes the stack of the worker's loop too, so that its thread can't fail. */
+/* worker_init makes what the worker's thread needs, so that it can't fail. */
 static gr_code worker_init(struct gri_sched *s, unsigned index)
 {
     struct gri_worker *w = &s->workers[index];
 
     gri_check(s->workers != NULL);
+    if (w->witness == NULL && gri_witness_new(w) != GR_OK)
+        return GR_ENOMEM;
     w->spare = fiber_new(s);
     w->spare_count = w->spare != NULL ? 1 : 0;
     return w->spare != NULL ? GR_OK : GR_ENOMEM;
@@ -303,14 +310,24 @@ gr_code gri_sched_start(struct gri_sched *s, const struct gri_sched_opts *opts)
     s->worker_count = opts->workers;
     s->fibers_max = opts->fibers_max;
     s->stack_size = opts->stack_size;
+    s->report_overflow = opts->report_overflow;
+    s->backtrace_signal = opts->backtrace_signal;
     s->spares_max = opts->spares_max;
     s->watch.report_ns = opts->report_ns != 0 ? opts->report_ns : GRI_NEVER;
     s->watch.stuck_ns = opts->stuck_ns != 0 ? opts->stuck_ns : GRI_NEVER;
+    s->watch.spare_ns = opts->spare_ns != 0 ? opts->spare_ns : GRI_NEVER;
+    if (s->watch.spare_ns > s->watch.stuck_ns)
+        s->watch.spare_ns = s->watch.stuck_ns; /* a stuck worker is held too */
     atomic_init(&s->live_count, opts->workers);
     atomic_init(&s->active_count, opts->workers);
-    rc = make_workers(s, opts);
-    if (s->workers == NULL)
+    rc = gri_witness_begin(s);
+    if (rc != GR_OK)
         return rc;
+    rc = make_workers(s, opts);
+    if (s->workers == NULL) {
+        gri_witness_end(s);
+        return rc;
+    }
     gri_blocking_init(&s->blocking, &opts->blocking);
     if (rc == GR_OK)
         rc = start_threads(s);
@@ -365,7 +382,9 @@ void gri_sched_stop(struct gri_sched *s)
         gri_shelves_empty(w);
         if (w->started)
             gri_fiber_disown(&w->native);
+        gri_witness_free(w->witness);
     }
+    gri_witness_end(s);
     free_fibers(s->fiber_pool);
     gri_depot_empty(s);
     gri_ledger_unref(s->ledger);

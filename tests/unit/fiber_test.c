@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fiber_test.c - stacks that code leaves and comes back to. */
 #include <errno.h>
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+#endif
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -139,6 +142,30 @@ Test(fiber, goes_on_on_another_thread)
     cr_assert_eq(seen[1], other);
     gri_fiber_free(away[0]);
 }
+
+#if __has_include(<execinfo.h>)
+static int frame_count;
+
+static void count_frames(void *arg)
+{
+    void *frames[64];
+
+    (void)arg;
+    frame_count = backtrace(frames, 64);
+    gri_fiber_switch(away[0], &home);
+}
+
+/* Debuggers and the watchdog walk up a fiber's stack, and must find its end. */
+Test(fiber, a_backtrace_ends_where_the_stack_begins)
+{
+    gri_fiber_adopt(&home);
+    away[0] = gri_fiber_new(64 * 1024, count_frames, NULL);
+    gri_fiber_switch(&home, away[0]);
+    cr_assert(frame_count >= 1 && frame_count <= 8, "%d", frame_count);
+    gri_fiber_free(away[0]);
+    gri_fiber_disown(&home);
+}
+#endif
 
 /* The kernel may not read the page either, which tells without a crash. */
 Test(fiber, a_guard_page_lies_below_the_stack)

@@ -35,13 +35,14 @@ static void expect_all(void)
     gr_spawn_opts s = { .size = sizeof(s) };
     gr_call_opts c = { .size = sizeof(c) };
 
+    r.workers = 2;
     cr_assert_eq(gri_runtime_defaults(&r), GR_OK);
     limit_count = 0;
 #define RUNTIME(field) expect("A runtime", #field, (long long)r.field)
     RUNTIME(mailbox_max), RUNTIME(bytes_max), RUNTIME(calls_max), RUNTIME(actors_max);
     RUNTIME(fibers_max), RUNTIME(stack_size), RUNTIME(blocking_max), RUNTIME(blocking_queue_max);
     RUNTIME(timers_max), RUNTIME(peer_verbs_max), RUNTIME(report_ms), RUNTIME(stuck_ms);
-    RUNTIME(spares_max), RUNTIME(shutdown_ms);
+    RUNTIME(spares_max), RUNTIME(spare_ms), RUNTIME(shutdown_ms);
     RUNTIME(blocking_stack_size), RUNTIME(blocking_idle_ms);
 #define ACTOR(field) expect("An actor", #field, s.field != 0 ? 0 : -1)
     ACTOR(mailbox_max), ACTOR(mailbox_bytes_max), ACTOR(queue_ms), ACTOR(handler_ms);
@@ -149,6 +150,7 @@ Test(limits, beyond_their_range_are_refused)
         { .size = sizeof(gr_runtime_opts), .stuck_ms = -1 },
         { .size = sizeof(gr_runtime_opts), .blocking_stack_size = 1024 },
         { .size = sizeof(gr_runtime_opts), .blocking_idle_ms = -1 },
+        { .size = sizeof(gr_runtime_opts), .spare_ms = -1 },
     };
     gr_runtime *rt = NULL;
 

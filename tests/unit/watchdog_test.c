@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* watchdog_test.c - handlers that hold their worker: reported, replaced, killed. */
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <greenroom/link.h>
 #include <greenroom/stats.h>
+
+#include "runtime/base/symbol.h"
 
 #include "tests/support/engine.h"
 
@@ -148,8 +152,8 @@ static void goes_on(unsigned workers)
     for (int i = 0; i < 100; i++)
         cr_assert_eq(int_of(gr_ainvoke(rt, quick(), gr_int(i), NULL)), i);
     cr_assert_eq(int_of(gr_ainvoke(rt, nap(), gr_int(5), NULL)), 5);
+    until(stats().stuck_workers >= workers);
     cr_assert(stats().spares_now >= 1 && stats().spares_now <= 4);
-    cr_assert(stats().stuck_workers >= 1);
     for (unsigned i = 0; i < workers; i++)
         post(&go);
     for (unsigned i = 0; i < workers; i++)
@@ -255,6 +259,212 @@ Test(watchdog, handler_kill_ends_the_actor)
     cr_assert_str_eq(gr_cstr(gr_get(o.error, "kind"), ""), "overtime");
     gr_future_free(ended);
     stop();
+}
+
+/* ---- backtraces ------------------------------------------------------------------------------- */
+
+static _Atomic int frames;
+static char first_frames[32][200];
+
+static void note_frame(void *arg, int level, const char *text)
+{
+    int n = atomic_load(&frames);
+
+    if (strncmp(text, "watchdog:   at ", 15) != 0) {
+        note_line(arg, level, text);
+        return;
+    }
+    if (n < 32)
+        snprintf(first_frames[n], sizeof(first_frames[n]), "%s", text + 15);
+    atomic_store(&frames, n + 1);
+}
+
+static _Atomic bool compute_on;
+
+__attribute__((noinline)) static uint64_t compute(uint64_t x)
+{
+    while (atomic_load_explicit(&compute_on, memory_order_relaxed))
+        x = x * 6364136223846793005u + 1;
+    return x;
+}
+
+static gr_value *compute_invoke(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c, (void)self, (void)args;
+    return gr_int((int64_t)(compute(1) & 1));
+}
+
+static const gr_method compute_methods[] = { { "invoke", GR_ASYNC, compute_invoke, NULL } };
+static const gr_class compute_class =
+    GR_CLASS(.name = "computer", .state_size = 1, GR_METHODS(compute_methods));
+
+static gr_future *reported(void)
+{
+    gr_future *f;
+
+    atomic_store(&compute_on, true);
+    atomic_store(&frames, 0);
+    start(GR_RUNTIME(.workers = 2, .report_ms = 20, .backtrace_signal = GR_BACKTRACE_SIGNAL));
+    gr_set_log(note_frame, NULL, 3);
+    f = gr_ainvoke(rt, gr_spawn(root, &compute_class, NULL), gr_nil(), NULL);
+    until(atomic_load(&lines) == 1);
+    cr_assert_not_null(strstr(line, "computer"), "%s", line);
+    return f;
+}
+
+static void end_report(gr_future *f)
+{
+    cr_assert_eq(stats().slow_handlers, 1, "once");
+    cr_assert_eq(atomic_load(&lines), 1);
+    atomic_store(&compute_on, false);
+    cr_assert_eq(code_of(f), GR_OK);
+    stop();
+}
+
+#if !defined(__SANITIZE_THREAD__)
+/* distance is how far a frame lies behind a function of this program; a frame elsewhere: far. */
+static uint64_t distance(const char *frame, uintptr_t function)
+{
+    static const char module[] = "unit_watchdog_test+0x";
+    char *here = NULL, mine[200];
+
+    gri_symbol_print((const void *)function, mine, sizeof(mine));
+    here = strstr(mine, module);
+    frame = strstr(frame, module);
+    if (here == NULL || frame == NULL)
+        return UINT64_MAX;
+    return strtoull(frame + strlen(module), NULL, 16) - strtoull(here + strlen(module), NULL, 16);
+}
+
+/* A thread that has lost its processor may answer too late, and then the line comes alone. */
+Test(watchdog, a_report_says_where_the_handler_is)
+{
+    bool inner = false, outer = false;
+
+    for (int i = 0; i < 20 && atomic_load(&frames) == 0; i++) {
+        gr_future *f = reported();
+
+        gr_sleep(rt, 20);
+        end_report(f);
+    }
+    for (int i = 0; i < atomic_load(&frames) && i < 32; i++) {
+        inner |= distance(first_frames[i], (uintptr_t)compute) < 400;
+        outer |= distance(first_frames[i], (uintptr_t)compute_invoke) < 400;
+    }
+    cr_assert(inner && outer, "%s, %s, %s", first_frames[0], first_frames[1], first_frames[2]);
+    cr_assert_lt(distance(first_frames[0], (uintptr_t)compute), 400,
+                 "its innermost frame is first");
+}
+#else
+/* Under ThreadSanitizer a thread that computes gets its signals late. */
+Test(watchdog, a_report_comes_without_a_backtrace_too)
+{
+    end_report(reported());
+}
+#endif
+
+/* A worker that blocks in a system call answers too, and goes on. */
+Test(watchdog, who_sleeps_in_the_kernel_answers_too)
+{
+    gr_future *f;
+
+    atomic_store(&frames, 0);
+    start(GR_RUNTIME(.workers = 2, .report_ms = 20, .backtrace_signal = GR_BACKTRACE_SIGNAL));
+    gr_set_log(note_frame, NULL, 3);
+    f = hold(holder(), "invoke", gr_nil());
+    until(atomic_load(&lines) == 1);
+    post(&go);
+    cr_assert_eq(code_of(f), GR_OK);
+    stop();
+}
+
+/* A handler that blocks the signal never answers; the line does not wait for it. */
+static gr_value *deaf_invoke(gr_ctx *c, void *self, const gr_value *args)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMAX - 1);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    hold_invoke(c, self, args);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    return gr_value_ref(args);
+}
+
+static const gr_method deaf_methods[] = { { "invoke", GR_ASYNC, deaf_invoke, NULL } };
+static const gr_class deaf_class =
+    GR_CLASS(.name = "deaf", .state_size = 1, GR_METHODS(deaf_methods));
+
+Test(watchdog, who_does_not_answer_is_reported_all_the_same)
+{
+    gr_future *f;
+
+    atomic_store(&frames, 0);
+    start(GR_RUNTIME(.workers = 2, .report_ms = 20, .backtrace_signal = GR_BACKTRACE_SIGNAL));
+    gr_set_log(note_frame, NULL, 3);
+    f = hold(gr_spawn(root, &deaf_class, NULL), "invoke", gr_nil());
+    until(atomic_load(&lines) == 1);
+    cr_assert_eq(atomic_load(&frames), 0);
+    post(&go);
+    cr_assert_eq(code_of(f), GR_OK);
+    stop();
+}
+
+/* ---- the rest goes on -------------------------------------------------------------------------- */
+
+/* Long before they count as stuck; and no handler is reported. */
+static void light_work_goes_on(const gr_runtime_opts *o, int heavies, unsigned spares)
+{
+    gr_future *f[4];
+
+    start(o);
+    for (int i = 0; i < heavies; i++)
+        f[i] = hold(holder(), "feed", gr_ref_value(quick()));
+    until(atomic_load(&quick_runs) == 100 * heavies);
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(int_of(gr_ainvoke(rt, quick(), gr_int(i), NULL)), i);
+    cr_assert_eq(stats().stuck_workers, 0);
+    /* one worker is free; or more, where one has lost its processor for a while */
+    cr_assert_geq(stats().spares_now, spares);
+    cr_assert_leq(stats().spares_now, 4);
+    for (int i = 0; i < heavies; i++)
+        post(&go);
+    for (int i = 0; i < heavies; i++)
+        cr_assert_eq(code_of(f[i]), GR_OK);
+    until(stats().spares_now == 0);
+    stop();
+}
+
+Test(watchdog, light_work_goes_on_while_all_workers_compute)
+{
+    light_work_goes_on(GR_RUNTIME(.workers = 2), 2, 1);
+}
+
+/* A spare that is held itself gets company, up to spares_max. */
+Test(watchdog, light_work_goes_on_while_a_spare_computes_too)
+{
+    light_work_goes_on(GR_RUNTIME(.workers = 2), 4, 3);
+}
+
+Test(watchdog, the_only_worker_runs_one_handler_at_a_time)
+{
+    gr_future *f, *g;
+
+    start(GR_RUNTIME(.workers = 1));
+    f = hold(holder(), "invoke", gr_nil());
+    g = gr_ainvoke(rt, quick(), gr_int(1), NULL);
+    gr_sleep(rt, 50);
+    cr_assert_not(gr_done(g));
+    post(&go);
+    cr_assert_eq(code_of(f), GR_OK);
+    cr_assert_eq(int_of(g), 1);
+    cr_assert_eq(stats().spares_now, 0);
+    stop();
+}
+
+Test(watchdog, the_only_worker_may_have_a_spare_soon)
+{
+    light_work_goes_on(GR_RUNTIME(.workers = 1, .spare_ms = 1), 1, 1);
 }
 
 /* Many reports in a second are one line, and the next says how many there were. */
