@@ -166,7 +166,7 @@ GR_API void gr_unstash_all(gr_ctx *c);
  * gr_exit ends the actor once this handler returns: return gr_exit(c, reason). An error value is a
  * crash, as is NULL; any other value is a reason of one's own, see link.h. Links and monitors get
  * the reason unchanged; what gr_exit returns, for the caller, is the error, or GR_EBROKEN with the
- * reason as its "detail". Other calls that the actor holds fail as link.h says.
+ * reason as its "detail", or nil where nobody waits for an answer. Other calls that the actor holds fail as link.h says.
  */
 GR_API gr_value *gr_exit(gr_ctx *c, gr_value *reason GR_TAKES);
 

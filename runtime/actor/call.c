@@ -2,6 +2,8 @@
 /* call.c - the life of a call: made, sent, cancelled, ended. See call.h. */
 #include "runtime/actor/call.h"
 
+#include <string.h>
+
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/budget.h"
 #include "runtime/actor/ctx.h"
@@ -534,7 +536,7 @@ static void op_destroy(struct gr_future *f)
     gr_value_unref(call->config);
     gri_assert(call->parent == NULL); /* it has ended */
     gri_budget_unref(call->budget);
-    gri_free(call);
+    gri_cache_free(GRI_BLOCK_400, call);
 }
 
 static const struct gri_future_ops call_ops = { .cancel = op_cancel,
@@ -573,8 +575,9 @@ const struct gri_member_ops gri_call_member_ops = { .cancel = member_cancel,
 
 struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_stream *in)
 {
-    struct gri_call *call = gri_new0(struct gri_call);
+    struct gri_call *call = gri_cache_alloc(GRI_BLOCK_400);
 
+    _Static_assert(sizeof(*call) <= 400, "a call fits its block");
     if (call == NULL) {
         gr_value_unref(args);
         if (in != NULL)
@@ -582,6 +585,7 @@ struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_
         gri_stream_unref(in);
         return NULL;
     }
+    memset(call, 0, sizeof(*call));
     gri_future_init(&call->future, &rt->sched, &call_ops, 2);
     call->envelope.kind = verb == GRI_STARTED ? GRI_PROBE : GRI_CALL;
     gri_list_init(&call->member.node);

@@ -68,30 +68,29 @@ struct gri_call {
     _Atomic uint16_t verb;      /* a hand-over changes it while a cancellation may name it */
     /* a stream of an actor that has only invoke: the answer is the chunk */
     _Atomic bool one_chunk;
-    bool streams;              /* it was made with an `out`, which goes when it leaves */
-    _Atomic bool quick;        /* cheap or native: the waiter may run it on its own stack */
-    bool hooked;               /* gr_on_cancel was called */
-    bool counted;              /* holds one of the actor's max_concurrency */
-    bool metered;              /* counts among the runtime's calls, and its bytes among the bytes */
-    bool budgeted;             /* its bytes are charged to the budget */
-    uint32_t depth;            /* calls that it is nested in, itself counted */
-    uint64_t asker;            /* the actor that may have only so many calls under way; 0: none */
-    struct gri_budget *budget; /* counted; the run's, NULL: it has none */
-    uint64_t target;           /* whom the caller meant; never changes, unlike `to` */
-    /* the exclusive actor in which its handler is under way; 0: none */
-    _Atomic uint64_t held;
+    bool streams;                /* it was made with an `out`, which goes when it leaves */
+    _Atomic bool quick;          /* cheap or native: the waiter may run it on its own stack */
+    bool hooked;                 /* gr_on_cancel was called */
+    bool counted;                /* holds one of the actor's max_concurrency */
+    bool metered;                /* counts among the runtime's calls, its bytes among the bytes */
+    bool budgeted;               /* its bytes are charged to the budget */
+    bool promised;               /* gr_defer was called */
     bool cancelling;             /* somebody cancels it, or has; guarded by cancel.lock */
     bool ended, leaving, moving; /* guarded by cancel.lock */
-    void (*hook)(void *arg);     /* gr_on_cancel's */
+    bool room_armed;             /* likewise */
+    bool listed, loose;          /* guarded by the actor's tie_lock; see held.h */
+    uint32_t depth;              /* calls that it is nested in, itself counted */
+    uint64_t asker;              /* the actor that may have only so many under way; 0: none */
+    struct gri_budget *budget;   /* counted; the run's, NULL: it has none */
+    uint64_t target;             /* whom the caller meant; never changes, unlike `to` */
+    /* the exclusive actor in which its handler is under way; 0: none */
+    _Atomic uint64_t held;
+    void (*hook)(void *arg); /* gr_on_cancel's */
     void (*room)(void *arg);
     void *hook_arg;
     struct gri_exec *hook_busy;    /* who runs a hook now; guarded by cancel.lock */
     struct gri_waiter room_waiter; /* in `out`, while a deferred producer waits for room */
     struct gri_task room_task;
-    bool room_armed; /* guarded by cancel.lock */
-    bool promised;   /* gr_defer was called */
-    /* guarded by the actor's tie_lock; see held.h */
-    bool listed, loose;
     union {
         struct gri_list deferred; /* in actor->deferred while listed */
         struct gri_job job;       /* of the blocking pool, which is done with the node by then */

@@ -238,6 +238,10 @@ gr_value *gr_exit(gr_ctx *c, gr_value *reason)
     c->exit = gr_value_ref(reason);
     if (gr_error_code(reason) != GR_OK)
         return reason;
+    if (c->call == NULL) {
+        gr_value_unref(reason);
+        return gr_nil();
+    }
     return gr_error_with(gr_error(GR_EBROKEN, "the actor exited"), "detail", reason);
 }
 

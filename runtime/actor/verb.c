@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/actor/verb.h"
 
+#include <string.h>
+
 #include "runtime/base/alloc.h"
 
 static uint16_t add_locked(struct gri_verbs *v, const char *name)
@@ -41,13 +43,19 @@ void gri_verbs_fini(struct gri_verbs *v)
 
 uint16_t gri_verb_id(struct gri_verbs *v, const char *name)
 {
-    uint16_t id;
+    uintptr_t at = (uintptr_t)name;
+    _Atomic uint16_t *lately = &v->lately[(at ^ at >> 6) % GRI_VERBS_LATELY];
+    /* acquire: its name was stored before */
+    uint16_t id = atomic_load_explicit(lately, memory_order_acquire);
 
+    if (id != GRI_VERB_NONE && strcmp(v->names[id], name) == 0)
+        return id;
     gri_lock(&v->lock);
     id = (uint16_t)(uintptr_t)gri_map_gets(&v->ids, name);
     if (id == GRI_VERB_NONE)
         id = add_locked(v, name);
     gri_unlock(&v->lock);
+    atomic_store_explicit(lately, id, memory_order_release);
     return id;
 }
 

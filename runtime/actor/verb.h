@@ -19,6 +19,7 @@ enum {
     GRI_STARTED = 5, /* gr_started's; it has no name, so nobody else can call it */
     GRI_VERB_FIRST = 6
 };
+#define GRI_VERBS_LATELY 64
 #define GRI_VERBS_MAX 1024 /* so that a peer can't fill memory with names */
 
 struct gri_verbs {
@@ -27,6 +28,8 @@ struct gri_verbs {
     uint32_t count;
     uint32_t learnt, learnt_max;        /* from peers */
     char *_Atomic names[GRI_VERBS_MAX]; /* borrowed from ids' slots, or constant */
+    /* the number that a name at such an address had last: mostly it is the same literal again */
+    _Atomic uint16_t lately[GRI_VERBS_LATELY];
 };
 
 gr_code gri_verbs_init(struct gri_verbs *v, uint64_t seed, uint32_t learnt_max);

@@ -6,9 +6,7 @@
 
 #define BUNDLES_MAX 256 /* of one size, in the depot */
 
-static const size_t size_of[GRI_BLOCKS] = {
-    [GRI_BLOCK_64] = 64, [GRI_BLOCK_192] = 192, [GRI_BLOCK_384] = 384
-};
+static const size_t size_of[GRI_BLOCKS] = { [GRI_BLOCK_64] = 64, [GRI_BLOCK_400] = 400 };
 
 #if defined(GR_TESTING)
 _Atomic bool gri_cache_off;

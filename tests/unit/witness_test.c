@@ -131,7 +131,7 @@ static gr_ref deep(void)
 
 static void call(gr_ref to, const char *verb)
 {
-    gr_future_free(gr_acall(rt, to, verb, gr_nil(), NULL));
+    gr_detach(gr_acall(rt, to, verb, gr_nil(), NULL));
 }
 
 static void await(gr_ref to, const char *verb)
