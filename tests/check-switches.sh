@@ -9,24 +9,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
-
-# tried NAME COMMAND…: the command must succeed.
-tried() {
-    name=$1
-    shift
-    if "$@" >"$work/out" 2>&1; then
-        echo "ok   $name: $(tail -n 1 "$work/out")"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $name"
-        sed 's/^/     /' "$work/out"
-        failed=$((failed + 1))
-    fi
-}
+. tests/_check.sh
 
 # build COMPILER OUTPUT FLAG…: the test, with the layers that stand on nothing else.
 build() {
@@ -44,13 +27,12 @@ with_test() {
     compiler=$3
     shift 3
     if ! build "$compiler" "$work/fiber_test" "$@" >"$work/build" 2>&1; then
-        echo "FAIL $name: it does not build"
+        fail "$name: it does not build"
         sed 's/^/     /' "$work/build"
-        failed=$((failed + 1))
         return
     fi
     # shellcheck disable=SC2086 # an empty runner is none
-    tried "$name" $runner "$work/fiber_test"
+    check "$name" $runner "$work/fiber_test"
 }
 
 native=$(command -v "${CC:-cc}" || true)

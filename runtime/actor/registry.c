@@ -4,7 +4,6 @@
 #include "runtime/actor/actor.h"
 #include "runtime/base/alloc.h"
 
-#define CHUNK GRI_CHUNK
 #define LAST_GENERATION ((UINT64_C(1) << 40) - 1)
 
 gr_code gri_registry_init(struct gri_registry *r, size_t actors_max)
@@ -26,11 +25,11 @@ void gri_registry_fini(struct gri_registry *r)
 
 static bool make_chunk_locked(struct gri_registry *r, uint32_t index)
 {
-    struct gri_actor *chunk = gri_alloc_aligned(64, CHUNK * sizeof(*chunk));
+    struct gri_actor *chunk = gri_alloc_aligned(64, GRI_CHUNK * sizeof(*chunk));
 
     if (chunk == NULL)
         return false;
-    for (uint32_t i = 0; i < CHUNK; i++)
+    for (uint32_t i = 0; i < GRI_CHUNK; i++)
         chunk[i] = (struct gri_actor){ .slot = (index << GRI_CHUNK_BITS) + i };
     atomic_store_explicit(&r->chunks[index], chunk, memory_order_release);
     return true;

@@ -6,7 +6,6 @@
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
-#include "runtime/base/alloc.h"
 #include "runtime/value/value.h"
 
 #define BYTES_WAIT_MAX_MS 16

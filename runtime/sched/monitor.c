@@ -74,14 +74,16 @@ struct trim {
     uint64_t wait; /* until then, ns */
 };
 
-/* trim gives memory back in the quiet after a burst, since the allocator keeps what lies below a
- * block in use. Then again after a second, four and sixteen: other threads may still be freeing
- * answers. */
+/* trim gives memory back in the quiet after a burst: what the depot keeps, and what the allocator keeps
+ * below a block in use. That again after a second, four and sixteen, since other threads may still be
+ * freeing answers. */
 static void trim(struct gri_sched *s, struct trim *t, uint64_t now, bool begins)
 {
     uint64_t work = gri_count_total(s->ledger, GRI_COUNT_CALLS) +
                     gri_count_total(s->ledger, GRI_COUNT_MESSAGES);
 
+    if (begins)
+        gri_depot_empty(s);
     if (begins && work - t->work >= TRIM_WORK && gri_platform_here() == NULL)
         *t = (struct trim){ .work = work, .next = now, .wait = TRIM_WAIT_NS };
     if (now < t->next)
@@ -109,8 +111,6 @@ static void *monitor_main(void *arg)
         soon = gri_watchdog_tick(s, now);
         pass_on_held(s);
         quiet = all_done(s) && !woken && fired == 0 ? quiet + 1 : 0;
-        if (quiet == QUIET_TICKS)
-            gri_depot_empty(s);
         if (quiet >= QUIET_TICKS)
             trim(s, &memory, now, quiet == QUIET_TICKS);
         sleep_until(s, quiet >= QUIET_TICKS ? memory.next : now + (soon ? SHORT_TICK_NS : TICK_NS),

@@ -8,10 +8,7 @@ set -u
     echo "SKIP: other people's programs are the same under every sanitizer of ours"
     exit 77
 }
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
+. tests/_check.sh
 skipped=0
 
 # rows_of PEER prints the benchmarks that it has.
@@ -24,10 +21,9 @@ prints() {
     shift 2
     if "$@" >"$work/out" 2>"$work/err" </dev/null &&
         grep -q "^{\"side\":\"$peer\",\"bench\":\"$row\",\"workers\":1,.*\"value\":-\{0,1\}[0-9]" "$work/out"; then
-        passed=$((passed + 1))
+        pass
     else
-        failed=$((failed + 1))
-        printf 'FAIL %s: %s\n' "$peer" "$row"
+        fail "$peer: $row"
         cat "$work/out" "$work/err"
     fi
 }

@@ -9,16 +9,7 @@ bench=${GR_BUILD_DIR:-$PWD/build/release}/bench/greenroom_bench
     echo "SKIP: $bench is not built"
     exit 77
 }
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
-
-pass() { passed=$((passed + 1)); }
-fail() {
-    failed=$((failed + 1))
-    printf 'FAIL %s\n' "$*"
-}
+. tests/_check.sh
 
 # The rows of the engine, which the table of bench/RESULTS.md has, are all there.
 "$bench" --list >"$work/list"

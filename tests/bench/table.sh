@@ -4,16 +4,7 @@
 # table.sh - bench/peers/table.awk judges as the bars mean it, on numbers that are made up.
 set -u
 table=bench/peers/table.awk
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
-
-pass() { passed=$((passed + 1)); }
-fail() {
-    failed=$((failed + 1))
-    printf 'FAIL %s\n' "$*"
-}
+. tests/_check.sh
 
 cat >"$work/rows" <<'ROWS'
 # a comment

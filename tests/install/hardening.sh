@@ -13,7 +13,7 @@ build=${GR_BUILD_DIR:-$PWD/build/release}
 library=$build/libgreenroom.so
 archive=$build/libgreenroom.a
 command=$build/greenroom
-. tests/install/_check.sh
+. tests/_check.sh
 
 if grep -q '^CMAKE_BUILD_TYPE:.*=Debug$' "$build/CMakeCache.txt"; then
     echo "a debug build has no hardening"

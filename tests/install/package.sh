@@ -14,7 +14,7 @@ cd "$(dirname "$0")/../.."
 
 build=${GR_BUILD_DIR:-$PWD/build/release}
 here=$PWD/tests/install
-. tests/install/_check.sh
+. tests/_check.sh
 prefix=$work/usr
 
 finish() {

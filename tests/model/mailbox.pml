@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mailbox.pml - messages into an actor: the stack, the turn that takes it whole, and who readies the
- * next turn. Mirrors runtime/actor/mailbox.c and of turn.c gri_turn_run, rest and drained; of actor.c
+ * next turn. Mirrors runtime/actor/mailbox.[ch] and of turn.c gri_turn_run, rest and drained; of actor.c
  * gri_actor_pin, gri_actor_unpin and gri_actor_stop, as far as they decide about turns (load.pml has the rest).
  *
  * What is checked, over every interleaving of PRODUCERS senders of MESSAGES each, two workers and,
@@ -16,7 +16,7 @@
  * it for the message (an exchange that fails reads it again, and no message is pushed twice, so a head that
  * is the same is unchanged); winning the exchange and readying the turn (until then nobody else may); taking
  * a message and dropping its pin (the turn has its own). Pins are joined with what they are for; load.pml
- * takes those apart. Every operation is sequentially consistent here: whether the weaker orders in mailbox.c suffice is
+ * takes those apart. Every operation is sequentially consistent here: whether the weaker orders in mailbox.h suffice is
  * for ThreadSanitizer and the stress tests.
  *
  * BUG=1  going idle stores IDLE instead of exchanging it for "empty"
