@@ -293,6 +293,14 @@ static void unwatched(struct reactor *r, CURL *easy, int error)
     r->some_failed = true;
 }
 
+/* stop_watching: the socket may be closed already, which has taken it out; curl says so only afterwards
+ * of one that had not connected yet. Then its number may be somebody else's, which epoll does not
+ * know. */
+static void stop_watching(struct reactor *r, curl_socket_t fd)
+{
+    epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 /* on_interest keeps epoll in step with the sockets curl wants watched. */
 static int on_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
@@ -301,8 +309,7 @@ static int on_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void *
 
     (void)socket_arg;
     if (what == CURL_POLL_REMOVE) {
-        /* it may be closed already, which has taken it out */
-        epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+        stop_watching(r, fd);
         return 0;
     }
     if ((what & CURL_POLL_IN) != 0)
