@@ -51,16 +51,16 @@ struct gri_actor {
 
     /* the turn's */
     _Alignas(64) struct gri_task turn;
-    struct gri_task *ready;        /* taken from inbox, in order */
-    uint32_t owed, owed_max;       /* messages whose pin and place the turn still has; at most */
-    bool lent;                     /* the turn's own pin is that of a message */
-    struct gri_task_queue waiting; /* calls for which there was no permit, in order */
-    const struct gri_klass *klass; /* borrowed */
-    void *self;                    /* owned; state_size bytes, NULL if stateless */
-    gr_runtime *rt;                /* borrowed */
-    gr_value *args;                /* counted */
-    gr_value *reason;              /* counted; why it ends, NULL: it doesn't; guarded by tie_lock */
-    char *name;                    /* owned; NULL: the class's */
+    struct gri_envelope *ready; /* taken from inbox, in order */
+    uint32_t owed, owed_max;    /* messages whose pin and place the turn still has; at most */
+    bool lent;                  /* the turn's own pin is that of a message */
+    struct gri_envelope_queue waiting; /* calls for which there was no permit, in order */
+    const struct gri_klass *klass;     /* borrowed */
+    void *self;                        /* owned; state_size bytes, NULL if stateless */
+    gr_runtime *rt;                    /* borrowed */
+    gr_value *args;                    /* counted */
+    gr_value *reason; /* counted; why it ends, NULL: it doesn't; guarded by tie_lock */
+    char *name;       /* owned; NULL: the class's */
     struct gri_member member;
     uint32_t mailbox_max, max_concurrency;
     uint32_t stash_max;

@@ -517,7 +517,7 @@ static void give_permit_back(const struct gr_ctx *c)
 static gr_code op_hurry(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
-    struct gri_task *t = &call->envelope.task;
+    struct gri_task *t = &call->task;
 
     if (gri_ctx_holds(call->rt, call->target))
         return GR_EDEADLK;

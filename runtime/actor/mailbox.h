@@ -15,11 +15,6 @@ void gri_mailbox_init(struct gri_actor *a, bool idle);
 /* gri_mailbox_kick readies a turn if none is queued or running: for what is told by flags. */
 void gri_mailbox_kick(struct gri_actor *a);
 
-static inline struct gri_envelope *gri_envelope_of(struct gri_task *t) /* NULL gives NULL */
-{
-    return t != NULL ? gri_container_of(t, struct gri_envelope, task) : NULL;
-}
-
 /* gri_actor_post puts an envelope into the mailbox of a pinned actor. */
 static inline void gri_actor_post(struct gri_actor *a, struct gri_envelope *e)
 {
@@ -28,7 +23,7 @@ static inline void gri_actor_post(struct gri_actor *a, struct gri_envelope *e)
 
     gri_point(GRI_AT_PUSH);
     do {
-        e->task.next = head != GRI_IDLE && head != NULL ? &head->task : NULL;
+        e->next = head != GRI_IDLE ? head : NULL;
         /* release: the envelope's content is published; acquire: if we take over from GRI_IDLE, the
          * last turn's effects are seen by the one that we ready */
     } while (!atomic_compare_exchange_weak_explicit(&a->inbox, &head, e, memory_order_acq_rel,
@@ -46,22 +41,22 @@ static inline void gri_actor_post(struct gri_actor *a, struct gri_envelope *e)
 /* gri_mailbox_pop takes the oldest message; NULL: there is none. The turn only. */
 static inline struct gri_envelope *gri_mailbox_pop(struct gri_actor *a)
 {
-    struct gri_task *t = a->ready, *below;
+    struct gri_envelope *e = a->ready, *below;
 
-    if (t == NULL && atomic_load_explicit(&a->inbox, memory_order_relaxed) != NULL) {
+    if (e == NULL && atomic_load_explicit(&a->inbox, memory_order_relaxed) != NULL) {
         /* acquire: pairs with the push's release */
         struct gri_envelope *top = atomic_exchange_explicit(&a->inbox, NULL, memory_order_acquire);
 
         gri_point(GRI_AT_POP);
-        for (t = &top->task; (below = t->next) != NULL; t = below) {
-            t->next = a->ready;
-            a->ready = t;
+        for (e = top; (below = e->next) != NULL; e = below) {
+            e->next = a->ready;
+            a->ready = e;
         }
-        t->next = a->ready;
+        e->next = a->ready;
     }
-    if (t != NULL)
-        a->ready = t->next;
-    return gri_envelope_of(t);
+    if (e != NULL)
+        a->ready = e->next;
+    return e;
 }
 
 /* gri_mailbox_go_idle ends the turn: true, the next push readies a new one. false: something

@@ -24,7 +24,7 @@ struct gri_envelope *gri_tell_new(gr_value *msg)
 {
     struct tell *t = gri_cache_alloc(GRI_BLOCK_64);
 
-    _Static_assert(sizeof(*t) <= 64, "a tell fits its block");
+    _Static_assert(sizeof(*t) <= 32, "two tells fit a line");
     if (t == NULL)
         return NULL;
     *t = (struct tell){ .envelope.kind = GRI_TELL, .msg = msg };
