@@ -164,9 +164,8 @@ static void home_locked(struct slab *s, struct gri_free_block *b, struct gri_lis
     gri_list_push(whole, &s->node);
 }
 
-/* Nobody but us may have let go of the depot's memory when we give its lock back: a store ends with
- * its last slab, and that of a block which another thread sends home meanwhile may be it. The lock
- * is free then as far as that thread is concerned, and a wake-up does not look at the memory. */
+/* Once the lock is given back the store may end with a slab that another thread sends home, so nothing
+ * of it is touched after that: of gri_unlock only a wake-up is left, which is about an address. */
 void gri_blocks_go_home(struct gri_free_block *list)
 {
     struct gri_list whole;
