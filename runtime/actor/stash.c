@@ -61,10 +61,8 @@ gr_code gr_stash(gr_ctx *c)
         return rc;
     if (!call)
         return stash_message(c);
-    c->deferred = true;
+    gri_ctx_defer(c);
     c->stashed = true;
-    gri_future_ref(&c->call->future); /* the handler's frame goes on to use it: see gr_defer */
-    gri_actor_pin_again(c->actor);
     return GR_OK;
 }
 

@@ -80,11 +80,13 @@ static void call_run(struct gri_task *t)
         fail_queued(a, call, gri_actor_error(a, gri_actor_name(a)));
         return;
     }
-    gri_envelope_leave(a, &call->envelope);
-    if (start_call(call))
-        gri_handle_call(a, call);
-    else
+    if (start_call(call)) {
+        gri_handle_call(a,
+                        call); /* which leaves the mailbox, since it knows when that is cheapest */
+    } else {
+        gri_envelope_leave(a, &call->envelope);
         gri_call_drop_shell(a, call);
+    }
 }
 
 /* submit offers the call to the blocking pool. GR_ECANCELED: it was cancelled meanwhile, or the pool
