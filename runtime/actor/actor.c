@@ -8,7 +8,9 @@
 
 const char *gri_actor_name(const struct gri_actor *a)
 {
-    return a->name != NULL ? a->name : a->klass->cls->name;
+    const struct gri_rare *r = gri_actor_rare(a);
+
+    return r != NULL && r->name != NULL ? r->name : a->klass->cls->name;
 }
 
 gr_ref gri_actor_ref(const struct gri_actor *a)
@@ -58,10 +60,10 @@ void gri_actor_unpin(struct gri_actor *a)
 
 /* look_for_room wakes who waits for room, if a mailbox with this load is half empty: waking senders
  * for each place would cost a switch a message. The load was changed in seq_cst order: pairs with a
- * waiting sender, which counts itself and then looks at it. */
+ * waiting sender, which sets room_wanted and then looks at it. */
 static void look_for_room(struct gri_actor *a, uint64_t load)
 {
-    if (atomic_load(&a->room_waiting) != 0 && load >> 32 <= atomic_load(&a->admit) / 2)
+    if (atomic_load(&a->room_wanted) && load >> 32 <= atomic_load(&a->admit) / 2)
         gri_actor_wake_senders(a);
 }
 
@@ -91,16 +93,22 @@ gr_value *gri_ref_error(gr_runtime *rt, gr_ref ref)
 
 void gri_actor_wake_senders(struct gri_actor *a)
 {
+    struct gri_rare *r;
     struct gri_list *n;
 
-    gri_lock(&a->room_lock);
-    while ((n = gri_list_pop(&a->room)) != NULL) {
-        struct gri_room *r = gri_container_of(n, struct gri_room, node);
+    /* seq_cst: a sender sets it, then looks at load and flags, which the caller has changed */
+    if (!atomic_load(&a->room_wanted))
+        return;
+    gri_lock(&a->tie_lock); /* the caller may have no pin any more, so `rare` may go meanwhile */
+    r = gri_actor_rare(a);
+    while (r != NULL && (n = gri_list_pop(&r->room)) != NULL) {
+        struct gri_room *room = gri_container_of(n, struct gri_room, node);
 
         /* under the lock: the sender takes it to leave its frame */
-        gri_park_wake(&r->park, GRI_WOKEN);
+        gri_park_wake(&room->park, GRI_WOKEN);
     }
-    gri_unlock(&a->room_lock);
+    atomic_store_explicit(&a->room_wanted, false, memory_order_relaxed);
+    gri_unlock(&a->tie_lock);
 }
 
 void gri_actor_settle(struct gri_actor *a)
@@ -115,7 +123,7 @@ void gri_actor_settle(struct gri_actor *a)
 
 void gri_actor_offer_room(struct gri_actor *a)
 {
-    if (atomic_load(&a->room_waiting) != 0 && atomic_load(&a->load) >> 32 < atomic_load(&a->admit))
+    if (atomic_load(&a->room_wanted) && atomic_load(&a->load) >> 32 < atomic_load(&a->admit))
         gri_actor_wake_senders(a);
 }
 
@@ -131,23 +139,27 @@ static bool is_full(struct gri_actor *a, uint32_t bytes)
 
 gr_code gri_actor_wait_room(struct gri_actor *a, uint32_t bytes)
 {
+    struct gri_rare *r = gri_rare_make(a);
     struct gri_room room;
     uint32_t why = 0;
     gr_code rc = GR_OK;
 
+    if (r == NULL)
+        return GR_ENOMEM;
     gri_park_init(&room.park);
     gri_list_init(&room.node);
-    gri_lock(&a->room_lock);
-    gri_list_push(&a->room, &room.node);
-    atomic_fetch_add(&a->room_waiting, 1);
-    gri_unlock(&a->room_lock);
+    gri_lock(&a->tie_lock);
+    gri_list_push(&r->room, &room.node);
+    atomic_store(&a->room_wanted, true); /* seq_cst: before it looks at load and flags */
+    gri_unlock(&a->tie_lock);
     gri_point(GRI_AT_ROOM_WAIT);
     if (is_full(a, bytes) && (atomic_load(&a->flags) & GRI_STOPPING) == 0)
         rc = gri_park_wait(&room.park, GRI_NEVER, true, &why);
-    gri_lock(&a->room_lock);
+    gri_lock(&a->tie_lock);
     gri_list_remove(&room.node);
-    atomic_fetch_sub(&a->room_waiting, 1);
-    gri_unlock(&a->room_lock);
+    if (gri_list_empty(&r->room))
+        atomic_store_explicit(&a->room_wanted, false, memory_order_relaxed);
+    gri_unlock(&a->tie_lock);
     if (rc == GR_OK && why == GRI_INTERRUPTED)
         rc = GR_EINTR;
     return rc;
@@ -185,7 +197,7 @@ static __attribute__((noinline, cold)) struct gri_actor *not_pinned(gr_runtime *
 
     if (same && (flags & (GRI_STOPPING | GRI_FAILED)) == 0)
         *ret_err = gri_bounds_full(a, a->bounds != NULL && a->bounds->queue_ns != 0 &&
-                                              old >> 32 < a->mailbox_max
+                                              old >> 32 < a->bounds->mailbox_max
                                           ? GRI_COUNT_REFUSED_QUEUE_MS
                                           : GRI_COUNT_REFUSED_MAILBOX);
     else if (same && (flags & GRI_SAID) != 0)

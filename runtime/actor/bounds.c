@@ -18,9 +18,10 @@ static bool asks_for_bounds(const gr_spawn_opts *o)
 
 gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o)
 {
+    uint32_t max = (uint32_t)(o->mailbox_max != 0 ? o->mailbox_max : a->rt->mailbox_max);
     struct gri_bounds *b;
 
-    atomic_store_explicit(&a->admit, a->mailbox_max, memory_order_relaxed);
+    atomic_store_explicit(&a->admit, max, memory_order_relaxed);
     if (!asks_for_bounds(o))
         return GR_OK;
     if ((unsigned)o->overflow > GR_OVERFLOW_KILL ||
@@ -31,6 +32,7 @@ gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o)
     if (b == NULL)
         return GR_ENOMEM;
     b->actor = a;
+    b->mailbox_max = max;
     b->overflow = o->overflow;
     b->kill_overtime = o->handler_kill;
     b->asks_max = o->asks_max;
@@ -43,6 +45,12 @@ gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o)
     return GR_OK;
 }
 
+uint32_t gri_actor_mailbox_max(const struct gri_actor *a)
+{
+    return a->bounds != NULL ? a->bounds->mailbox_max
+                             : atomic_load_explicit(&a->admit, memory_order_relaxed);
+}
+
 /* ---- entering and leaving a mailbox ---------------------------------------------------------- */
 
 static gr_value *full_error(const struct gri_actor *a, enum gri_count why)
@@ -53,7 +61,8 @@ static gr_value *full_error(const struct gri_actor *a, enum gri_count why)
     if (why == GRI_COUNT_REFUSED_QUEUE_MS && a->bounds != NULL)
         return gr_error(GR_EFULL, "what comes now would wait for more than %llu ms",
                         (unsigned long long)(a->bounds->queue_ns / NS_PER_MS));
-    return gr_error(GR_EFULL, "the mailbox is full (%u messages)", (unsigned)a->mailbox_max);
+    return gr_error(GR_EFULL, "the mailbox is full (%u messages)",
+                    (unsigned)gri_actor_mailbox_max(a));
 }
 
 gr_value *gri_bounds_full(struct gri_actor *a, enum gri_count why)
@@ -113,7 +122,7 @@ static bool over_locked(const struct gri_actor *a)
     const struct gri_bounds *b = a->bounds;
     uint32_t queued = atomic_load_explicit(&b->queued, memory_order_relaxed);
 
-    return queued >= a->mailbox_max ||
+    return queued >= b->mailbox_max ||
            (queued > 0 && b->bytes_max != 0 &&
             atomic_load_explicit(&b->bytes, memory_order_relaxed) > b->bytes_max);
 }
@@ -177,19 +186,22 @@ struct gri_envelope *gri_bounds_pop(struct gri_actor *a)
 
 bool gri_bounds_would_start(const struct gri_actor *a, uint64_t depth)
 {
-    uint32_t running = atomic_load_explicit(&a->running, memory_order_relaxed);
+    const struct gri_rare *r = gri_actor_rare(a);
+    uint32_t running;
 
-    if (a->bounds == NULL || a->bounds->queue_ns == 0 || depth >= a->mailbox_max)
+    if (a->bounds == NULL || a->bounds->queue_ns == 0 || depth >= a->bounds->mailbox_max ||
+        r == NULL)
         return false;
-    return running < a->max_concurrency &&
+    running = atomic_load_explicit(&r->running, memory_order_relaxed);
+    return running < r->max_concurrency &&
            depth < (uint64_t)atomic_load_explicit(&a->admit, memory_order_relaxed) +
-                       a->max_concurrency - running;
+                       r->max_concurrency - running;
 }
 
 static void admit(struct gri_actor *a, uint64_t messages)
 {
-    if (messages > a->mailbox_max)
-        messages = a->mailbox_max;
+    if (messages > a->bounds->mailbox_max)
+        messages = a->bounds->mailbox_max;
     atomic_store_explicit(&a->admit, messages > 1 ? (uint32_t)messages : 1, memory_order_relaxed);
 }
 
@@ -207,7 +219,7 @@ static void measure(struct gri_actor *a, uint64_t now)
     if (now < b->window_end_ns)
         return;
     if (b->taken != 0)
-        admit(a, b->busy_ns != 0 ? b->queue_ns * b->taken / b->busy_ns : a->mailbox_max);
+        admit(a, b->busy_ns != 0 ? b->queue_ns * b->taken / b->busy_ns : b->mailbox_max);
     b->busy_ns /= 2;
     b->taken /= 2;
     b->window_end_ns = now + WINDOWS * b->queue_ns;

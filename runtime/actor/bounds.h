@@ -15,6 +15,7 @@ enum gri_verdict { GRI_NO_VERDICT, GRI_OVERFLOWED, GRI_OVERTIME };
 
 struct gri_bounds {
     gr_overflow overflow;
+    uint32_t mailbox_max;
     bool kill_overtime;
     _Atomic uint32_t verdict; /* gri_verdict */
     struct gri_task sentence; /* carries it out, with a pin; once */

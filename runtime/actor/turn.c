@@ -159,7 +159,7 @@ void gri_actor_send_call(struct gri_actor *a, struct gri_call *call)
      * chunk */
     call->one_chunk = how == GRI_BY_INVOKE ||
                       (call->one_chunk && call->verb != GRI_STREAM && call->verb != GRI_TRANSFORM);
-    if (a->klass->stateless && a->max_concurrency == 0 &&
+    if (a->klass->stateless && gri_actor_permits(a) == 0 &&
         (atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) != 0)
         dispatch(a, call);
     else
@@ -170,7 +170,7 @@ void gri_actor_release_permit(struct gri_actor *a)
 {
     /* seq_cst: of "give a permit back, read HELD" and "set HELD, look at running" the later sees
      * the other */
-    atomic_fetch_sub(&a->running, 1);
+    atomic_fetch_sub(&gri_actor_rare(a)->running, 1);
     if ((atomic_load(&a->flags) & GRI_HELD) != 0 &&
         (atomic_fetch_and(&a->flags, ~(uint32_t)GRI_HELD) & GRI_HELD) != 0)
         gri_mailbox_kick(a); /* a turn that is on its way already looks for permits itself */
@@ -237,7 +237,7 @@ static enum next turn_call(struct gri_actor *a, struct gri_call *call)
 {
     const gr_method *m = method_of(a, call);
 
-    call->counted = a->max_concurrency != 0;
+    call->counted = gri_actor_permits(a) != 0;
     if (!gri_bounds_taken(a, &call->envelope)) {
         gri_count(a->rt->sched.ledger, GRI_COUNT_REFUSED_QUEUE_MS, 1);
         fail_queued(a, call, waited_too_long(a));
@@ -412,13 +412,12 @@ static bool heed(struct gri_actor *a)
 
 /* permit takes one of max_concurrency; false: none is left. An actor that stops asks for none,
  * since it refuses all calls. */
-static bool permit(struct gri_actor *a)
+static bool permit(struct gri_actor *a, struct gri_rare *r)
 {
-    if (a->max_concurrency == 0 || (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0)
+    if ((atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0 ||
+        atomic_fetch_add(&r->running, 1) < r->max_concurrency)
         return true;
-    if (atomic_fetch_add(&a->running, 1) < a->max_concurrency)
-        return true;
-    atomic_fetch_sub(&a->running, 1);
+    atomic_fetch_sub(&r->running, 1);
     return false;
 }
 
@@ -426,9 +425,10 @@ static bool permit(struct gri_actor *a)
  * in the stash, too, to refuse it. */
 static struct gri_envelope *take(struct gri_actor *a)
 {
+    const struct gri_rare *r = gri_actor_rare(a);
     struct gri_envelope *e = NULL;
 
-    if (a->stash != NULL)
+    if (r != NULL && r->stash != NULL)
         e = gri_stash_next(a, (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0);
     if (e == NULL)
         e = gri_mailbox_pop(a);
@@ -442,14 +442,19 @@ static struct gri_envelope *take(struct gri_actor *a)
  */
 static struct gri_envelope *next_message(struct gri_actor *a)
 {
-    struct gri_envelope *e = gri_envelope_of(a->waiting.first);
+    struct gri_rare *r = gri_actor_rare(a);
+    struct gri_envelope *e;
 
-    if (e != NULL && permit(a)) {
-        gri_task_pop(&a->waiting);
+    if (r == NULL || r->max_concurrency == 0)
+        return take(a);
+    e = gri_envelope_of(r->waiting.first);
+    if (e != NULL && permit(a, r)) {
+        gri_task_pop(&r->waiting);
         return e;
     }
-    while ((e = take(a)) != NULL && e->kind == GRI_CALL && (a->waiting.first != NULL || !permit(a)))
-        gri_task_push(&a->waiting, &e->task);
+    while ((e = take(a)) != NULL && e->kind == GRI_CALL &&
+           (r->waiting.first != NULL || !permit(a, r)))
+        gri_task_push(&r->waiting, &e->task);
     return e;
 }
 
@@ -457,7 +462,7 @@ static struct gri_envelope *next_message(struct gri_actor *a)
  * before. false: something came. */
 static bool go_idle(struct gri_actor *a, uint64_t *ret_debt)
 {
-    uint32_t owed = a->owed;
+    uint16_t owed = a->owed;
     bool lent = a->lent;
 
     *ret_debt = gri_actor_debt(a);
@@ -474,11 +479,12 @@ static bool go_idle(struct gri_actor *a, uint64_t *ret_debt)
  * one is left with its debt. false: there is something by now. */
 static bool rest(struct gri_actor *a, uint64_t *ret_debt)
 {
-    bool waits = a->waiting.first != NULL;
+    struct gri_rare *r = gri_actor_rare(a);
+    bool waits = r != NULL && r->waiting.first != NULL;
 
     if (waits) {
         atomic_fetch_or(&a->flags, GRI_HELD);
-        if (atomic_load(&a->running) < a->max_concurrency)
+        if (atomic_load(&r->running) < r->max_concurrency)
             return false;
     } else if (!drained(a)) {
         return false;
