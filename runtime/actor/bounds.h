@@ -54,6 +54,8 @@ gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o);
 struct gri_actor *gri_actor_enter(gr_runtime *rt, gr_ref to, struct gri_envelope *e,
                                   gr_value **ret_err);
 void gri_envelope_leave(struct gri_actor *a, struct gri_envelope *e);
+/* gri_note_depth keeps the deepest mailbox of all, for gr_stats_read. */
+void gri_note_depth(gr_runtime *rt, uint64_t depth);
 /* gri_bounds_enter counts e's bytes and stamps it; false: there is no room for so many. An empty
  * mailbox takes one of any size. */
 bool gri_bounds_enter(struct gri_actor *a, struct gri_envelope *e);
@@ -64,7 +66,7 @@ gr_value *gri_bounds_full(struct gri_actor *a, enum gri_count why);
 void gri_bounds_put(struct gri_actor *a, struct gri_envelope *e);
 static inline void gri_mailbox_put(struct gri_actor *a, struct gri_envelope *e)
 {
-    if (a->bounds == NULL)
+    if (gri_actor_bounds(a) == NULL)
         gri_actor_post(a, e);
     else
         gri_bounds_put(a, e);
@@ -73,7 +75,9 @@ static inline void gri_mailbox_put(struct gri_actor *a, struct gri_envelope *e)
 struct gri_envelope *gri_bounds_pop(struct gri_actor *a);
 static inline bool gri_bounds_waits(const struct gri_actor *a)
 {
-    return a->bounds != NULL && atomic_load(&a->bounds->queued) != 0;
+    const struct gri_bounds *b = gri_actor_bounds(a);
+
+    return b != NULL && atomic_load(&b->queued) != 0;
 }
 /* gri_bounds_would_start tells whether a message beyond what is admitted by queue_ms finds one of
  * max_concurrency free, so that it would not wait. */
@@ -83,11 +87,8 @@ bool gri_bounds_would_start(const struct gri_actor *a, uint64_t depth);
 bool gri_bounds_measure(struct gri_actor *a, const struct gri_envelope *e);
 static inline bool gri_bounds_taken(struct gri_actor *a, const struct gri_envelope *e)
 {
-    return a->bounds == NULL || gri_bounds_measure(a, e);
+    return gri_actor_bounds(a) == NULL || gri_bounds_measure(a, e);
 }
-
-/* gri_actor_pin_live pins an actor of this runtime that may be stopping; NULL once it is drained. */
-struct gri_actor *gri_actor_pin_live(gr_runtime *rt, uint64_t id);
 
 /* gri_actor_condemn has the actor exit soon, by a worker; it takes no more from now on. [any] */
 void gri_actor_condemn(struct gri_actor *a, enum gri_verdict why);

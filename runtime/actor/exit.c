@@ -38,6 +38,22 @@ void gri_reasons_fini(struct gri_reasons *r)
     gr_value_unref(r->noproc);
 }
 
+static bool is_kept(const gr_runtime *rt, const gr_value *reason)
+{
+    return reason == rt->reasons.normal || reason == rt->reasons.shutdown;
+}
+
+gr_value *gri_reason_hold(const gr_runtime *rt, const gr_value *reason)
+{
+    return is_kept(rt, reason) ? (gr_value *)(uintptr_t)reason : gr_value_ref(reason);
+}
+
+void gri_reason_drop(const gr_runtime *rt, gr_value *reason)
+{
+    if (!is_kept(rt, reason))
+        gr_value_unref(reason);
+}
+
 bool gr_reason_is(const gr_value *reason, const char *word)
 {
     return gr_value_type(reason) == GR_STR && strcmp(gr_cstr(reason, ""), word) == 0;
@@ -90,7 +106,7 @@ void gri_actor_stop(struct gri_actor *a, const gr_value *reason)
     gri_lock(&a->tie_lock);
     first = (atomic_load(&a->flags) & GRI_STOPPING) == 0;
     if (first && a->reason == NULL)
-        a->reason = gr_value_ref(reason);
+        a->reason = gri_reason_hold(a->rt, reason);
     if (first)
         atomic_fetch_or(&a->flags, GRI_STOPPING); /* seq_cst: before kick looks at the inbox */
     gri_unlock(&a->tie_lock);
@@ -111,8 +127,8 @@ void gri_exit_locked(struct gri_actor *a, const gr_value *reason, bool kill, str
     if (t->last && !kill)
         return; /* it is at its end, for the reason that it had */
     t->exits = true;
-    t->drop = a->reason;
-    a->reason = gr_value_ref(reason);
+    t->drop = is_kept(a->rt, a->reason) ? NULL : a->reason;
+    a->reason = gri_reason_hold(a->rt, reason);
     /* seq_cst: before kick looks at the inbox */
     atomic_fetch_or(&a->flags, GRI_STOPPING | GRI_EXITING | GRI_SAID | (kill ? GRI_KILLED : 0));
 }
@@ -206,14 +222,12 @@ static void give_back(struct gri_task *t)
 {
     struct gri_actor *a = actor_of(t);
 
-    if ((uint32_t)atomic_load(&a->load) != 0) {
+    if (gri_load_pins(gri_actor_load(a)) != 0) {
         gri_ready_later(&a->rt->sched, t);
         return;
     }
-    gr_value_unref(a->reason);
+    gri_reason_drop(a->rt, a->reason);
     a->reason = NULL;
-    gri_free(a->bounds);
-    a->bounds = NULL;
     gri_rare_free(a);
     gri_registry_give(&a->rt->registry, gri_worker_of(&a->rt->sched), a, a->last_id);
 }

@@ -4,7 +4,7 @@
 #include "runtime/actor/actor.h"
 #include "runtime/base/alloc.h"
 
-#define LAST_GENERATION ((UINT64_C(1) << 40) - 1)
+#define LAST_GENERATION ((UINT64_C(1) << 35) - 1)
 #define ONE_GENERATION (UINT64_C(1) << GRI_SLOT_BITS)
 #define SHELF_MAX (3 * GRI_SLOT_BUNDLE) /* what a shelf holds at most: old, young, fresh */
 #define SHELVES_PART 16
@@ -144,20 +144,21 @@ static void refill(struct gri_registry *r, struct gri_slot_shelf *s)
     gri_unlock(&r->lock);
 }
 
-/* take_old takes what was given back first on this shelf; NULL: nothing was. */
 static struct gri_actor *take_old(struct gri_slot_shelf *s)
 {
-    struct gri_actor *a;
+    struct gri_actor *a = s->old;
 
-    if (s->old == NULL) {
-        s->old = s->young;
-        s->young = NULL;
-        s->young_count = 0;
-    }
-    a = s->old;
     if (a != NULL)
         s->old = a->next_free;
     return a;
+}
+
+/* age makes the young ones the old ones, of which there are none. */
+static void age(struct gri_slot_shelf *s)
+{
+    s->old = s->young;
+    s->young = NULL;
+    s->young_count = 0;
 }
 
 struct gri_actor *gri_registry_take(struct gri_registry *r, uint32_t shelf, uint64_t *ret_id)
@@ -169,11 +170,13 @@ struct gri_actor *gri_registry_take(struct gri_registry *r, uint32_t shelf, uint
         return NULL;
     if (s == NULL)
         return take_shared(r, ret_id);
-    a = take_old(s);
-    if (a == NULL && s->fresh == s->fresh_end) {
-        refill(r, s);
-        a = take_old(s);
+    /* fresh ones before young ones: so that there are some to take turns, and generations last */
+    if (s->old == NULL && s->fresh == s->fresh_end) {
+        age(s);
+        if (s->old == NULL)
+            refill(r, s);
     }
+    a = take_old(s);
     if (a != NULL)
         return go_on(a, ret_id);
     return s->fresh != s->fresh_end ? begin(r, s->fresh++, ret_id) : NULL;
@@ -186,9 +189,7 @@ static struct gri_actor *put(struct gri_slot_shelf *s, struct gri_actor *a)
 
     if (s->young_count == GRI_SLOT_BUNDLE) {
         full = s->old;
-        s->old = s->young;
-        s->young = NULL;
-        s->young_count = 0;
+        age(s);
     }
     if (s->young != NULL)
         s->youngest->next_free = a;

@@ -11,8 +11,8 @@
 
 /* A turn may keep one in so many of a mailbox's places for a while, and no more than that: see owed
  * in actor.h. So a small mailbox takes exactly what it should. */
-#define OWED_PART 64
-#define OWED_MAX 32
+#define OWED_PART 16
+#define OWED_MAX 64
 
 static void member_cancel(struct gri_member *m, gr_code why)
 {
@@ -28,7 +28,7 @@ static void member_stop(struct gri_member *m)
 
 static void member_ref(struct gri_member *m)
 {
-    atomic_fetch_add(&gri_container_of(m, struct gri_actor, member)->load, GRI_PIN);
+    gri_actor_pin_again(gri_container_of(m, struct gri_actor, member));
 }
 
 static void member_unref(struct gri_member *m)
@@ -82,21 +82,20 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
     gr_code rc;
 
     a->turn = (struct gri_task){ .run = gri_turn_run, .name = k->cls->name };
-    a->klass = k;
+    atomic_store_explicit(&a->klass, k, memory_order_relaxed);
     a->rt = rt;
     a->args = NULL;
     a->deferred = NULL;
     atomic_store_explicit(&a->waiter, NULL, memory_order_relaxed);
     /* not dead any more: see tie.h */
-    atomic_store_explicit(&a->flags, 0, memory_order_relaxed);
+    atomic_store_explicit(&a->flags, k->cls->receive == NULL ? GRI_DEAF : 0, memory_order_relaxed);
     a->pin = (uint8_t)(o->worker > 0 ? (unsigned)(o->worker - 1) % rt->sched.worker_count + 1 : 0);
     a->init_done = k->cls->init == NULL;
     rc = gri_bounds_set_up(a, o);
     if (rc != GR_OK)
         return rc;
     places = gri_actor_mailbox_max(a);
-    a->owed = 0;
-    a->owed_max = (uint16_t)(places / OWED_PART < OWED_MAX ? places / OWED_PART : OWED_MAX);
+    a->owed_max = (uint8_t)(places / OWED_PART < OWED_MAX ? places / OWED_PART : OWED_MAX);
     if (k->cls->state_size != 0 && (a->self = gri_alloc0(k->cls->state_size)) == NULL)
         return GR_ENOMEM;
     return set_up_rare(a, o);
@@ -120,10 +119,8 @@ static void give_up(gr_runtime *rt, struct gri_actor *a, uint64_t id)
 {
     gri_actor_forget(a);
     gri_free(a->self);
-    gri_free(a->bounds);
     gri_rare_free(a);
     a->self = NULL;
-    a->bounds = NULL;
     gri_registry_give(&rt->registry, gri_worker_of(&rt->sched), a, id);
 }
 
@@ -135,17 +132,18 @@ static gr_code publish(gr_scope *in, struct gri_actor *a, uint64_t id, gr_value 
     gr_code rc;
 
     a->args = args;
-    atomic_fetch_add(&a->load, GRI_PIN); /* its own */
     if (a->init_done)
-        atomic_store_explicit(&a->flags, GRI_READY, memory_order_relaxed);
-    gri_mailbox_init(a, a->init_done);
+        atomic_store_explicit(&a->flags,
+                              atomic_load_explicit(&a->flags, memory_order_relaxed) | GRI_READY,
+                              memory_order_relaxed);
+    gri_mailbox_init(a, id, a->init_done);
     /* release: who finds the id finds all of the above */
     atomic_store_explicit(&a->id, id, memory_order_release);
     rc = gri_scope_add(in, &a->member, &actor_ops);
     if (rc != GR_OK) {
         atomic_store(&a->id, 0);
         a->args = NULL;
-        atomic_fetch_sub(&a->load, GRI_PIN);
+        gri_mailbox_close(a);
         return rc;
     }
     if (starts)
@@ -200,7 +198,7 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
         return refused(in, cls, o);
     if (rt != NULL && gri_sched_foreign(&rt->sched))
         rc = GR_EINVAL;
-    if (rc == GR_OK && (rt == NULL || cls == NULL))
+    if (rc == GR_OK && (rt == NULL || cls == NULL || o->mailbox_max > GRI_PLACES_MAX))
         rc = GR_EINVAL;
     if (rc == GR_OK && (k = gri_klass_get(&rt->klasses, &rt->verbs, cls, &rc)) != NULL)
         rc = (a = gri_registry_take(&rt->registry, gri_worker_of(&rt->sched), &id)) != NULL

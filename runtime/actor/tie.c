@@ -75,6 +75,7 @@ void gri_rare_free(struct gri_actor *a)
     gri_map_fini(&r->links);
     gri_map_fini(&r->monitors);
     gri_free(r->name);
+    gri_free(r->bounds);
     gri_free(r->stash); /* empty: the turn has refused what was in it */
     gri_free(r);
 }

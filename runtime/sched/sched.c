@@ -157,7 +157,12 @@ void gri_ready(struct gri_sched *s, struct gri_task *t)
         gri_monitor_notice(s);
         return;
     }
-    /* acq_rel: the task's fields are published to the monitor, which may take it from the slot */
+    /* Others only empty the slot, so an empty one is the owner's to fill. release, acq_rel: the task's
+     * fields are published to the monitor, which may take it from there. */
+    if (atomic_load_explicit(&w->lifo, memory_order_relaxed) == NULL) {
+        atomic_store_explicit(&w->lifo, t, memory_order_release);
+        return;
+    }
     old = atomic_exchange_explicit(&w->lifo, t, memory_order_acq_rel);
     if (old != NULL)
         push_behind(w, old);
@@ -203,12 +208,20 @@ bool gri_take_lifo(struct gri_task *t)
 
 /* ---- finding work ---------------------------------------------------------------------------- */
 
+static struct gri_task *take_lifo(struct gri_worker *w)
+{
+    /* relaxed: what the owner has put there itself; others only take it away */
+    if (atomic_load_explicit(&w->lifo, memory_order_relaxed) == NULL)
+        return NULL;
+    return atomic_exchange_explicit(&w->lifo, NULL, memory_order_acq_rel);
+}
+
 static struct gri_task *take_inside(struct gri_worker *w)
 {
     struct gri_task *t;
 
     if (w->lifo_runs < LIFO_RUNS_MAX && !gri_fault(GRI_AT_LIFO_SKIP)) {
-        t = atomic_exchange_explicit(&w->lifo, NULL, memory_order_acq_rel);
+        t = take_lifo(w);
         if (t != NULL) {
             w->lifo_runs++;
             return t;
@@ -216,7 +229,7 @@ static struct gri_task *take_inside(struct gri_worker *w)
     }
     w->lifo_runs = 0;
     t = ring_take(w);
-    return t != NULL ? t : atomic_exchange_explicit(&w->lifo, NULL, memory_order_acq_rel);
+    return t != NULL ? t : take_lifo(w);
 }
 
 /* take_outside takes from the injection queue and the inbox, each first in turn: pinned tasks that
