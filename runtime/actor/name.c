@@ -153,12 +153,12 @@ gr_ref gr_whereis(gr_runtime *rt, const char *name)
 void gri_names_release(struct gri_actor *a)
 {
     struct gri_names *names = &a->rt->names;
-    struct gri_rare *r = gri_actor_rare(a);
+    struct gri_rare *r = atomic_load(&a->rare); /* seq_cst: see below */
     struct gri_list *n = NULL;
     bool none;
 
     if (r == NULL)
-        return; /* it ends, so no name comes any more */
+        return; /* it ends, and its flags say so: who made `rare` to name it looks at them after that */
     gri_lock(&a->tie_lock);
     none = gri_list_empty(&r->names);
     gri_unlock(&a->tie_lock);
