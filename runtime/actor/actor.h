@@ -74,12 +74,12 @@ struct gri_actor {
     };
 
     _Alignas(64) struct gri_task turn;
-    struct gri_task *ready; /* taken from inbox, in order */
+    struct gri_envelope *ready; /* taken from inbox, in order */
     struct gri_envelope
-        *left; /* a tell that was taken, but left in inbox as its end; see mailbox.h */
-    uint16_t owed,
-        owed_pins;    /* places of messages that the turn has taken, pins of calls it has ended */
-    uint8_t owed_max; /* of the first, at most */
+        *left;          /* a tell that was taken, but left in inbox as its end; see mailbox.h */
+    uint16_t owed;      /* places of messages that the turn has taken; owed_max at most */
+    uint16_t owed_pins; /* pins of calls that it has ended */
+    uint8_t owed_max;
     bool init_done;
     uint8_t pin;              /* 1-based worker; 0: any */
     _Atomic bool room_wanted; /* somebody is in rare->room; written under tie_lock */
@@ -105,9 +105,10 @@ struct gri_rare {
     struct gri_bounds *bounds; /* owned; NULL: it has no further limits */
     uint32_t terminate_ms;
 
-    uint32_t max_concurrency;      /* 0: no limit */
-    _Atomic uint32_t running;      /* calls that hold one of max_concurrency */
-    struct gri_task_queue waiting; /* the turn's: calls for which there was no permit, in order */
+    uint32_t max_concurrency; /* 0: no limit */
+    _Atomic uint32_t running; /* calls that hold one of max_concurrency */
+    struct gri_envelope_queue
+        waiting; /* the turn's: calls for which there was no permit, in order */
 
     uint32_t stash_max;
     struct gri_stash *stash; /* owned; NULL until something is stashed. The turn's */

@@ -118,12 +118,11 @@ void gri_envelope_leave(struct gri_actor *a, struct gri_envelope *e)
 
 static struct gri_envelope *pop_locked(struct gri_bounds *b)
 {
-    struct gri_task *t = gri_task_pop(&b->queue);
+    struct gri_envelope *e = gri_envelope_pop(&b->queue);
 
-    if (t == NULL)
-        return NULL;
-    atomic_fetch_sub(&b->queued, 1);
-    return gri_envelope_of(t);
+    if (e != NULL)
+        atomic_fetch_sub(&b->queued, 1);
+    return e;
 }
 
 static bool over_locked(const struct gri_bounds *b)
@@ -146,7 +145,7 @@ static void push_newest(struct gri_actor *a, struct gri_envelope *e)
         gri_lock(&b->lock);
         oldest = over_locked(b) ? pop_locked(b) : NULL;
         if (oldest == NULL) {
-            gri_task_push(&b->queue, &e->task);
+            gri_envelope_push(&b->queue, e);
             atomic_fetch_add(&b->queued, 1); /* seq_cst: before the kick looks at the inbox */
         }
         gri_unlock(&b->lock);
@@ -310,7 +309,7 @@ bool gri_asks_begin(struct gri_actor *asker)
 {
     struct gri_bounds *b = gri_actor_bounds(asker);
 
-    if (atomic_fetch_add(&b->asks, 1) < b->asks_max)
+    if (b == NULL || atomic_fetch_add(&b->asks, 1) < b->asks_max)
         return true;
     atomic_fetch_sub(&b->asks, 1);
     gri_count(asker->rt->sched.ledger, GRI_COUNT_REFUSED_ASKS, 1);
