@@ -226,6 +226,8 @@ static void give_back(struct gri_task *t)
         gri_ready_later(&a->rt->sched, t);
         return;
     }
+    /* acquire: what the last to unpin it has read; `head` is the word that tells: see twin.h */
+    (void)atomic_load_explicit(&a->inbox.head, memory_order_acquire);
     gri_reason_drop(a->rt, a->reason);
     a->reason = NULL;
     gri_rare_free(a);
