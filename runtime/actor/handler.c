@@ -141,6 +141,13 @@ void gri_handle_down(struct gri_actor *a, uint64_t monitor, gr_ref who, const gr
     leave(a, &c);
 }
 
+static uint32_t terminate_ms(const struct gri_actor *a)
+{
+    const struct gri_rare *r = gri_actor_rare(a);
+
+    return r != NULL ? r->terminate_ms : GRI_TERMINATE_MS;
+}
+
 void gri_handle_terminate(struct gri_actor *a, const gr_value *reason)
 {
     struct gr_ctx c;
@@ -148,7 +155,7 @@ void gri_handle_terminate(struct gri_actor *a, const gr_value *reason)
     gri_ctx_enter(&c, a, NULL, false);
     gri_ctx_stay(); /* the turn is not there to be given away */
     c.last = true;
-    c.limit_ns = gri_deadline_after(&a->rt->sched, a->terminate_ms);
+    c.limit_ns = gri_deadline_after(&a->rt->sched, terminate_ms(a));
     a->klass->cls->terminate(&c, a->self, reason);
     gri_ctx_leave(&c);
     gr_value_unref(c.failure);
@@ -179,7 +186,7 @@ gr_code gri_handle_init(struct gri_actor *a)
             why = stop;
         }
         gri_unlock(&a->tie_lock);
-        gr_value_unref(why);
+        gri_reason_drop(a->rt, why);
     }
     gr_value_unref(c.failure);
     gr_value_unref(c.exit);

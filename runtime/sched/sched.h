@@ -208,6 +208,13 @@ bool gri_take_lifo(struct gri_task *t);
 /* gri_exec returns what runs on this thread now. A call, not inlined: after a switch it is
  * another. */
 struct gri_exec *gri_exec(void);
+/* gri_worker_of is the calling worker's number, if it is one of s's; else UINT32_MAX. */
+static inline uint32_t gri_worker_of(const struct gri_sched *s)
+{
+    const struct gri_worker *w = gri_exec()->worker;
+
+    return w != NULL && w->sched == s ? w->index : UINT32_MAX;
+}
 /* gri_exec_swap is for the simulation, whose threads share a real one. */
 struct gri_exec *gri_exec_swap(struct gri_exec *e);
 
