@@ -19,10 +19,11 @@ struct gri_deadline {
     _Atomic uint32_t refs;
 };
 
-/* A call's run scope: what its handler starts. */
-struct run_scope {
+/* A call's run scope: what its handler starts. It lies there as long as the call does, so it has no
+ * use for its own references. */
+struct gri_run_scope {
     struct gr_scope scope;
-    struct gri_call *call; /* counted: the call stays until all that it started has ended */
+    struct gri_call *call; /* counted until it is closed and empty: the call stays as long */
 };
 
 /* ---- small questions ------------------------------------------------------------------------- */
@@ -104,46 +105,62 @@ static void call_leave(struct gri_call *call);
 
 static void run_emptied(struct gr_scope *s)
 {
-    call_leave(gri_container_of(s, struct run_scope, scope)->call);
+    struct gri_call *call = gri_container_of(s, struct gri_run_scope, scope)->call;
+
+    call_leave(call);
+    gri_future_unref(&call->future);
 }
 
-static void run_destroy(struct gr_scope *s)
+static uint32_t life_of(struct gri_call *call)
 {
-    struct run_scope *r = gri_container_of(s, struct run_scope, scope);
-    struct gri_call *call = r->call;
+    return atomic_load_explicit(&call->life, memory_order_acquire);
+}
 
-    gri_free(r);
-    gri_future_unref(&call->future);
+/* mark_run_locked: from here on whoever ends the call looks for its run scope. false: it has ended. */
+static bool mark_run_locked(struct gri_call *call)
+{
+    uint32_t life = life_of(call);
+
+    do {
+        if ((life & GRI_ENDED) != 0)
+            return false;
+        gri_point(GRI_AT_CALL_RUN_SCOPE);
+    } while (!atomic_compare_exchange_weak_explicit(&call->life, &life, life | GRI_RAN,
+                                                    memory_order_acq_rel, memory_order_acquire));
+    return true;
+}
+
+static struct gri_run_scope *make_run_scope(struct gri_call *call)
+{
+    struct gri_run_scope *r = gri_alloc(sizeof(*r)), *there;
+
+    if (r == NULL)
+        return NULL;
+    gri_scope_init(&r->scope, call->rt, run_emptied, NULL);
+    r->call = call;
+    gri_lock(&call->cancel.lock);
+    there = atomic_load_explicit(&call->run, memory_order_relaxed);
+    if (there == NULL && mark_run_locked(call)) {
+        gri_future_ref(&call->future);
+        r->scope.cancelled = call->cancel.fired;
+        /* release: who finds it without the lock finds it made */
+        atomic_store_explicit(&call->run, r, memory_order_release);
+        there = r;
+    }
+    gri_unlock(&call->cancel.lock);
+    if (there != r) /* somebody else made it meanwhile, or the call has ended */
+        gri_free(r);
+    return there;
 }
 
 struct gr_scope *gri_call_run_scope(struct gri_call *call)
 {
-    struct run_scope *r = NULL;
-    struct gr_scope *s;
-    bool ended;
+    struct gri_run_scope *r = atomic_load_explicit(&call->run, memory_order_acquire);
 
-    gri_lock(&call->cancel.lock);
-    s = call->run;
-    ended = call->ended;
-    gri_unlock(&call->cancel.lock);
-    if (s != NULL || ended)
-        return s;
-    r = gri_new0(struct run_scope);
     if (r == NULL)
-        return NULL;
-    gri_scope_init(&r->scope, call->rt, run_emptied, run_destroy);
-    r->call = gri_call_of(gri_future_ref(&call->future));
-    gri_lock(&call->cancel.lock);
-    s = call->run;
-    if (s == NULL && !call->ended) {
-        s = call->run = &r->scope;
-        s->cancelled = call->cancel.fired;
-        r = NULL;
-    }
-    gri_unlock(&call->cancel.lock);
-    if (r != NULL) /* somebody else made it meanwhile, or the call has ended */
-        gri_scope_unref(&r->scope);
-    return s;
+        r = make_run_scope(call);
+    /* when it has ended there may still be one, which is closed or about to be */
+    return r != NULL && (life_of(call) & GRI_ENDED) == 0 ? &r->scope : NULL;
 }
 
 /* ---- ending ---------------------------------------------------------------------------------- */
@@ -178,26 +195,84 @@ static void forget_number(struct gri_call *call)
     gri_unlock(&rt->calls_lock);
 }
 
+/* leave takes the call, which has LEFT, out of its scope. Nobody else does. */
+static void leave(struct gri_call *call)
+{
+    struct gri_call *parent =
+        (atomic_load_explicit(&call->life, memory_order_relaxed) & GRI_FOREIGN) != 0 ? call->parent
+                                                                                     : NULL;
+
+    if (call->streams) {
+        struct gr_stream *out;
+
+        gri_lock(&call->cancel.lock);
+        out = call->out;
+        call->out = NULL;
+        gri_unlock(&call->cancel.lock);
+        if (out != NULL) {
+            gri_stream_release(out);
+            gri_stream_unref(out);
+        }
+    }
+    gri_scope_leave(&call->member);
+    if (parent != NULL)
+        gri_future_unref(&parent->future);
+}
+
 /* call_leave is the very end: all that the call started is over too. */
 static void call_leave(struct gri_call *call)
 {
-    struct gr_stream *out;
-    bool later;
+    /* acq_rel: what was done before the end, and while it was held, is done when it leaves */
+    uint32_t life = atomic_fetch_or_explicit(&call->life, GRI_LEFT, memory_order_acq_rel);
 
-    gri_lock(&call->cancel.lock);
-    later = call->moving; /* gr_detach moves it right now, and will leave for us */
-    call->leaving = true;
-    out = call->out;
-    if (!later)
-        call->out = NULL;
-    gri_unlock(&call->cancel.lock);
-    if (later)
-        return;
-    if (out != NULL) {
-        gri_stream_release(out);
-        gri_stream_unref(out);
+    gri_point(GRI_AT_CALL_END);
+    if ((life & GRI_HELD_HERE) == 0)
+        leave(call);
+}
+
+/* hold keeps a call in its scope; false: it leaves. For a few steps only: others spin meanwhile. */
+static bool hold(struct gri_call *call)
+{
+    uint32_t life = life_of(call);
+
+    for (;;) {
+        if ((life & GRI_LEFT) != 0)
+            return false;
+        if ((life & GRI_HELD_HERE) != 0) {
+            gri_cpu_relax();
+            life = life_of(call);
+        } else if (atomic_compare_exchange_weak_explicit(&call->life, &life, life | GRI_HELD_HERE,
+                                                         memory_order_acq_rel,
+                                                         memory_order_acquire)) {
+            gri_point(GRI_AT_CALL_HELD);
+            return true;
+        }
     }
-    gri_scope_leave(&call->member);
+}
+
+static void let_leave(struct gri_call *call)
+{
+    uint32_t life =
+        atomic_fetch_and_explicit(&call->life, ~(uint32_t)GRI_HELD_HERE, memory_order_acq_rel);
+
+    gri_point(GRI_AT_CALL_HELD);
+    if ((life & GRI_LEFT) != 0)
+        leave(call);
+}
+
+struct gri_call *gri_call_step_up(struct gri_call *call)
+{
+    struct gri_call *parent = NULL;
+
+    if (hold(call)) { /* so the parent is there */
+        if ((life_of(call) & GRI_ENDED) == 0)
+            parent = call->parent;
+        if (parent != NULL)
+            gri_future_ref(&parent->future);
+        let_leave(call);
+    }
+    gri_future_unref(&call->future);
+    return parent;
 }
 
 /* put_answer sends the answer as the stream's only chunk, so there is room; an error is why that
@@ -217,7 +292,7 @@ static void end_stream(struct gri_call *call, bool answered)
 {
     struct gr_stream *out;
 
-    /* A cancellation may have claimed the future before us and be about to store its error. */
+    /* A cancellation may have come before us and be about to store its error. */
     while (!gri_future_done(&call->future))
         gri_cpu_relax();
 
@@ -233,15 +308,47 @@ static void end_stream(struct gri_call *call, bool answered)
     gri_stream_unref(out);
 }
 
+/* end_life notes that the duty has ended, and returns what was there before: CANCELLING, somebody else
+ * answers the call. Unless something is in the way the call may leave now, too. */
+static uint32_t end_life(struct gri_call *call)
+{
+    uint32_t life = life_of(call), next;
+
+    if (GRI_PLANTED(DOUBLE_COMPLETION)) {
+        gri_point(GRI_AT_COMPLETE);
+        atomic_store(&call->life, life | GRI_ENDED);
+        return life | GRI_HELD_HERE;
+    }
+    do {
+        next = life | GRI_ENDED | ((life & (GRI_RAN | GRI_HELD_HERE)) == 0 ? GRI_LEFT : 0);
+    } while (!atomic_compare_exchange_weak_explicit(&call->life, &life, next, memory_order_acq_rel,
+                                                    memory_order_acquire));
+    return life;
+}
+
+/* end_run closes what the call's handler has started; its end is the call's. */
+static void end_run(struct gri_call *call)
+{
+    struct gri_run_scope *r;
+
+    gri_lock(&call->cancel.lock); /* RAN is set before `run` is */
+    r = atomic_load_explicit(&call->run, memory_order_relaxed);
+    gri_unlock(&call->cancel.lock);
+    gri_scope_close(&r->scope, GR_ECANCELED); /* emptied, now or later, calls call_leave */
+}
+
 /* finish completes and lets go of all but the actor and the duty's reference. */
 static void finish(struct gri_call *call, gr_value *v)
 {
-    struct gri_call *parent;
-    struct gr_scope *run;
+    uint32_t life;
 
     if (call->metered) /* before anybody learns of the end: what it held is free then */
         unmeter(call);
-    gri_future_complete(&call->future, v);
+    life = end_life(call);
+    if ((life & GRI_CANCELLING) == 0)
+        gri_future_settle(&call->future, v);
+    else
+        gr_value_unref(v);
     gri_point(GRI_AT_CALL_END);
     disarm(call);
     if (atomic_load(&call->id) != 0) /* seq_cst: after the completion; pairs with op_name */
@@ -253,21 +360,12 @@ static void finish(struct gri_call *call, gr_value *v)
         gri_stream_unref(call->in);
         call->in = NULL;
     }
-    gri_lock(&call->cancel.lock);
-    call->ended = true;
-    run = call->run;
-    call->run = NULL;
-    parent = call->parent; /* nobody waits through us any more: a row of calls must not pile up */
-    call->parent = NULL;
-    gri_unlock(&call->cancel.lock);
-    if (parent != NULL)
-        gri_future_unref(&parent->future);
-    if (run != NULL) {
-        gri_scope_close(run, GR_ECANCELED); /* emptied, now or later, calls call_leave */
-        gri_scope_unref(run);
-    } else {
+    if ((life & GRI_RAN) != 0)
+        end_run(call);
+    else if ((life & GRI_HELD_HERE) != 0)
         call_leave(call);
-    }
+    else
+        leave(call);
 }
 
 void gri_call_unhook(struct gri_call *call)
@@ -354,32 +452,27 @@ void gri_call_cancel(struct gri_call *call, gr_code why)
 void gri_call_abort(struct gri_call *call, gr_value *err, gr_code why)
 {
     uint32_t queued = GRI_QUEUED;
-    struct gr_scope *run = NULL;
-    bool first, withdrawn;
+    struct gri_run_scope *run;
+    bool withdrawn;
 
-    gri_lock(&call->cancel.lock);
-    first = !call->cancelling && !call->ended;
-    call->cancelling = true;
-    gri_unlock(&call->cancel.lock);
-    if (!first) {
+    if ((atomic_fetch_or_explicit(&call->life, GRI_CANCELLING, memory_order_acq_rel) &
+         (GRI_CANCELLING | GRI_ENDED)) != 0) {
         gr_value_unref(err);
         return;
     }
     if (err == NULL)
         err = cancel_error(call, why);
     gri_point(GRI_AT_CALL_CANCEL);
-    /* Before the handler learns of it, so that what the handler makes of that can't be the answer.
-     * If an answer came first, whoever brought it ends the stream, after its chunk. */
-    if (gri_future_complete(&call->future, err) && call->streams)
+    /* Before the handler learns of it, so that what the handler makes of that can't be the answer. */
+    gri_future_settle(&call->future, err);
+    if (call->streams)
         end_stream(call, false);
     gri_lock(&call->cancel.lock);
     gri_cancel_fire_locked(&call->cancel);
-    run = call->run != NULL ? gri_scope_ref(call->run) : NULL;
+    run = atomic_load_explicit(&call->run, memory_order_relaxed);
     gri_unlock(&call->cancel.lock);
-    if (run != NULL) {
-        gri_scope_cancel(run, why);
-        gri_scope_unref(run);
-    }
+    if (run != NULL) /* it lasts as long as the call */
+        gri_scope_cancel(&run->scope, why);
     run_cancel_hook(call);
     gri_point(GRI_AT_CALL_CANCEL);
     /* not begun: end it here, and leave a shell in the mailbox */
@@ -450,21 +543,16 @@ static void op_cancel(struct gr_future *f, gr_code why)
 static void op_detach(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
-    bool leave;
 
-    gri_lock(&call->cancel.lock);
-    leave = call->leaving;
-    call->moving = !leave;
-    gri_unlock(&call->cancel.lock);
-    if (leave)
+    if (!hold(call))
         return;
+    /* it goes where its parent doesn't wait for it; as yet it is where the parent does */
+    if (call->parent != NULL && (life_of(call) & GRI_FOREIGN) == 0) {
+        gri_future_ref(&call->parent->future);
+        atomic_fetch_or_explicit(&call->life, GRI_FOREIGN, memory_order_acq_rel);
+    }
     gri_scope_move(&call->member, &call->rt->root);
-    gri_lock(&call->cancel.lock);
-    call->moving = false;
-    leave = call->leaving;
-    gri_unlock(&call->cancel.lock);
-    if (leave)
-        call_leave(call);
+    let_leave(call);
 }
 
 static gr_call op_name(struct gr_future *f)
@@ -534,7 +622,8 @@ static void op_destroy(struct gr_future *f)
 
     gr_value_unref(call->args);
     gr_value_unref(call->config);
-    gri_assert(call->parent == NULL); /* it has ended */
+    gri_assert((life_of(call) & GRI_LEFT) != 0);
+    gri_free(atomic_load_explicit(&call->run, memory_order_relaxed));
     gri_budget_unref(call->budget);
     gri_cache_free(GRI_BLOCK_400, call);
 }

@@ -116,39 +116,42 @@ struct gr_ctx *gri_ctx_current(gr_runtime *rt)
     return c != NULL && c->rt == rt ? c : NULL;
 }
 
-/* step_up goes from a call that the caller has a reference to, and gives up, to its parent. NULL:
- * there is none, or the call has ended and so is waited for no more. */
-static struct gri_call *step_up(struct gri_call *call)
+/* above_holds goes up from a call that the caller has a reference to, and gives up, by references. */
+static bool above_holds(struct gri_call *up, uint64_t id)
 {
-    struct gri_call *parent;
+    bool held = false;
 
-    gri_lock(&call->cancel.lock);
-    parent = call->parent;
-    if (parent != NULL)
-        gri_future_ref(&parent->future);
-    gri_unlock(&call->cancel.lock);
-    gri_future_unref(&call->future);
-    return parent;
+    while (up != NULL && !held) {
+        held = atomic_load_explicit(&up->held, memory_order_relaxed) == id;
+        up = gri_call_step_up(up);
+    }
+    if (up != NULL)
+        gri_future_unref(&up->future);
+    return held;
 }
 
+/* A handler that has still to answer its call keeps it in its scope, and each call that is in its
+ * parent's run scope keeps that one: so far up no references are needed. */
 bool gri_ctx_holds(gr_runtime *rt, uint64_t id)
 {
     const struct gr_ctx *c = gri_ctx_current(rt);
     struct gri_call *up;
-    bool held = false;
 
     if (c == NULL || id == 0)
         return false;
     if (gri_actor_exclusive(c->actor) && gri_actor_ref(c->actor).id == id)
         return true;
-    up = c->call != NULL ? gri_call_of(gri_future_ref(&c->call->future)) : NULL;
-    while (up != NULL && !held) {
-        held = atomic_load_explicit(&up->held, memory_order_relaxed) == id;
-        up = step_up(up);
+    for (up = c->call; up != NULL; up = up->parent) {
+        uint32_t life = atomic_load_explicit(&up->life, memory_order_acquire);
+
+        if (c->deferred || (life & GRI_FOREIGN) != 0)
+            return above_holds(gri_call_of(gri_future_ref(&up->future)), id);
+        if (atomic_load_explicit(&up->held, memory_order_relaxed) == id)
+            return true;
+        if ((life & GRI_ENDED) != 0)
+            return false; /* nobody waits through it any more */
     }
-    if (up != NULL)
-        gri_future_unref(&up->future);
-    return held;
+    return false;
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */

@@ -111,19 +111,28 @@ static void enqueue(struct gri_call *call, struct gri_actor *a)
     gri_actor_send_call(a, call);
 }
 
+/* queue has a call QUEUED, unless it is so from birth. false: it was cancelled, and is over. */
+static bool queue(struct gri_call *call)
+{
+    if (atomic_load_explicit(&call->state, memory_order_relaxed) != GRI_RUNNING)
+        return true;
+    /* seq_cst: of "set QUEUED, read the cancellation" and "set the cancellation, look for QUEUED"
+     * the later one sees the other */
+    atomic_store(&call->state, GRI_QUEUED);
+    if (!gri_call_cancelled(call))
+        return true;
+    take_back(call, NULL);
+    return false;
+}
+
 void gri_call_post(struct gri_call *call, gr_ref to)
 {
     gr_value *err = NULL;
     struct gri_actor *a;
 
     call->to = to;
-    /* seq_cst: of "set QUEUED, read the cancellation" and "set the cancellation, look for QUEUED"
-     * the later one sees the other */
-    atomic_store(&call->state, GRI_QUEUED);
-    if (gri_call_cancelled(call)) {
-        take_back(call, NULL);
+    if (!queue(call))
         return;
-    }
     gri_point(GRI_AT_CALL_QUEUED);
     a = gri_actor_enter(call->rt, to, &call->envelope, &err);
     if (a == NULL) {
@@ -241,14 +250,20 @@ static void start(struct gri_call *call, gr_ref to, const struct caller *who, co
     bool timed = set_deadline(call, who, o);
 
     call->target = to.node == call->rt->node ? to.id : 0;
-    if (who->parent != NULL)
-        call->parent = gri_call_of(gri_future_ref(&who->parent->future));
+    if ((call->parent = who->parent) != NULL && !who->inside) {
+        gri_future_ref(&who->parent->future);
+        atomic_init(&call->life, GRI_FOREIGN);
+    }
     call->config = child_config(who->parent, o->config);
     if (gri_sched_foreign(&call->rt->sched)) {
         gri_call_end(call, gr_error(GR_EINVAL, "the runtime is simulated, on another thread"));
         return;
     }
-    if (!check_args(call) || !meter(call, who, o) || !join(call, who->scope))
+    if (!check_args(call) || !meter(call, who, o))
+        return;
+    if (!timed && o->timeout_ms >= 0) /* else there is something to do in between */
+        atomic_init(&call->state, GRI_QUEUED);
+    if (!join(call, who->scope))
         return;
     if (o->timeout_ms < 0)
         gri_call_end(call, gr_error(GR_ETIMEDOUT, "the deadline had passed before the call"));

@@ -25,8 +25,12 @@ struct gr_future *gri_future_ref(struct gr_future *f)
 
 void gri_future_unref(struct gr_future *f)
 {
-    /* acq_rel: the last holder sees everything the others did */
-    if (f == NULL || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+    if (f == NULL)
+        return;
+    /* acquire and acq_rel: the last holder sees everything the others did. Who finds only his own needs
+     * no atomic step: others come only from who has one */
+    if (atomic_load_explicit(&f->refs, memory_order_acquire) != 1 &&
+        atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
         return;
     gr_value_unref(f->result);
     f->ops->destroy(f);
@@ -39,20 +43,18 @@ gr_value *gri_answer(gr_value *v)
 
 bool gri_future_complete(struct gr_future *f, gr_value *v)
 {
-    struct gri_waiter *w;
-    bool taken;
-
-    if (GRI_PLANTED(DOUBLE_COMPLETION)) {
-        taken = atomic_load(&f->claimed);
-        gri_point(GRI_AT_COMPLETE);
-        atomic_store(&f->claimed, true);
-    } else {
-        taken = atomic_exchange_explicit(&f->claimed, true, memory_order_relaxed);
-    }
-    if (taken) {
+    if (atomic_exchange_explicit(&f->claimed, true, memory_order_relaxed)) {
         gr_value_unref(v);
         return false;
     }
+    gri_future_settle(f, v);
+    return true;
+}
+
+void gri_future_settle(struct gr_future *f, gr_value *v)
+{
+    struct gri_waiter *w;
+
     f->result = gri_answer(v);
     f->failed = gr_value_type(f->result) == GR_ERROR;
     gri_point(GRI_AT_COMPLETE);
@@ -60,7 +62,6 @@ bool gri_future_complete(struct gr_future *f, gr_value *v)
     w = atomic_exchange_explicit(&f->waiter, GRI_DONE, memory_order_acq_rel);
     if (w != NULL)
         w->fire(w);
-    return true;
 }
 
 gr_outcome gri_future_outcome(const struct gr_future *f)

@@ -57,6 +57,8 @@ void gri_future_unref(struct gr_future *f); /* NULL is fine */
 /* gri_future_complete gives the answer; an error value, a broken value or NULL fails it. false: it
  * was complete. */
 bool gri_future_complete(struct gr_future *f, gr_value *v GR_TAKES);
+/* gri_future_settle does so for who has seen to it that nobody else does. */
+void gri_future_settle(struct gr_future *f, gr_value *v GR_TAKES);
 static inline bool gri_future_done(const struct gr_future *f)
 {
     /* acquire: pairs with the exchange in gri_future_complete; result is readable after */
