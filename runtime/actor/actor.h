@@ -81,7 +81,6 @@ struct gri_actor {
     struct gri_ties *ties;              /* owned; NULL: none yet */
     struct gri_signal *signals, **tail; /* in order; tail is NULL when there are none */
     struct gri_list waits, deferred, thens;
-    _Atomic(struct gr_ctx *) waiter;
     int64_t terminate_ms;
 };
 

@@ -2,22 +2,12 @@
 /* call.c - the life of a call: made, sent, cancelled, ended. See call.h. */
 #include "runtime/actor/call.h"
 
-#include <string.h>
-
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/budget.h"
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"
 #include "runtime/base/alloc.h"
-
-/* A deadline of the call's own. Two references: the call's and the timer's (then the task's). */
-struct gri_deadline {
-    struct gri_timer timer;
-    struct gri_task task;
-    struct gri_call *call; /* counted */
-    _Atomic uint32_t refs;
-};
 
 /* A call's run scope: what its handler starts. It lies there as long as the call does, so it has no
  * use for its own references. */
@@ -91,10 +81,12 @@ gr_code gri_check_some(gr_runtime *rt, uint32_t bytes)
 /* unmeter takes an ended call off what is counted of calls in flight. */
 static void unmeter(struct gri_call *call)
 {
-    if (call->budgeted)
-        gri_budget_leave(call->budget, call->envelope.bytes);
-    if (call->asker != 0)
-        gri_asks_end(call->rt, call->asker);
+    const struct gri_call_more *more = gri_call_has_more(call);
+
+    if (more != NULL && call->budgeted)
+        gri_budget_leave(more->budget, call->envelope.bytes);
+    if (more != NULL && more->asker != 0)
+        gri_asks_end(call->rt, more->asker);
     gri_charge(call->rt, -(int64_t)call->envelope.bytes);
     gri_meter_add(call->rt->sched.ledger, GRI_METER_CALLS, -1);
 }
@@ -165,33 +157,22 @@ struct gr_scope *gri_call_run_scope(struct gri_call *call)
 
 /* ---- ending ---------------------------------------------------------------------------------- */
 
-static void deadline_unref(struct gri_deadline *d)
+static void disarm(struct gri_call *call, struct gri_call_more *more)
 {
-    if (atomic_fetch_sub(&d->refs, 1) != 1)
+    if (!more->timed)
         return;
-    gri_future_unref(&d->call->future);
-    gri_free(d);
-}
-
-static void disarm(struct gri_call *call)
-{
-    struct gri_deadline *d = call->timer;
-
-    if (d == NULL)
-        return;
-    call->timer = NULL;
-    if (gri_timer_cancel(&call->rt->sched, &d->timer))
-        deadline_unref(d); /* the timer's */
-    deadline_unref(d);
+    more->timed = false;
+    if (gri_timer_cancel(&call->rt->sched, &more->timer))
+        gri_future_unref(&call->future); /* the timer's; the caller has another one */
 }
 
 /* forget_number takes the call out of gr_cancel's reach. */
-static void forget_number(struct gri_call *call)
+static void forget_number(struct gri_call *call, struct gri_call_more *more)
 {
     gr_runtime *rt = call->rt;
 
     gri_lock(&rt->calls_lock);
-    gri_map_del(&rt->calls, atomic_load(&call->id));
+    gri_map_del(&rt->calls, atomic_load(&more->id));
     gri_unlock(&rt->calls_lock);
 }
 
@@ -340,6 +321,7 @@ static void end_run(struct gri_call *call)
 /* finish completes and lets go of all but the actor and the duty's reference. */
 static void finish(struct gri_call *call, gr_value *v)
 {
+    struct gri_call_more *more;
     uint32_t life;
 
     if (call->metered) /* before anybody learns of the end: what it held is free then */
@@ -350,9 +332,12 @@ static void finish(struct gri_call *call, gr_value *v)
     else
         gr_value_unref(v);
     gri_point(GRI_AT_CALL_END);
-    disarm(call);
-    if (atomic_load(&call->id) != 0) /* seq_cst: after the completion; pairs with op_name */
-        forget_number(call);
+    more = gri_call_has_more(call);
+    if (more != NULL)
+        disarm(call, more);
+    if (more != NULL &&
+        atomic_load(&more->id) != 0) /* seq_cst: after the completion, as `more` is; */
+        forget_number(call, more);   /* pairs with op_name */
     if (call->streams)
         end_stream(call, true);
     if (call->in != NULL) {
@@ -370,14 +355,17 @@ static void finish(struct gri_call *call, gr_value *v)
 
 void gri_call_unhook(struct gri_call *call)
 {
+    struct gri_call_more *more;
     bool busy;
 
     if (!call->hooked)
         return;
-
+    more = gri_call_has_more(call);
     do {
         gri_lock(&call->cancel.lock);
-        call->hook = call->room = NULL;
+        call->hook = NULL;
+        if (more != NULL)
+            more->room = NULL;
         busy = call->hook_busy != NULL && call->hook_busy != gri_exec();
         gri_unlock(&call->cancel.lock);
         if (busy)
@@ -487,32 +475,31 @@ void gri_call_abort(struct gri_call *call, gr_value *err, gr_code why)
 
 static void deadline_run(struct gri_task *t)
 {
-    struct gri_deadline *d = gri_container_of(t, struct gri_deadline, task);
+    struct gri_call *call = gri_container_of(t, struct gri_call_more, late)->call;
 
-    gri_call_cancel(d->call, GR_ETIMEDOUT);
-    deadline_unref(d);
+    gri_call_cancel(call, GR_ETIMEDOUT);
+    gri_future_unref(&call->future);
 }
 
 static void deadline_fire(struct gri_timer *t)
 {
-    struct gri_deadline *d = gri_container_of(t, struct gri_deadline, timer);
+    struct gri_call_more *more = gri_container_of(t, struct gri_call_more, timer);
 
     gri_point(GRI_AT_DEADLINE);
-    gri_ready(&d->call->rt->sched, &d->task);
+    gri_ready(&more->call->rt->sched, &more->late);
 }
 
 gr_code gri_call_arm(struct gri_call *call)
 {
-    struct gri_deadline *d = gri_new0(struct gri_deadline);
+    struct gri_call_more *more = gri_call_more(call);
 
-    if (d == NULL)
+    if (more == NULL)
         return GR_ENOMEM;
-    d->call = gri_call_of(gri_future_ref(&call->future));
-    d->task = (struct gri_task){ .run = deadline_run, .name = "deadline" };
-    atomic_init(&d->refs, 2);
-    gri_timer_init(&d->timer, deadline_fire);
-    call->timer = d;
-    gri_timer_start(&call->rt->sched, &d->timer, call->deadline_ns);
+    more->late = (struct gri_task){ .run = deadline_run, .name = "deadline" };
+    gri_timer_init(&more->timer, deadline_fire);
+    more->timed = true;
+    gri_future_ref(&call->future); /* the timer's, then the task's */
+    gri_timer_start(&call->rt->sched, &more->timer, call->deadline_ns);
     return GR_OK;
 }
 
@@ -558,17 +545,20 @@ static void op_detach(struct gr_future *f)
 static gr_call op_name(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
+    struct gri_call_more *more = gri_call_more(call);
     gr_runtime *rt = call->rt;
     gr_call name = { 0, 0 };
 
+    if (more == NULL)
+        return name;
     gri_lock(&rt->calls_lock);
-    if (atomic_load(&call->id) == 0 && gri_map_put(&rt->calls, rt->call_count + 1, call))
-        atomic_store(&call->id, ++rt->call_count);
-    if (atomic_load(&call->id) != 0)
-        name = (gr_call){ .node = rt->node, .id = atomic_load(&call->id) };
+    if (atomic_load(&more->id) == 0 && gri_map_put(&rt->calls, rt->call_count + 1, call))
+        atomic_store(&more->id, ++rt->call_count);
+    if (atomic_load(&more->id) != 0)
+        name = (gr_call){ .node = rt->node, .id = atomic_load(&more->id) };
     gri_unlock(&rt->calls_lock);
     if (gri_future_done(f))
-        forget_number(call); /* it ended meanwhile, and may have missed its number */
+        forget_number(call, more); /* it ended meanwhile, and may have missed its number */
     return name;
 }
 
@@ -607,9 +597,11 @@ static gr_code op_hurry(struct gr_future *f)
     struct gri_call *call = gri_call_of(f);
     struct gri_task *t = &call->envelope.task;
 
-    if (gri_ctx_holds(call->rt, call->target))
+    const struct gr_ctx *c = gri_ctx_current(call->rt);
+
+    if (c != NULL && gri_run_holds(c, call->target))
         return GR_EDEADLK;
-    give_permit_back(gri_ctx_current(call->rt));
+    give_permit_back(c);
     if (atomic_load_explicit(&call->quick, memory_order_relaxed) && !gri_fault(GRI_AT_NO_HURRY) &&
         gri_take_lifo(t))
         t->run(t);
@@ -620,12 +612,17 @@ static void op_destroy(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
 
+    struct gri_call_more *more = gri_call_has_more(call);
+
     gr_value_unref(call->args);
     gr_value_unref(call->config);
     gri_assert((life_of(call) & GRI_LEFT) != 0);
     gri_free(atomic_load_explicit(&call->run, memory_order_relaxed));
-    gri_budget_unref(call->budget);
-    gri_cache_free(GRI_BLOCK_400, call);
+    if (more != NULL) {
+        gri_budget_unref(more->budget);
+        gri_cache_free(GRI_BLOCK_144, more);
+    }
+    gri_cache_free(GRI_BLOCK_280, call);
 }
 
 static const struct gri_future_ops call_ops = { .cancel = op_cancel,
@@ -660,13 +657,29 @@ const struct gri_member_ops gri_call_member_ops = { .cancel = member_cancel,
                                                     .ref = member_ref,
                                                     .unref = member_unref };
 
+/* ---- what few calls need --------------------------------------------------------------------- */
+
+struct gri_call_more *gri_call_more(struct gri_call *call)
+{
+    struct gri_call_more *there = gri_call_has_more(call), *more;
+
+    _Static_assert(sizeof(*more) <= 144, "it fits its block");
+    if (there != NULL || (more = gri_cache_alloc(GRI_BLOCK_144)) == NULL)
+        return there;
+    *more = (struct gri_call_more){ .call = call };
+    if (atomic_compare_exchange_strong(&call->more, &there, more))
+        return more;
+    gri_cache_free(GRI_BLOCK_144, more); /* somebody else asks for the call's number, too */
+    return there;
+}
+
 /* ---- making ---------------------------------------------------------------------------------- */
 
 struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_stream *in)
 {
-    struct gri_call *call = gri_cache_alloc(GRI_BLOCK_400);
+    struct gri_call *call = gri_cache_alloc(GRI_BLOCK_280);
 
-    _Static_assert(sizeof(*call) <= 400, "a call fits its block");
+    _Static_assert(sizeof(*call) <= 280, "a call fits its block");
     if (call == NULL) {
         gr_value_unref(args);
         if (in != NULL)
@@ -674,15 +687,12 @@ struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_
         gri_stream_unref(in);
         return NULL;
     }
-    memset(call, 0, sizeof(*call));
+    *call = (struct gri_call){ .rt = rt, .args = args, .in = in };
     gri_future_init(&call->future, &rt->sched, &call_ops, 2);
     call->envelope.kind = verb == GRI_STARTED ? GRI_PROBE : GRI_CALL;
     gri_list_init(&call->member.node);
     atomic_init(&call->state, GRI_RUNNING);
-    call->rt = rt;
     atomic_init(&call->verb, verb);
-    call->args = args;
-    call->in = in;
     return call;
 }
 
@@ -696,7 +706,7 @@ bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value
     const gr_method *m;
     struct gr_ctx c;
 
-    if (r.node != rt->node || parent->budget != NULL || gri_exec()->worker == NULL ||
+    if (r.node != rt->node || gri_call_budget(parent) != NULL || gri_exec()->worker == NULL ||
         gri_fault(GRI_AT_NO_DIRECT))
         return false;
     a = gri_actor_pin(rt, r, &err);

@@ -25,7 +25,7 @@
  * A call needs no reference to its parent while it is in its parent's run scope: the parent does not
  * leave its own scope, nor go, before that is empty. FOREIGN says that it is, or may be, elsewhere,
  * and has one; it has it until it leaves. So from a handler that has still to answer one may go up
- * from call to call without references as far as no FOREIGN one: see gri_ctx_holds.
+ * from call to call without references as far as no FOREIGN one: see gri_run_holds.
  *
  * Cancelling completes the future at once, but the call stays in its scope until its handler has
  * returned and its own run scope is empty. So to await answers quickly, and to join a scope means
@@ -41,6 +41,7 @@
 #include "runtime/async/scope.h"
 #include "runtime/async/stream.h"
 #include "runtime/sched/blocking.h"
+#include "runtime/sched/timer.h"
 #include "runtime/value/value_bytes.h"
 
 struct gri_actor;
@@ -70,14 +71,34 @@ enum gri_call_life {
     GRI_FOREIGN = 32   /* `parent` is counted */
 };
 
+/* What few calls need; made when it is, and there until the call goes. */
+struct gri_call_more {
+    struct gri_call *call;  /* borrowed */
+    struct gri_timer timer; /* for a deadline of the call's own; it has a reference while armed */
+    struct gri_task late;   /* likewise, when that has passed */
+    bool timed;
+    bool room_armed;           /* guarded by cancel.lock */
+    struct gri_budget *budget; /* counted; the run's, NULL: it has none */
+    uint64_t asker;            /* the actor that may have only so many under way; 0: none */
+    _Atomic uint64_t id;       /* for gr_cancel; 0 until somebody asks */
+    void (*room)(void *arg);   /* gr_on_cancel's; guarded by cancel.lock. Only calls that stream */
+    struct gri_waiter room_waiter; /* in `out`, while a deferred producer waits for room */
+    struct gri_task room_task;
+};
+
 struct gri_call {
     struct gr_future future; /* first, so that a gr_future is a call; see gri_call_of */
-    struct gri_envelope envelope;
+    union {
+        struct gri_envelope envelope;
+        /* where the envelope's task would be, when it is in no queue. The envelope has no task.name,
+         * so that a job which has never been offered is new */
+        struct gri_list deferred; /* in actor->deferred while listed */
+        struct gri_job job;       /* of the blocking pool */
+    };
     struct gri_member member; /* in the caller's run scope, or where the options said */
     struct gri_cancel cancel; /* its lock also guards run, hook* and out */
     gr_runtime *rt;           /* borrowed */
     struct gri_actor *actor;  /* pinned from sending to the end; NULL before */
-    gr_ref to;
     /* whose handler made the call, as long as it has not left; NULL: none. Counted if FOREIGN */
     struct gri_call *parent;
     gr_value *args;   /* counted */
@@ -86,40 +107,42 @@ struct gri_call {
     struct gr_stream *in, *out;
     /* owned; what the handler started; NULL until it is needed, then there until the call goes */
     _Atomic(struct gri_run_scope *) run;
-    struct gri_deadline *timer; /* owned; only if the deadline is the call's own */
-    uint64_t deadline_ns;       /* 0: none */
-    _Atomic uint64_t id;        /* for gr_cancel; 0 until somebody asks */
-    _Atomic uint32_t state;     /* gri_call_state */
-    _Atomic uint32_t life;      /* gri_call_life */
-    _Atomic uint16_t verb;      /* a hand-over changes it while a cancellation may name it */
+    _Atomic(struct gri_call_more *) more; /* owned; NULL until it is needed */
+    uint64_t deadline_ns;                 /* 0: none */
+    _Atomic uint32_t state;               /* gri_call_state */
+    _Atomic uint32_t life;                /* gri_call_life */
+    uint32_t depth;                       /* calls that it is nested in, itself counted */
+    _Atomic uint16_t verb; /* a hand-over changes it while a cancellation may name it */
     /* a stream of an actor that has only invoke: the answer is the chunk */
     _Atomic bool one_chunk;
-    bool streams;              /* it was made with an `out`, which goes when it leaves */
-    _Atomic bool quick;        /* cheap or native: the waiter may run it on its own stack */
-    bool hooked;               /* gr_on_cancel was called */
-    bool counted;              /* holds one of the actor's max_concurrency */
-    bool metered;              /* counts among the runtime's calls, its bytes among the bytes */
-    bool budgeted;             /* its bytes are charged to the budget */
-    bool promised;             /* gr_defer was called */
-    bool room_armed;           /* guarded by cancel.lock */
-    bool listed, loose;        /* guarded by the actor's tie_lock; see held.h */
-    uint32_t depth;            /* calls that it is nested in, itself counted */
-    uint64_t asker;            /* the actor that may have only so many under way; 0: none */
-    struct gri_budget *budget; /* counted; the run's, NULL: it has none */
-    uint64_t target;           /* whom the caller meant; never changes, unlike `to` */
+    bool streams;       /* it was made with an `out`, which goes when it leaves */
+    _Atomic bool quick; /* cheap or native: the waiter may run it on its own stack */
+    bool hooked;        /* gr_on_cancel was called */
+    bool counted;       /* holds one of the actor's max_concurrency */
+    bool metered;       /* counts among the runtime's calls, its bytes among the bytes */
+    bool budgeted;      /* its bytes are charged to the budget */
+    bool promised;      /* gr_defer was called */
+    bool listed, loose; /* guarded by the actor's tie_lock; see held.h */
+    uint64_t target;    /* whom the caller meant; never changes */
     /* the exclusive actor in which its handler is under way; 0: none */
     _Atomic uint64_t held;
     void (*hook)(void *arg); /* gr_on_cancel's */
-    void (*room)(void *arg);
     void *hook_arg;
-    struct gri_exec *hook_busy;    /* who runs a hook now; guarded by cancel.lock */
-    struct gri_waiter room_waiter; /* in `out`, while a deferred producer waits for room */
-    struct gri_task room_task;
-    union {
-        struct gri_list deferred; /* in actor->deferred while listed */
-        struct gri_job job;       /* of the blocking pool, which is done with the node by then */
-    };
+    struct gri_exec *hook_busy; /* who runs a hook now; guarded by cancel.lock */
 };
+
+_Static_assert(offsetof(struct gri_call, job.place) ==
+                   offsetof(struct gri_call, envelope.task.name),
+               "a new call's job is new");
+
+/* gri_call_more returns what it returned before, or makes it; NULL: out of memory. [any] */
+struct gri_call_more *gri_call_more(struct gri_call *call);
+/* gri_call_has_more returns it if it has been made. */
+static inline struct gri_call_more *gri_call_has_more(struct gri_call *call)
+{
+    /* seq_cst: see finish and op_name */
+    return atomic_load(&call->more);
+}
 
 /* gri_call_step_up goes from a call that the caller has a reference to, and gives up, to its parent,
  * with a reference. NULL: there is none, or the call has ended and so is waited for no more. [any] */

@@ -65,7 +65,7 @@ void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call,
     c->actor = a;
     c->call = call;
     c->msg = NULL;
-    c->deferred = c->stashed = c->last = false;
+    c->deferred = c->stashed = c->noted = c->last = false;
     c->failure = c->exit = NULL;
     c->exec = e;
     c->nested = e->ctx != NULL;
@@ -91,6 +91,7 @@ void gri_ctx_leave(struct gr_ctx *c)
     struct gri_exec *e = c->exec;
 
     gri_assert(e == gri_exec() && e->ctx == c);
+    gri_waits_forget(c);
     if (!c->nested) { /* the next task or message begins anew */
         e->ctx = NULL;
         e->who = 0;
@@ -132,12 +133,11 @@ static bool above_holds(struct gri_call *up, uint64_t id)
 
 /* A handler that has still to answer its call keeps it in its scope, and each call that is in its
  * parent's run scope keeps that one: so far up no references are needed. */
-bool gri_ctx_holds(gr_runtime *rt, uint64_t id)
+bool gri_run_holds(const struct gr_ctx *c, uint64_t id)
 {
-    const struct gr_ctx *c = gri_ctx_current(rt);
     struct gri_call *up;
 
-    if (c == NULL || id == 0)
+    if (id == 0)
         return false;
     if (gri_actor_exclusive(c->actor) && gri_actor_ref(c->actor).id == id)
         return true;
@@ -254,6 +254,7 @@ gr_value *gr_delegate(gr_ctx *c, gr_ref to, const char *verb, gr_value *args)
         gr_value_unref(args);
         return gr_error(GR_EINVAL, "there is no call to pass on");
     }
+    gri_waits_forget(c);
     c->deferred = true;
     /* the handler's frame still holds the call: it lets go when it returns */
     gri_future_ref(&c->call->future);

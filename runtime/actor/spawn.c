@@ -62,7 +62,6 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
                                                         : UINT32_MAX);
     a->terminate_ms = o->terminate_ms == 0 ? 5000 : o->terminate_ms < 0 ? 0 : o->terminate_ms;
     gri_list_init(&a->waits);
-    atomic_store(&a->waiter, NULL);
     gri_list_init(&a->deferred);
     gri_list_init(&a->thens);
     atomic_store(&a->flags, 0); /* not dead any more; but nobody knows its id yet */

@@ -7,7 +7,7 @@
  * together, instead. A stashed call is QUEUED again, so a cancellation ends it at once and leaves a
  * shell.
  */
-#include "runtime/actor/ctx.h"
+#include "runtime/actor/held.h"
 #include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"
@@ -61,6 +61,7 @@ gr_code gr_stash(gr_ctx *c)
         return rc;
     if (!call)
         return stash_message(c);
+    gri_waits_forget(c);
     c->deferred = true;
     c->stashed = true;
     gri_future_ref(&c->call->future); /* the handler's frame goes on to use it: see gr_defer */

@@ -60,7 +60,7 @@ void gri_future_settle(struct gr_future *f, gr_value *v)
     gri_point(GRI_AT_COMPLETE);
     /* release: the result is readable by whoever sees DONE; acquire: the waiter's fields by us */
     w = atomic_exchange_explicit(&f->waiter, GRI_DONE, memory_order_acq_rel);
-    if (w != NULL)
+    if (gri_is_waiter(w))
         w->fire(w);
 }
 
@@ -125,34 +125,12 @@ struct gr_future *gri_future_failed(struct gri_sched *s, gr_value *err)
 
 /* ---- awaiting -------------------------------------------------------------------------------- */
 
-struct await {
-    struct gri_waiter waiter;
-    struct gri_park park;
-};
-
-static void await_fire(struct gri_waiter *w)
-{
-    gri_park_wake(&gri_container_of(w, struct await, waiter)->park, GRI_WOKEN);
-}
-
 static gr_code park_for(struct gr_future *f, uint64_t deadline_ns)
 {
-    struct await a = { .waiter.fire = await_fire };
     uint32_t why = 0;
-    gr_code rc;
+    gr_code rc = gri_park_meet(&f->waiter, deadline_ns, &why);
 
-    gri_park_init(&a.park);
-    rc = gri_future_watch(f, &a.waiter);
-    if (rc != GR_OK)
-        return rc == GR_EOS ? GR_OK : rc;
-    rc = gri_park_wait(&a.park, deadline_ns, true, &why);
-    if (rc == GR_OK && (why & GRI_WOKEN) != 0)
-        return GR_OK;
-    if (!gri_future_unwatch(f, &a.waiter)) {
-        gri_park_rest(&a.park); /* it is being completed: fire will touch our frame */
-        return GR_OK;
-    }
-    if (rc != GR_OK)
+    if (rc != GR_OK || gri_future_done(f))
         return rc;
     return (why & GRI_INTERRUPTED) != 0 ? GR_EINTR : GR_EPENDING;
 }

@@ -18,10 +18,6 @@
 
 #include "runtime/sched/park.h"
 
-struct gri_waiter {
-    void (*fire)(struct gri_waiter *w);
-};
-
 struct gri_future_ops {
     /* cancel asks for the future's completion with an error of code `why`. [any] */
     void (*cancel)(struct gr_future *f, gr_code why);
@@ -37,7 +33,7 @@ struct gri_future_ops {
 };
 
 struct gr_future {
-    _Atomic(struct gri_waiter *) waiter;
+    gri_meeting waiter;
     _Atomic uint32_t refs;
     _Atomic bool claimed;    /* somebody completes it, or has; the loser's answer is dropped */
     bool failed;             /* result is an error; written before DONE, as result is */
@@ -46,7 +42,7 @@ struct gr_future {
     const struct gri_future_ops *ops;
 };
 
-#define GRI_DONE ((struct gri_waiter *)(uintptr_t)1)
+#define GRI_DONE GRI_MET
 
 /* gri_future_init makes a pending future with `refs` references. */
 void gri_future_init(struct gr_future *f, struct gri_sched *s, const struct gri_future_ops *ops,

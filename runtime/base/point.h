@@ -58,6 +58,7 @@ enum gri_point_class {
     X(SUSPEND, SCHED, "a handler is leaving its stack")                                            \
     X(COMMIT, SCHED, "a handler has left its stack, and can't be resumed yet")                     \
     X(PARK_WAKE, SCHED, "before a waiter is resumed")                                              \
+    X(PARK_STOP, SCHED, "before a waiter is taken out of what it waits for")                        \
     X(NO_SPARE, SCHED, "a worker has no stack of its own left over")                               \
     X(FIBERS_FULL, FULL, "no stack is left to wait with")                                          \
     X(BLOCKING_FULL, FULL, "the blocking pool's queue is full")                                    \
@@ -84,6 +85,7 @@ enum gri_point_class {
     X(NO_DIRECT, SCHED, "a cheap step is called by a message")                                     \
     X(MAILBOX_FULL, FULL, "a mailbox takes no more")                                               \
     X(ACTORS_FULL, FULL, "no slot is left for an actor")                                           \
+    X(WAIT_NOTED, SCHED, "a handler that is about to wait looks once more")                        \
     X(CALL_QUEUED, SCHED, "a call is about to be queued")                                          \
     X(CALL_START, SCHED, "before a queued call is claimed")                                        \
     X(CALL_RUN_SCOPE, SCHED, "before a call has a run scope")                                      \

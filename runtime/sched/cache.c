@@ -6,7 +6,9 @@
 
 #define BUNDLES_MAX 256 /* of one size, in the depot */
 
-static const size_t size_of[GRI_BLOCKS] = { [GRI_BLOCK_64] = 64, [GRI_BLOCK_400] = 400 };
+static const size_t size_of[GRI_BLOCKS] = {
+    [GRI_BLOCK_64] = 64, [GRI_BLOCK_144] = 144, [GRI_BLOCK_280] = 280
+};
 
 #if defined(GR_TESTING)
 _Atomic bool gri_cache_off;

@@ -22,7 +22,7 @@
 struct gri_sched;
 struct gri_worker;
 
-enum gri_block { GRI_BLOCK_64, GRI_BLOCK_400, GRI_BLOCKS };
+enum gri_block { GRI_BLOCK_64, GRI_BLOCK_144, GRI_BLOCK_280, GRI_BLOCKS };
 
 #define GRI_BUNDLE 32 /* blocks that go to the depot and come from there at once */
 

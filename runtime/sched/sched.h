@@ -197,18 +197,18 @@ static inline void gri_worker_begins(struct gri_worker *w, uint64_t who)
 /* gri_take_lifo takes t out of the calling worker's LIFO slot, if it is what lies there. */
 bool gri_take_lifo(struct gri_task *t);
 
-/* gri_exec returns what runs on this thread now. A call, not inlined: after a switch it is
- * another. */
+/* gri_exec returns what runs on this thread now. A call, not inlined: code that goes on after a switch
+ * may be on another thread. But a stack's exec is the same as long as the stack runs. */
 struct gri_exec *gri_exec(void);
 /* gri_exec_swap is for the simulation, whose threads share a real one. */
 struct gri_exec *gri_exec_swap(struct gri_exec *e);
 
 /*
- * gri_suspend leaves the running fiber for the worker's loop and calls commit(arg) once it can be
+ * gri_suspend leaves f, the running fiber, for the worker's loop and calls commit(arg) once it can be
  * resumed; gri_resume readies it again. gri_suspend returns GR_EFULL, without commit, when no stack
  * is left.
  */
-gr_code gri_suspend(void (*commit)(void *arg), void *arg);
+gr_code gri_suspend(struct gri_fiber *f, void (*commit)(void *arg), void *arg);
 void gri_resume(struct gri_sched *s, struct gri_fiber *f);
 /* gri_resume_now readies a fiber past its hooks. gri_run_fiber goes on with it at once on this
  * worker, leaving the current stack to the spares: when it returns, the caller must return to the
