@@ -24,6 +24,9 @@ target_compile_definitions(gr_flags INTERFACE _GNU_SOURCE)
 target_compile_options(gr_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
     -Wformat=2 -Wundef)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+    target_compile_options(gr_flags INTERFACE -mcx16) # see runtime/base/twin.h
+endif()
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")
     # gri_check(!"why this can't be reached") is how we say it.
     target_compile_options(gr_flags INTERFACE -Wno-string-conversion)

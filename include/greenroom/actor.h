@@ -75,7 +75,7 @@ typedef enum gr_overflow {
 typedef struct gr_spawn_opts {
     size_t size;
     const char *name;         /* for people: errors, traces; copied; need not be unique */
-    size_t mailbox_max;       /* default: the runtime's */
+    size_t mailbox_max;       /* default: the runtime's; at most 4,128,767 */
     /* calls under way at once, for reentrant and stateless classes; 0: no limit */
     unsigned max_concurrency;
     gr_value *args;           /* taken; what init sees, and stateless methods through gr_args */

@@ -18,7 +18,8 @@ extern "C" {
 typedef struct gr_runtime_opts {
     size_t size;
     unsigned workers;       /* default: online CPUs; at most 64 */
-    size_t mailbox_max;     /* messages queued for an actor; default 1024; see docs/limits.md */
+    size_t mailbox_max;     /* messages queued for an actor; default 1024, at most 4,128,767; see
+                             * docs/limits.md */
     size_t fibers_max;      /* parked handlers; default 8192; beyond: GR_EFULL */
     size_t stack_size;      /* bytes of a handler's stack; default 256 KiB, least 64 KiB */
     size_t blocking_max;    /* threads of the blocking pool; default 1024 */

@@ -17,7 +17,7 @@ gr_ref gri_actor_ref(const struct gri_actor *a)
                      .id = atomic_load_explicit(&a->id, memory_order_relaxed) };
 }
 
-void gri_actor_ready_task(struct gri_actor *a)
+void gri_actor_ready_turn(struct gri_actor *a)
 {
     if (a->pin != 0)
         gri_ready_on(&a->rt->sched, &a->turn, a->pin - 1);
@@ -25,56 +25,52 @@ void gri_actor_ready_task(struct gri_actor *a)
         gri_ready(&a->rt->sched, &a->turn);
 }
 
-void gri_actor_ready_turn(struct gri_actor *a)
-{
-    atomic_fetch_add(&a->load, GRI_PIN);
-    a->lent = false;
-    gri_actor_ready_task(a);
-}
+/* ---- pins and places ------------------------------------------------------------------------- */
 
-/* ---- pins ------------------------------------------------------------------------------------ */
-
-/* look_finished has the actor finished if nobody pins it: `load` is what was left of it. */
+/* look_finished has the actor finished if it may end; `load` is what was left of it. */
 static void look_finished(struct gri_actor *a, uint64_t load)
 {
-    uint64_t over = GRI_LOAD_DRAINED;
+    union gri_two old, to;
 
-    if ((uint32_t)load != (uint32_t)GRI_LOAD_DRAINED)
+    if (!GRI_LOAD_OVER(load))
         return;
     gri_point(GRI_AT_UNPIN);
-    /* The mark is in the same word as the pins, and taking it off claims the finish: so it is
-     * claimed once, and only while there is no pin, however late we come to it. If the exchange
-     * fails somebody has a pin again, and comes here when that goes. */
-    if (!atomic_compare_exchange_strong(&a->load, &over, 0))
-        return;
-    a->turn.run = gri_actor_finish_run; /* no turn is queued or running: it would hold a pin */
-    gri_actor_ready_task(a);
+    old = gri_twin_read(&a->inbox);
+    do {
+        /* Pinned again, or a turn is on its way, whose end looks itself; or it is the slot's next actor
+         * already. Whatever it is: who makes an idle actor CLOSED may finish it. */
+        if (!GRI_LOAD_OVER(old.load) || gri_inbox_top(old.head) != GRI_IDLE)
+            return;
+        to.head = gri_inbox_head(old.head, GRI_CLOSED);
+        to.load = old.load;
+    } while (!gri_twin_swap(&a->inbox, &old, to));
+    a->turn.run = gri_actor_finish_run; /* no turn is queued or running */
+    gri_actor_ready_turn(a);
 }
 
 void gri_actor_unpin(struct gri_actor *a)
 {
-    look_finished(a, atomic_fetch_sub(&a->load, GRI_PIN) - GRI_PIN);
+    look_finished(a, gri_twin_add(&a->inbox, -GRI_PIN) - GRI_PIN);
 }
 
-/* look_for_room wakes who waits for room, if a mailbox with this load is half empty: waking senders
- * for each place would cost a switch a message. The load was changed in seq_cst order: pairs with a
- * waiting sender, which counts itself and then looks at it. */
-static void look_for_room(struct gri_actor *a, uint64_t load)
+/* Waking senders for each place would cost a switch a message. The load was changed in seq_cst order:
+ * pairs with a waiting sender, which counts itself and then looks at it. */
+void gri_actor_look_for_room(struct gri_actor *a, uint64_t load)
 {
-    if (atomic_load(&a->room_waiting) != 0 && load >> 32 <= atomic_load(&a->admit) / 2)
+    if (atomic_load(&a->room_waiting) != 0 && gri_load_places(load) <= atomic_load(&a->admit) / 2)
         gri_actor_wake_senders(a);
 }
 
 void gri_actor_unqueue(struct gri_actor *a)
 {
-    look_for_room(a, atomic_fetch_sub(&a->load, GRI_ONE_QUEUED) - GRI_ONE_QUEUED);
+    gri_actor_look_for_room(a, gri_twin_add(&a->inbox, -GRI_PLACE) - GRI_PLACE);
 }
 
-void gri_actor_give_back(struct gri_actor *a, uint64_t debt)
+void gri_actor_leave(struct gri_actor *a)
 {
-    uint64_t load = atomic_fetch_sub(&a->load, debt) - debt;
+    uint64_t load = gri_twin_add(&a->inbox, -(GRI_PLACE + GRI_PIN)) - (GRI_PLACE + GRI_PIN);
 
-    look_for_room(a, load); /* at once, while who waits there has a pin */
+    gri_actor_look_for_room(a, load); /* at once, while who waits there has a pin */
     look_finished(a, load);
 }
 
@@ -105,17 +101,19 @@ void gri_actor_wake_senders(struct gri_actor *a)
 
 void gri_actor_settle(struct gri_actor *a)
 {
-    uint64_t back = gri_actor_debt(a) - GRI_PIN;
+    uint64_t debt = gri_actor_debt(a);
 
-    a->owed = 0;
-    a->lent = false;
-    if (back != 0) /* without a message taken, but a pin lent, it is one pin less than nothing */
-        gri_actor_give_back(a, back);
+    if (debt == 0)
+        return;
+    a->owed = a->owed_pins = 0;
+    /* it does not end by that: the turn is not over */
+    gri_actor_look_for_room(a, gri_twin_add(&a->inbox, -debt) - debt);
 }
 
 void gri_actor_offer_room(struct gri_actor *a)
 {
-    if (atomic_load(&a->room_waiting) != 0 && atomic_load(&a->load) >> 32 < atomic_load(&a->admit))
+    if (atomic_load(&a->room_waiting) != 0 &&
+        gri_load_places(gri_actor_load(a)) < atomic_load(&a->admit))
         gri_actor_wake_senders(a);
 }
 
@@ -125,7 +123,7 @@ static bool is_full(struct gri_actor *a, uint32_t bytes)
     const struct gri_bounds *b = a->bounds;
     int64_t held = b != NULL && b->bytes_max != 0 ? atomic_load(&b->bytes) : 0;
 
-    return atomic_load(&a->load) >> 32 >= atomic_load(&a->admit) ||
+    return gri_load_places(gri_actor_load(a)) >= atomic_load(&a->admit) ||
            (held != 0 && held + bytes > b->bytes_max);
 }
 
@@ -155,87 +153,148 @@ gr_code gri_actor_wait_room(struct gri_actor *a, uint32_t bytes)
 
 /* is_gone looks before anything is pinned, so that who keeps calling a stopped actor does not hold
  * up its end. One that has an error to tell is pinned first. */
-static bool is_gone(struct gri_actor *a, gr_ref ref)
+static bool is_gone(struct gri_actor *a)
 {
-    uint32_t flags = atomic_load(&a->flags);
+    uint32_t flags = atomic_load_explicit(&a->flags, memory_order_relaxed);
 
-    return atomic_load(&a->id) != ref.id ||
-           ((flags & (GRI_STOPPING | GRI_FAILED)) != 0 && (flags & GRI_SAID) == 0);
+    return (flags & (GRI_STOPPING | GRI_FAILED)) != 0 && (flags & GRI_SAID) == 0;
 }
 
-/* has_no_place tells whether a mailbox that holds depth messages takes no more. */
-static bool has_no_place(const struct gri_actor *a, uint64_t depth)
+static bool takes_calls(struct gri_actor *a)
 {
-    uint32_t admit = atomic_load_explicit(&a->admit, memory_order_relaxed);
-
-    return (depth >= admit && !gri_bounds_would_start(a, depth)) ||
-           (admit != UINT32_MAX && gri_fault(GRI_AT_MAILBOX_FULL));
+    return (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) == 0;
 }
 
-/* not_pinned takes a pin, and a place, back that is not to be had: old is the load before. */
-static __attribute__((noinline, cold)) struct gri_actor *not_pinned(gr_runtime *rt,
-                                                                    struct gri_actor *a, gr_ref ref,
-                                                                    bool queue, uint64_t old,
-                                                                    gr_value **ret_err)
+static struct gri_actor *find(gr_runtime *rt, gr_ref ref)
 {
-    /* only while it is still the same actor may its reason be read: our pin keeps it so, see
-     * give_back in exit.c */
-    bool same = atomic_load(&a->id) == ref.id;
-    uint32_t flags = atomic_load(&a->flags);
-
-    if (same && (flags & (GRI_STOPPING | GRI_FAILED)) == 0)
-        *ret_err = gri_bounds_full(a, a->bounds != NULL && a->bounds->queue_ns != 0 &&
-                                              old >> 32 < a->mailbox_max
-                                          ? GRI_COUNT_REFUSED_QUEUE_MS
-                                          : GRI_COUNT_REFUSED_MAILBOX);
-    else if (same && (flags & GRI_SAID) != 0)
-        *ret_err = gri_actor_error(a, a->klass->cls->name);
-    else
-        *ret_err = gri_ref_error(rt, ref);
-    if (queue)
-        gri_actor_unqueue(a);
-    gri_actor_unpin(a);
-    return NULL;
+    return ref.node == rt->node ? gri_registry_find(&rt->registry, ref.id) : NULL;
 }
 
-static inline struct gri_actor *pin(gr_runtime *rt, gr_ref ref, bool queue, gr_value **ret_err)
+/* pin_slot pins whatever stage of its life the actor `id` is in; false: it has given its slot back, or
+ * there are too many pins. */
+static bool pin_slot(struct gri_actor *a, uint64_t id, bool live)
 {
-    struct gri_actor *a = ref.node == rt->node ? gri_registry_find(&rt->registry, ref.id) : NULL;
-    uint64_t old;
+    union gri_two old = gri_twin_read(&a->inbox), to;
 
-    if (a == NULL || is_gone(a, ref)) {
-        *ret_err = gri_ref_error(rt, ref);
-        return NULL;
-    }
     gri_point(GRI_AT_PIN);
-    old = atomic_fetch_add(&a->load, queue ? GRI_PIN + GRI_ONE_QUEUED : GRI_PIN);
+    do {
+        if ((!gri_inbox_is(old, id) && !GRI_PLANTED(STALE_REF)) ||
+            (live && (old.load & GRI_LOAD_DRAINED) != 0) || gri_load_pins(old.load) >= GRI_PINS_MAX)
+            return false;
+        to = old;
+        to.load += GRI_PIN;
+    } while (!gri_twin_swap(&a->inbox, &old, to));
     gri_point(GRI_AT_PINNED);
-    if ((atomic_load(&a->id) != ref.id && !GRI_PLANTED(STALE_REF)) ||
-        (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0 ||
-        (queue && has_no_place(a, old >> 32)))
-        return not_pinned(rt, a, ref, queue, old, ret_err);
-    if (queue)
-        gri_raise(&rt->mailbox_high, (int64_t)(old >> 32) + 1);
-    return a;
+    /* only now is it sure that the slot is not given back under our hands: see give_back in exit.c */
+    if (atomic_load(&a->id) == id || GRI_PLANTED(STALE_REF))
+        return true;
+    gri_actor_unpin(a);
+    return false;
+}
+
+struct gri_actor *gri_actor_pin_id(gr_runtime *rt, uint64_t id, bool live)
+{
+    struct gri_actor *a = gri_registry_find(&rt->registry, id);
+
+    return a != NULL && pin_slot(a, id, live) ? a : NULL;
 }
 
 struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, gr_value **ret_err)
 {
-    return pin(rt, ref, false, ret_err);
+    struct gri_actor *a = find(rt, ref);
+
+    if (a == NULL || is_gone(a) || !pin_slot(a, ref.id, false)) {
+        *ret_err = a != NULL && atomic_load(&a->id) == ref.id && takes_calls(a)
+                       ? gr_error(GR_EFULL, "too many calls hold the actor")
+                       : gri_ref_error(rt, ref);
+        return NULL;
+    }
+    if (takes_calls(a))
+        return a;
+    if ((atomic_load(&a->flags) & GRI_SAID) != 0)
+        *ret_err = gri_actor_error(a, a->klass->cls->name);
+    else
+        *ret_err = gri_ref_error(rt, ref);
+    gri_actor_unpin(a);
+    return NULL;
+}
+
+/* no_place says why there is none for another message, and does what the policy asks for. */
+static __attribute__((noinline, cold)) gr_value *no_place(gr_runtime *rt, gr_ref to)
+{
+    gr_value *err = NULL;
+    struct gri_actor *a = gri_actor_pin(rt, to, &err);
+    bool late;
+
+    if (a == NULL)
+        return err;
+    late = a->bounds != NULL && a->bounds->queue_ns != 0 &&
+           gri_load_places(gri_actor_load(a)) < a->mailbox_max;
+    err = gri_bounds_full(a, late ? GRI_COUNT_REFUSED_QUEUE_MS : GRI_COUNT_REFUSED_MAILBOX);
+    gri_actor_unpin(a);
+    return err;
+}
+
+void gri_note_depth(gr_runtime *rt, uint64_t depth)
+{
+    gri_raise(&rt->mailbox_high, (int64_t)depth);
+}
+
+/* enter_bounded is gri_actor_enter for an actor that has bounds, which only a pin lets us look at. */
+static struct gri_actor *enter_bounded(gr_runtime *rt, gr_ref to, struct gri_envelope *e,
+                                       gr_value **ret_err)
+{
+    struct gri_actor *a = gri_actor_pin(rt, to, ret_err);
+    union gri_two old;
+    enum gri_entry how;
+
+    if (a == NULL)
+        return NULL;
+    how = gri_inbox_come(a, to.id, GRI_PLACE, NULL, &old);
+    if (how == GRI_NO_ROOM && gri_bounds_would_start(a, gri_load_places(gri_actor_load(a))) &&
+        !gri_fault(GRI_AT_MAILBOX_FULL)) {
+        old.load = gri_twin_add(&a->inbox, GRI_PLACE);
+        how = GRI_ENTERED;
+    }
+    if (how != GRI_ENTERED) {
+        gri_actor_unpin(a);
+        *ret_err = no_place(rt, to);
+        return NULL;
+    }
+    gri_note_depth(rt, gri_load_places(old.load) + 1);
+    e->placed = true;
+    if (gri_bounds_enter(a, e))
+        return a;
+    gri_envelope_leave(a, e);
+    *ret_err = gri_bounds_full(a, GRI_COUNT_REFUSED_MAILBOX_BYTES);
+    gri_actor_unpin(a);
+    return NULL;
 }
 
 struct gri_actor *gri_actor_enter(gr_runtime *rt, gr_ref to, struct gri_envelope *e,
                                   gr_value **ret_err)
 {
-    struct gri_actor *a = pin(rt, to, true, ret_err);
+    struct gri_actor *a = find(rt, to);
+    union gri_two old;
 
-    if (a == NULL)
+    if (a == NULL || is_gone(a)) {
+        *ret_err = gri_ref_error(rt, to);
         return NULL;
+    }
+    if ((atomic_load_explicit(&a->flags, memory_order_relaxed) & GRI_BOUNDED) != 0)
+        return enter_bounded(rt, to, e, ret_err);
+    if (gri_inbox_come(a, to.id, GRI_PLACE + GRI_PIN, NULL, &old) != GRI_ENTERED) {
+        *ret_err = no_place(rt, to);
+        return NULL;
+    }
+    gri_point(GRI_AT_PINNED);
     e->placed = true;
-    if (a->bounds == NULL || gri_bounds_enter(a, e))
+    if (takes_calls(a)) {
+        gri_note_depth(rt, gri_load_places(old.load) + 1);
         return a;
-    gri_envelope_leave(a, e);
-    *ret_err = gri_bounds_full(a, GRI_COUNT_REFUSED_MAILBOX_BYTES);
-    gri_actor_unpin(a);
+    }
+    e->placed = false;
+    gri_actor_leave(a);
+    *ret_err = no_place(rt, to);
     return NULL;
 }

@@ -2,19 +2,24 @@
 /*
  * actor.h - an actor: its mailbox, its turn, its end.
  *
- * `load` counts in one word what is queued (high half, the mailbox bound) and pins (low half):
- * everybody who is on the way to the actor, lies in its mailbox or runs in it holds one, so does a
- * turn, and the actor itself holds one until it has been told to stop and has emptied its mailbox.
- * A mark in the same word (GRI_LOAD_DRAINED) tells that it has. Whoever drops the last pin then takes
- * the mark off and has the actor finished: stopped() runs, the slot is given back.
+ * All that senders change is one pair of words, `inbox`, which they change in one step:
  *
- * A turn gives the pins and places of the messages that it has taken back by the bundle (`owed`), since
- * `load` is the word that all senders fight for. And a message that finds no turn lends it its pin,
- * so that the two need one, not two.
+ *   head   where the newest message lies (48 bits), or GRI_IDLE: no turn is queued or running, or
+ *          GRI_CLOSED: it has ended, or NULL; and the generation's low 16 bits
+ *   load   pins (22 bits), GRI_LOAD_DRAINED, messages that have a place (22 bits), and the generation's
+ *          high 19 bits
  *
- * The mailbox is a stack that senders push on and the one consumer takes whole and turns around, so
- * order between a pair holds. IDLE in its head means that no turn is queued or running: the push
- * that replaces IDLE readies the turn, no other does.
+ * The mailbox is a stack that senders push on and the turn takes whole and turns around, so order
+ * between a pair holds. The push that replaces IDLE readies the turn, no other does; the turn puts IDLE
+ * back when it finds nothing. Places are what mailbox_max bounds. A turn gives those of the messages
+ * that it has handled back by the bundle (`owed`), since senders fight for the pair.
+ *
+ * A pin keeps the actor: whoever is on the way to it with a call, holds a call that runs in it, or looks
+ * at it, has one, and so has the actor itself until it has been told to stop and has emptied its mailbox
+ * (DRAINED; from then on it takes no message). It ends when it is drained and idle, without pins and
+ * places: whoever brings that about makes it CLOSED in the same step, and has it finished: stopped()
+ * runs, the slot is given back. As the generation is in the pair, a step that a stale ref begins fails
+ * when the slot has become another actor's meanwhile.
  */
 #ifndef GR_RUNTIME_ACTOR_ACTOR_H
 #define GR_RUNTIME_ACTOR_ACTOR_H
@@ -23,11 +28,13 @@
 #include "runtime/actor/klass.h"
 #include "runtime/actor/registry.h"
 #include "runtime/base/list.h"
+#include "runtime/base/twin.h"
 
 enum gri_actor_flags {
     GRI_READY = 1,    /* init is done */
     GRI_STOPPING = 2, /* told to stop: what is queued and what comes fails */
-    GRI_DRAINED = 4,  /* has dropped its own pin */
+    GRI_DEAF = 4,     /* its class takes no tells */
+    GRI_BOUNDED = 8,  /* it has `bounds` */
     GRI_FAILED = 32,  /* its init failed: it stays, to say so, until its scope ends */
     GRI_HELD = 16,    /* calls wait for a permit; whoever gives one back readies the turn */
     GRI_SAID = 64,    /* `reason` is worth telling to who calls */
@@ -42,25 +49,27 @@ enum gri_actor_flags {
 
 struct gri_actor {
     /* written by senders */
-    _Alignas(64) _Atomic(struct gri_envelope *) inbox;
-    _Atomic uint64_t load;
-    _Atomic uint64_t id; /* 0 while the slot is free */
+    _Alignas(64) union gri_twin inbox;
+
+    _Alignas(64) _Atomic uint64_t id; /* 0 while the slot is free */
     _Atomic uint32_t flags;
     _Atomic uint32_t running; /* calls that hold one of max_concurrency */
     _Atomic uint32_t admit;   /* messages that the mailbox takes at present */
 
     /* the turn's */
     _Alignas(64) struct gri_task turn;
-    struct gri_task *ready;        /* taken from inbox, in order */
-    uint32_t owed, owed_max;       /* messages whose pin and place the turn still has; at most */
-    bool lent;                     /* the turn's own pin is that of a message */
-    struct gri_task_queue waiting; /* calls for which there was no permit, in order */
-    const struct gri_klass *klass; /* borrowed */
-    void *self;                    /* owned; state_size bytes, NULL if stateless */
-    gr_runtime *rt;                /* borrowed */
-    gr_value *args;                /* counted */
-    gr_value *reason;              /* counted; why it ends, NULL: it doesn't; guarded by tie_lock */
-    char *name;                    /* owned; NULL: the class's */
+    struct gri_task *ready; /* taken from inbox, in order */
+    struct gri_envelope
+        *left; /* a tell that was taken, but left in inbox as its end; see mailbox.h */
+    uint32_t owed, owed_max;               /* places of messages that the turn has taken; at most */
+    uint32_t owed_pins;                    /* pins of calls that it has ended */
+    struct gri_task_queue waiting;         /* calls for which there was no permit, in order */
+    const struct gri_klass *_Atomic klass; /* borrowed; senders look at it before they pin */
+    void *self;                            /* owned; state_size bytes, NULL if stateless */
+    gr_runtime *rt;                        /* borrowed */
+    gr_value *args;                        /* counted */
+    gr_value *reason; /* counted; why it ends, NULL: it doesn't; guarded by tie_lock */
+    char *name;       /* owned; NULL: the class's */
     struct gri_member member;
     uint32_t mailbox_max, max_concurrency;
     uint32_t stash_max;
@@ -109,31 +118,84 @@ static inline struct gri_actor *gri_registry_find(struct gri_registry *r, uint64
     return chunk != NULL ? &chunk[slot & (GRI_CHUNK - 1)] : NULL;
 }
 
+#define GRI_IDLE ((struct gri_envelope *)(uintptr_t)1)
+#define GRI_CLOSED ((struct gri_envelope *)(uintptr_t)2)
+
+#define GRI_HEAD_BITS 48 /* of a pointer; what is above is the generation's */
+#define GRI_COUNT_BITS 22
+#define GRI_COUNT_MAX ((UINT64_C(1) << GRI_COUNT_BITS) - 1)
+/* Pins and places that are handed out; what is above is left for those who look first and add then. */
+#define GRI_PINS_MAX (GRI_COUNT_MAX - 65536)
+#define GRI_PLACES_MAX (GRI_COUNT_MAX - 65536)
 #define GRI_PIN UINT64_C(1)
-#define GRI_ONE_QUEUED (UINT64_C(1) << 32)
-#define GRI_LOAD_DRAINED (UINT64_C(1) << 31)
+#define GRI_LOAD_DRAINED (UINT64_C(1) << GRI_COUNT_BITS)
+#define GRI_PLACE (UINT64_C(1) << (GRI_COUNT_BITS + 1))
+#define GRI_GENERATION_SHIFT (2 * GRI_COUNT_BITS + 1)
+/* what is left of an actor's load when it may end */
+#define GRI_LOAD_OVER(load)                                                                        \
+    (((load) & ((UINT64_C(1) << GRI_GENERATION_SHIFT) - 1)) == GRI_LOAD_DRAINED)
+
+static inline struct gri_envelope *gri_inbox_top(uint64_t head)
+{
+    return (struct gri_envelope *)(uintptr_t)(head & ((UINT64_C(1) << GRI_HEAD_BITS) - 1));
+}
+static inline uint64_t gri_inbox_head(uint64_t generation_of, const struct gri_envelope *top)
+{
+    return (generation_of >> GRI_HEAD_BITS << GRI_HEAD_BITS) | (uint64_t)(uintptr_t)top;
+}
+static inline uint64_t gri_load_pins(uint64_t load)
+{
+    return load & GRI_COUNT_MAX;
+}
+static inline uint64_t gri_load_places(uint64_t load)
+{
+    return (load >> (GRI_COUNT_BITS + 1)) & GRI_COUNT_MAX;
+}
+/* gri_inbox_is tells whether the pair is that of the actor `id`. */
+static inline bool gri_inbox_is(union gri_two in, uint64_t id)
+{
+    return ((in.head >> GRI_HEAD_BITS) | (in.load >> GRI_GENERATION_SHIFT << 16)) ==
+           id >> GRI_SLOT_BITS;
+}
+static inline uint64_t gri_actor_load(const struct gri_actor *a)
+{
+    return atomic_load(&a->inbox.load);
+}
 
 /* gri_actor_pin finds a ref's actor in this runtime and pins it. NULL with *ret_err, owned by the
  * caller, when it can't. See also gri_actor_enter. */
 struct gri_actor *gri_actor_pin(gr_runtime *rt, gr_ref ref, gr_value **ret_err);
-/* gri_actor_pin_again adds a pin to one that the caller has. */
+/* gri_actor_pin_again adds a pin to one that the caller has, or to an actor that can't have left its
+ * scope yet. gri_actor_pin_more likewise, for what may be many: false, there are too many already. */
 static inline void gri_actor_pin_again(struct gri_actor *a)
 {
-    atomic_fetch_add_explicit(&a->load, GRI_PIN, memory_order_relaxed);
+    gri_twin_add(&a->inbox, GRI_PIN);
 }
+static inline bool gri_actor_pin_more(struct gri_actor *a)
+{
+    if (gri_load_pins(gri_actor_load(a)) >= GRI_PINS_MAX)
+        return false;
+    gri_twin_add(&a->inbox, GRI_PIN);
+    return true;
+}
+/* gri_actor_pin_id pins the actor of that id unless it has ended; NULL if it has. With `live` it must
+ * not be drained either. */
+struct gri_actor *gri_actor_pin_id(gr_runtime *rt, uint64_t id, bool live);
 void gri_actor_unpin(struct gri_actor *a);
-/* gri_actor_unqueue gives the place in the mailbox back, not the pin. */
+/* gri_actor_unqueue gives the place in the mailbox back; the caller has a pin, or the turn.
+ * gri_actor_leave gives a place and a pin back. */
 void gri_actor_unqueue(struct gri_actor *a);
-/* gri_actor_settle gives back what the turn owes, and leaves it a pin of its own; for who has the turn
- * and may keep it for long. */
+void gri_actor_leave(struct gri_actor *a);
+/* gri_actor_settle gives back what the turn owes; for who has the turn and may keep it for long. */
 void gri_actor_settle(struct gri_actor *a);
-/* gri_actor_debt is what a turn that ends has to give back, its own pin too; gri_actor_give_back does
- * so. */
+/* gri_actor_debt is what a turn has to give back of `load`. */
 static inline uint64_t gri_actor_debt(const struct gri_actor *a)
 {
-    return a->owed * (GRI_ONE_QUEUED + GRI_PIN) + (a->lent ? 0 : GRI_PIN);
+    return a->owed * GRI_PLACE + a->owed_pins * GRI_PIN;
 }
-void gri_actor_give_back(struct gri_actor *a, uint64_t debt);
+/* gri_actor_look_for_room wakes who waits for room, if a mailbox that was left with this load is half
+ * empty. */
+void gri_actor_look_for_room(struct gri_actor *a, uint64_t load);
 
 /* gri_actor_wait_room waits until the mailbox of a pinned actor has room for a message of so many
  * bytes. GR_OK: try again. [waits] */
@@ -165,11 +227,9 @@ static inline bool gri_actor_exclusive(const struct gri_actor *a)
 }
 gr_ref gri_actor_ref(const struct gri_actor *a);
 
-/* gri_actor_ready_turn readies a turn, which holds a pin from here to its end; gri_actor_ready_task
- * what a->turn stands for, a turn with the caller's pin, or the finish. Only for who has the turn, or
+/* gri_actor_ready_turn readies a turn, or what else a->turn stands for. Only for who has the turn, or
  * has taken IDLE out of the inbox. */
 void gri_actor_ready_turn(struct gri_actor *a);
-void gri_actor_ready_task(struct gri_actor *a);
 
 /* gri_actor_finish_run is the task of an actor that nobody pins any more: see exit.c. */
 void gri_actor_finish_run(struct gri_task *t);
@@ -216,8 +276,9 @@ void gri_later_run(struct gri_actor *a, struct gri_envelope *e, bool live);
  * gri_tell_free frees one that was not sent. */
 struct gri_envelope *gri_tell_new(gr_value *msg);
 void gri_tell_free(struct gri_envelope *e);
-/* gri_tell_open takes a tell's message out, the caller's, and frees the envelope. */
+/* gri_tell_open takes a tell's message out, the caller's; gri_tell_discard frees the envelope then. */
 gr_value *gri_tell_open(gr_runtime *rt, struct gri_envelope *e);
+void gri_tell_discard(struct gri_envelope *e);
 /* defaults.c: serve a started call by langchain-core's default; consumes the duty */
 void gri_default_run(struct gri_call *call, enum gri_how how);
 

@@ -30,6 +30,7 @@ gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o)
     b = a->bounds = gri_new0(struct gri_bounds);
     if (b == NULL)
         return GR_ENOMEM;
+    atomic_fetch_or_explicit(&a->flags, GRI_BOUNDED, memory_order_relaxed);
     b->actor = a;
     b->overflow = o->overflow;
     b->kill_overtime = o->handler_kill;
@@ -222,7 +223,7 @@ bool gri_bounds_measure(struct gri_actor *a, const struct gri_envelope *e)
         return true;
     now = gri_sched_now(&a->rt->sched);
     waited = (uint64_t)((uint32_t)(now >> STAMP_SHIFT) - e->stamp) << STAMP_SHIFT;
-    depth = atomic_load_explicit(&a->load, memory_order_relaxed) >> 32; /* e counts still */
+    depth = gri_load_places(gri_actor_load(a)); /* e counts still */
     measure(a, now);
     b->more = depth > 1;
     if (waited <= 2 * b->queue_ns)
@@ -231,20 +232,6 @@ bool gri_bounds_measure(struct gri_actor *a, const struct gri_envelope *e)
     if (depth < atomic_load_explicit(&a->admit, memory_order_relaxed))
         admit(a, depth);
     return false;
-}
-
-struct gri_actor *gri_actor_pin_live(gr_runtime *rt, uint64_t id)
-{
-    struct gri_actor *a = gri_registry_find(&rt->registry, id);
-
-    if (a == NULL || atomic_load(&a->id) != id)
-        return NULL;
-    atomic_fetch_add(&a->load, GRI_PIN);
-    /* it drops its own pin after it has set DRAINED: without that, ours came in time to keep it */
-    if (atomic_load(&a->id) == id && (atomic_load(&a->flags) & GRI_DRAINED) == 0)
-        return a;
-    gri_actor_unpin(a);
-    return NULL;
 }
 
 /* ---- verdicts -------------------------------------------------------------------------------- */
@@ -309,14 +296,11 @@ bool gri_asks_begin(struct gri_actor *asker)
 
 void gri_asks_end(gr_runtime *rt, uint64_t asker)
 {
-    struct gri_actor *a = gri_registry_find(&rt->registry, asker);
+    /* the pin keeps its bounds, at its very end too, when terminate may ask: see give_back in exit.c */
+    struct gri_actor *a = gri_actor_pin_id(rt, asker, false);
 
-    if (a == NULL || atomic_load(&a->id) != asker)
+    if (a == NULL)
         return;
-    atomic_fetch_add(&a->load, GRI_PIN);
-    /* if it still is the same actor our pin keeps its bounds, at its very end too, when terminate
-     * may ask: see give_back in exit.c */
-    if (atomic_load(&a->id) == asker)
-        atomic_fetch_sub(&a->bounds->asks, 1);
+    atomic_fetch_sub(&a->bounds->asks, 1);
     gri_actor_unpin(a);
 }

@@ -53,6 +53,8 @@ gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o);
 struct gri_actor *gri_actor_enter(gr_runtime *rt, gr_ref to, struct gri_envelope *e,
                                   gr_value **ret_err);
 void gri_envelope_leave(struct gri_actor *a, struct gri_envelope *e);
+/* gri_note_depth keeps the deepest mailbox of all, for gr_stats_read. */
+void gri_note_depth(gr_runtime *rt, uint64_t depth);
 /* gri_bounds_enter counts e's bytes and stamps it; false: there is no room for so many. An empty
  * mailbox takes one of any size. */
 bool gri_bounds_enter(struct gri_actor *a, struct gri_envelope *e);
@@ -84,9 +86,6 @@ static inline bool gri_bounds_taken(struct gri_actor *a, const struct gri_envelo
 {
     return a->bounds == NULL || gri_bounds_measure(a, e);
 }
-
-/* gri_actor_pin_live pins an actor of this runtime that may be stopping; NULL once it is drained. */
-struct gri_actor *gri_actor_pin_live(gr_runtime *rt, uint64_t id);
 
 /* gri_actor_condemn has the actor exit soon, by a worker; it takes no more from now on. [any] */
 void gri_actor_condemn(struct gri_actor *a, enum gri_verdict why);

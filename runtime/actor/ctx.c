@@ -13,6 +13,7 @@ static void suspending(struct gri_exec *e)
     struct gr_ctx *c = e->ctx;
 
     gri_actor_settle(c->actor);
+    gri_actor_pin_again(c->actor); /* until it has the turn again: see turn_message */
     gri_actor_give_turn_away(c->actor);
 }
 
@@ -258,6 +259,7 @@ gr_value *gr_delegate(gr_ctx *c, gr_ref to, const char *verb, gr_value *args)
     c->deferred = true;
     /* the handler's frame still holds the call: it lets go when it returns */
     gri_future_ref(&c->call->future);
+    gri_actor_pin_again(c->actor);
     gri_call_forward(c->call, to, gri_verb_id(&c->rt->verbs, verb), args, NULL);
     return NULL;
 }

@@ -202,7 +202,7 @@ static void give_back(struct gri_task *t)
 {
     struct gri_actor *a = actor_of(t);
 
-    if ((uint32_t)atomic_load(&a->load) != 0) {
+    if (gri_load_pins(gri_actor_load(a)) != 0) {
         gri_ready_later(&a->rt->sched, t);
         return;
     }

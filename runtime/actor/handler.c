@@ -51,7 +51,6 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
     gri_ctx_enter(&c, a, call, m->kind == GR_CHEAP);
     if (gri_actor_exclusive(a))
         atomic_store_explicit(&call->held, gri_actor_ref(a).id, memory_order_relaxed);
-    gri_actor_pin_again(a); /* for what comes below when the call has let go of its own */
     v = run_method(&c, m);
     gri_ctx_leave(&c);
     gr_value_unref(c.failure);
@@ -62,11 +61,17 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
         gri_stash_call(a, call);
     if (c.deferred) {
         gr_value_unref(v);
-        gri_future_unref(&call->future); /* the handler frame's own, taken by gr_defer */
-    } else {
-        gri_call_end(call, gri_actor_with_where(a, gri_answer(v)));
+        gri_future_unref(
+            &call->future); /* the handler frame's own, taken by gr_defer as the pin is */
+        gri_actor_unpin(a);
+        return;
     }
-    gri_actor_unpin(a);
+    v = gri_actor_with_where(a, gri_answer(v));
+    if (!a->klass->stateless && !call->counted) { /* in the turn, which gives it back by the way */
+        call->actor = NULL;
+        a->owed_pins++;
+    }
+    gri_call_end(call, v);
 }
 
 void gri_handle_tell(struct gri_actor *a, gr_value *msg)

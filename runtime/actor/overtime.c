@@ -14,7 +14,7 @@ static gr_runtime *runtime_of(struct gri_sched *s)
 
 static uint64_t limit(struct gri_sched *s, uint64_t who)
 {
-    struct gri_actor *a = gri_actor_pin_live(runtime_of(s), who);
+    struct gri_actor *a = gri_actor_pin_id(runtime_of(s), who, true);
     uint64_t ns = s->watch.report_ns;
 
     if (a == NULL)
@@ -27,7 +27,7 @@ static uint64_t limit(struct gri_sched *s, uint64_t who)
 
 static void overtime(struct gri_sched *s, uint64_t who, char name[64])
 {
-    struct gri_actor *a = gri_actor_pin_live(runtime_of(s), who);
+    struct gri_actor *a = gri_actor_pin_id(runtime_of(s), who, true);
 
     if (a == NULL)
         return;

@@ -16,9 +16,10 @@ gr_promise *gr_defer(gr_ctx *c)
         return NULL;
     gri_waits_forget(c);
     c->deferred = true;
-    /* the handler's frame goes on to use the call when the promise may be gone: see
+    /* the handler's frame goes on to use the call and its actor when the promise may be gone: see
      * gri_handle_call */
     gri_future_ref(&c->call->future);
+    gri_actor_pin_again(c->actor);
     gri_defer_begin(c->call);
     return (gr_promise *)(void *)c->call;
 }

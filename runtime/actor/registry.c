@@ -4,7 +4,7 @@
 #include "runtime/actor/actor.h"
 #include "runtime/base/alloc.h"
 
-#define LAST_GENERATION ((UINT64_C(1) << 40) - 1)
+#define LAST_GENERATION ((UINT64_C(1) << 35) - 1)
 
 gr_code gri_registry_init(struct gri_registry *r, size_t actors_max)
 {

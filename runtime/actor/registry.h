@@ -3,7 +3,7 @@
  * registry.h - where refs lead: slots of actors, in chunks that are never freed while the runtime
  * lives.
  *
- * An id is a slot (24 bits) and a generation (40 bits). The memory of a slot is always an actor: a
+ * An id is a slot (24 bits) and a generation (35 bits, which an actor's inbox has room for). The memory of a slot is always an actor: a
  * sender may look at it, pin it and then find by its id that the one it meant is gone. So neither
  * locks nor epochs guard the way from a ref to an actor. Freed slots are reused first-in first-out,
  * and one whose generations are used up is retired.

@@ -25,7 +25,7 @@ static void root_destroy(struct gr_scope *s)
 static bool out_of_range(const gr_runtime_opts *o)
 {
     return o->workers > GRI_WORKERS_MAX || o->stack_size < STACK_MIN ||
-           o->mailbox_max > INT32_MAX || o->blocking_max > INT32_MAX ||
+           o->mailbox_max > GRI_PLACES_MAX || o->blocking_max > INT32_MAX ||
            o->actors_max >= (size_t)1 << GRI_SLOT_BITS || o->peer_verbs_max > GRI_VERBS_MAX / 2 ||
            o->spares_max > SPARES_MAX || o->report_ms < 0 || o->stuck_ms < 0 || o->spare_ms < 0 ||
            o->blocking_stack_size < STACK_MIN || o->blocking_idle_ms < 0;

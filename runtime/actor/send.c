@@ -125,6 +125,36 @@ static bool queue(struct gri_call *call)
     return false;
 }
 
+/* mail puts a call into the mailbox of an actor with state in one step, pin, place and all; what is
+ * read of the actor before is its own, or the step fails: see actor.h. false: it must go the long way. */
+static bool mail(struct gri_call *call, gr_ref to)
+{
+    gr_runtime *rt = call->rt;
+    struct gri_actor *a = to.node == rt->node ? gri_registry_find(&rt->registry, to.id) : NULL;
+    const struct gri_klass *k = a != NULL ? a->klass : NULL;
+    const gr_method *m = NULL;
+    enum gri_how how;
+    uint64_t depth;
+
+    if (k == NULL || k->stateless ||
+        (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED | GRI_BOUNDED)) != 0)
+        return false;
+    how = gri_klass_resolve(k, call->verb, &m);
+    if (how != GRI_BY_METHOD && how != GRI_BY_INVOKE)
+        return false;
+    gri_call_goes(call, how);
+    atomic_store_explicit(&call->quick, m->kind == GR_CHEAP && a->pin == 0, memory_order_relaxed);
+    call->actor = a;
+    call->envelope.placed = true;
+    if (gri_mailbox_enter(a, to.id, &call->envelope, GRI_PIN, &depth) == GRI_ENTERED) {
+        gri_note_depth(rt, depth); /* the call may be over by now */
+        return true;
+    }
+    call->actor = NULL;
+    call->envelope.placed = false;
+    return false;
+}
+
 void gri_call_post(struct gri_call *call, gr_ref to)
 {
     gr_value *err = NULL;
@@ -133,6 +163,8 @@ void gri_call_post(struct gri_call *call, gr_ref to)
     if (!queue(call))
         return;
     gri_point(GRI_AT_CALL_QUEUED);
+    if (mail(call, to))
+        return;
     a = gri_actor_enter(call->rt, to, &call->envelope, &err);
     if (a == NULL) {
         take_back(call, err);

@@ -4,11 +4,19 @@
 #define GR_RUNTIME_ACTOR_SEND_H
 
 #include "runtime/actor/call.h"
+#include "runtime/actor/klass.h"
 
 /* gri_call_new makes a call with two references, owner's and duty's, in no scope. NULL: out of
  * memory. */
 struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args GR_TAKES,
                               gr_stream *in GR_TAKES);
+/* gri_call_goes notes by what a call's verb is served. A stream that invoke answers and passes on to a
+ * plain verb still has that answer as its chunk. */
+static inline void gri_call_goes(struct gri_call *call, enum gri_how how)
+{
+    call->one_chunk = how == GRI_BY_INVOKE ||
+                      (call->one_chunk && call->verb != GRI_STREAM && call->verb != GRI_TRANSFORM);
+}
 /* gri_call_arm starts the timer for the call's own deadline. */
 gr_code gri_call_arm(struct gri_call *call);
 /* gri_call_post sends a call that the caller holds to an actor; what is wrong ends it. Consumes the

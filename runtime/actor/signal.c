@@ -11,17 +11,18 @@
 
 /* ---- the queue ------------------------------------------------------------------------------- */
 
-/*
- * The pin keeps the actor from being finished, unless that is claimed already: then its mark has
- * gone from the load, and it has no turn to be kicked. The mark is set under the lock, so it is
- * either not due yet or there, or the finish is claimed.
- */
+/* The pin keeps the actor from being finished, unless that has begun: then it has no turn to be
+ * kicked. */
 void gri_pin_locked(struct gri_actor *a, struct gri_told *t)
 {
-    uint64_t before = atomic_fetch_add(&a->load, GRI_PIN);
+    union gri_two old = gri_twin_read(&a->inbox), to;
 
+    do {
+        to = old;
+        to.load += GRI_PIN;
+    } while (!gri_twin_swap(&a->inbox, &old, to));
     t->actor = a;
-    t->last = (atomic_load(&a->flags) & GRI_DRAINED) != 0 && (before & GRI_LOAD_DRAINED) == 0;
+    t->last = gri_inbox_top(old.head) == GRI_CLOSED;
 }
 
 void gri_signal_push_locked(struct gri_actor *a, struct gri_signal *s, struct gri_told *t)

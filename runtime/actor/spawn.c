@@ -11,8 +11,8 @@
 
 /* A turn may keep one in so many of a mailbox's places for a while, and no more than that: see owed
  * in actor.h. So a small mailbox takes exactly what it should. */
-#define OWED_PART 64
-#define OWED_MAX 32
+#define OWED_PART 16
+#define OWED_MAX 64
 
 static void member_cancel(struct gri_member *m, gr_code why)
 {
@@ -28,7 +28,7 @@ static void member_stop(struct gri_member *m)
 
 static void member_ref(struct gri_member *m)
 {
-    atomic_fetch_add(&gri_container_of(m, struct gri_actor, member)->load, GRI_PIN);
+    gri_actor_pin_again(gri_container_of(m, struct gri_actor, member));
 }
 
 static void member_unref(struct gri_member *m)
@@ -64,9 +64,9 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
     gri_list_init(&a->waits);
     gri_list_init(&a->deferred);
     gri_list_init(&a->thens);
-    atomic_store(&a->flags, 0); /* not dead any more; but nobody knows its id yet */
+    /* not dead any more; but nobody knows its id yet */
+    atomic_store(&a->flags, k->cls->receive == NULL ? GRI_DEAF : 0);
     a->mailbox_max = (uint32_t)(o->mailbox_max != 0 ? o->mailbox_max : rt->mailbox_max);
-    a->owed = 0;
     a->owed_max = a->mailbox_max / OWED_PART < OWED_MAX ? a->mailbox_max / OWED_PART : OWED_MAX;
     a->max_concurrency = o->max_concurrency;
     a->stash_max = o->stash_max == 0           ? a->mailbox_max
@@ -117,16 +117,15 @@ static gr_code publish(gr_scope *in, struct gri_actor *a, uint64_t id, gr_value 
     gr_code rc;
 
     a->args = args;
-    atomic_fetch_add(&a->load, GRI_PIN); /* its own */
     if (a->init_done)
-        atomic_store(&a->flags, GRI_READY);
-    gri_mailbox_init(a, a->init_done);
+        atomic_fetch_or(&a->flags, GRI_READY);
+    gri_mailbox_init(a, id, a->init_done);
     atomic_store(&a->id, id); /* seq_cst: after all of the above */
     rc = gri_scope_add(in, &a->member, &actor_ops);
     if (rc != GR_OK) {
         atomic_store(&a->id, 0);
         a->args = NULL;
-        atomic_fetch_sub(&a->load, GRI_PIN);
+        gri_mailbox_close(a);
         return rc;
     }
     if (starts)
@@ -181,7 +180,7 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
         return refused(in, cls, o);
     if (rt != NULL && gri_sched_foreign(&rt->sched))
         rc = GR_EINVAL;
-    if (rc == GR_OK && (rt == NULL || cls == NULL))
+    if (rc == GR_OK && (rt == NULL || cls == NULL || o->mailbox_max > GRI_PLACES_MAX))
         rc = GR_EINVAL;
     if (rc == GR_OK && (k = gri_klass_get(&rt->klasses, &rt->verbs, cls, &rc)) != NULL)
         rc = (a = gri_registry_take(&rt->registry, &id)) != NULL ? GR_OK : GR_EFULL;

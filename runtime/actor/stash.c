@@ -65,6 +65,7 @@ gr_code gr_stash(gr_ctx *c)
     c->deferred = true;
     c->stashed = true;
     gri_future_ref(&c->call->future); /* the handler's frame goes on to use it: see gr_defer */
+    gri_actor_pin_again(c->actor);
     return GR_OK;
 }
 

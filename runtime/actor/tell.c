@@ -41,34 +41,71 @@ void gri_tell_free(struct gri_envelope *e)
 
 gr_value *gri_tell_open(gr_runtime *rt, struct gri_envelope *e)
 {
-    gr_value *msg = tell_of(e)->msg;
-
     gri_charge(rt, -(int64_t)e->bytes);
-    gri_cache_free(GRI_BLOCK_64, tell_of(e));
-    return msg;
+    return tell_of(e)->msg;
 }
 
-/* tell_once sends e; on failure it is still the caller's. *ret_dropped: it must not be tried again,
- * and nobody is told. */
-static gr_code tell_once(gr_runtime *rt, gr_ref to, struct gri_envelope *e, bool *ret_dropped)
+void gri_tell_discard(struct gri_envelope *e)
+{
+    gri_cache_free(GRI_BLOCK_64, tell_of(e));
+}
+
+/* What became of a tell that was not sent. DROPPED: it must not be tried again, and nobody is told. */
+struct refusal {
+    gr_code code;
+    bool dropped;
+};
+
+static struct refusal refusal_of(gr_value *err GR_TAKES)
+{
+    struct refusal r = { .code = gr_error_code(err) };
+
+    r.dropped = r.code == GR_EFULL && strcmp(gr_cstr(gr_get(err, "kind"), ""), "dropped") == 0;
+    gr_value_unref(err);
+    return r;
+}
+
+/* tell_carefully is for an actor that has bounds, or takes no tells, or none any more. */
+static __attribute__((noinline, cold)) struct refusal tell_carefully(gr_runtime *rt, gr_ref to,
+                                                                     struct gri_envelope *e)
 {
     gr_value *err = NULL;
     struct gri_actor *a = gri_actor_enter(rt, to, e, &err);
-    gr_code rc;
 
-    if (a != NULL && a->klass->cls->receive == NULL) {
+    if (a == NULL)
+        return refusal_of(err);
+    if (a->klass->cls->receive == NULL) {
         gri_envelope_leave(a, e);
         gri_actor_unpin(a);
-        return GR_ETYPE;
+        return (struct refusal){ .code = GR_ETYPE };
     }
-    if (a != NULL) {
-        gri_mailbox_put(a, e);
-        return GR_OK;
+    gri_mailbox_put(a, e);
+    gri_actor_unpin(a); /* its place keeps it while e is there */
+    return (struct refusal){ .code = GR_OK };
+}
+
+/* tell_once sends e; on failure it is still the caller's. */
+static struct refusal tell_once(gr_runtime *rt, gr_ref to, struct gri_envelope *e)
+{
+    struct gri_actor *a = to.node == rt->node ? gri_registry_find(&rt->registry, to.id) : NULL;
+    enum gri_entry how;
+    uint64_t depth;
+
+    /* What the flags say is of the actor that is meant, or the slot's generation is another by now. */
+    if (a == NULL || (atomic_load_explicit(&a->flags, memory_order_acquire) &
+                      (GRI_STOPPING | GRI_FAILED | GRI_DEAF | GRI_BOUNDED)) != 0)
+        return tell_carefully(rt, to, e);
+    e->placed = true;
+    how = gri_mailbox_enter(a, to.id, e, 0, &depth);
+    if (how == GRI_ENTERED) {
+        gri_note_depth(rt, depth);
+        return (struct refusal){ .code = GR_OK };
     }
-    rc = gr_error_code(err);
-    *ret_dropped = rc == GR_EFULL && strcmp(gr_cstr(gr_get(err, "kind"), ""), "dropped") == 0;
-    gr_value_unref(err);
-    return rc;
+    e->placed = false;
+    if (how == GRI_GONE)
+        return tell_carefully(rt, to, e); /* which says why */
+    gri_count(rt->sched.ledger, GRI_COUNT_REFUSED_MAILBOX, 1);
+    return (struct refusal){ .code = GR_EFULL };
 }
 
 /* wait_bytes looks again and again, ever more slowly, whether the runtime takes so many bytes. */
@@ -99,25 +136,25 @@ static gr_code wait_room(gr_runtime *rt, gr_ref to, const struct gri_envelope *e
 
 static gr_code send_or_wait(gr_runtime *rt, gr_ref to, struct gri_envelope *e, bool wait)
 {
-    bool dropped = false;
     gr_code rc = e->bytes != 0 ? wait_bytes(rt, e->bytes, wait) : GR_OK;
+    struct refusal r;
 
     if (rc != GR_OK) {
         gri_tell_free(e);
         return rc;
     }
     gri_charge(rt, e->bytes);
-    rc = tell_once(rt, to, e, &dropped);
-    while (rc == GR_EFULL && wait && !dropped) {
-        rc = wait_room(rt, to, e);
-        if (rc == GR_OK)
-            rc = tell_once(rt, to, e, &dropped);
+    r = tell_once(rt, to, e);
+    while (r.code == GR_EFULL && wait && !r.dropped) {
+        r.code = wait_room(rt, to, e);
+        if (r.code == GR_OK)
+            r = tell_once(rt, to, e);
     }
-    if (rc == GR_OK)
-        return rc;
+    if (r.code == GR_OK)
+        return GR_OK;
     gri_charge(rt, -(int64_t)e->bytes);
     gri_tell_free(e);
-    return dropped ? GR_OK : rc;
+    return r.dropped ? GR_OK : r.code;
 }
 
 static gr_code refuse(gr_value *msg GR_TAKES, gr_code why)

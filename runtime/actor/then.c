@@ -88,15 +88,16 @@ gr_code gr_then(gr_ctx *c, gr_future *f, gr_then_fn *fn, void (*drop)(void *arg)
     if (c->call != NULL)
         gri_future_ref(&c->call->future);
     gri_list_init(&t->node);
-    gri_actor_pin_again(c->actor);
-    rc = gri_then_begin(c->actor, &t->node, f, &t->waiter);
+    rc = gri_actor_pin_more(c->actor) ? GR_OK : GR_EFULL;
+    if (rc == GR_OK && (rc = gri_then_begin(c->actor, &t->node, f, &t->waiter)) != GR_OK &&
+        rc != GR_EOS)
+        gri_actor_unpin(c->actor);
     if (rc == GR_OK)
         return GR_OK;
     if (rc == GR_EOS) {
         gri_actor_post(c->actor, &t->envelope);
         return GR_OK;
     }
-    gri_actor_unpin(c->actor);
     then_free(t);
     return rc;
 }

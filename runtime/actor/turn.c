@@ -9,6 +9,7 @@
 #include "runtime/actor/held.h"
 #include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
+#include "runtime/actor/send.h"
 #include "runtime/actor/tie.h"
 
 #define TURN_BUDGET 64 /* messages in a row before others get the worker */
@@ -155,10 +156,7 @@ void gri_actor_send_call(struct gri_actor *a, struct gri_call *call)
 
     if (serve_default(a, call, how))
         return;
-    /* a stream that invoke answers and passes on to a plain verb still has that answer as its
-     * chunk */
-    call->one_chunk = how == GRI_BY_INVOKE ||
-                      (call->one_chunk && call->verb != GRI_STREAM && call->verb != GRI_TRANSFORM);
+    gri_call_goes(call, how);
     if (a->klass->stateless && a->max_concurrency == 0 &&
         (atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) != 0)
         dispatch(a, call);
@@ -180,7 +178,7 @@ void gri_actor_release_permit(struct gri_actor *a)
 
 static void held_run(struct gri_actor *a, struct gri_call *call, gr_code rc)
 {
-    /* the actor keeps its own pin as long as it is held: only a turn drops that */
+    /* it can't end while it is held: only a turn puts IDLE back */
     if (!start_call(call))
         gri_call_drop_shell(a, call);
     else if (rc != GR_OK)
@@ -224,13 +222,27 @@ static bool hold(struct gri_actor *a, struct gri_call *call)
 
 /* ---- the turn -------------------------------------------------------------------------------- */
 
-/* What a turn does after a message. LOST: its pin is gone too. */
+/* What a turn does after a message. LEAVE: somebody else readies the next one. LOST: likewise, and this
+ * frame may never have gone on. */
 enum next { GO_ON, LEAVE, LOST };
 
 static gr_value *waited_too_long(const struct gri_actor *a)
 {
     return gr_error_with(gr_error(GR_EFULL, "the call waited for more than twice queue_ms"),
                          "where", gr_str(gri_actor_name(a)));
+}
+
+/* owe takes e's place, for the turn to give back. */
+static void owe(struct gri_actor *a, struct gri_envelope *e)
+{
+    if (!e->placed || a->bounds != NULL) {
+        gri_envelope_leave(a, e);
+        return;
+    }
+    e->placed = false;
+    a->owed++;
+    if (a->owed > a->owed_max)
+        gri_actor_settle(a);
 }
 
 static enum next turn_call(struct gri_actor *a, struct gri_call *call)
@@ -247,7 +259,7 @@ static enum next turn_call(struct gri_actor *a, struct gri_call *call)
         dispatch(a, call);
         return GO_ON;
     }
-    gri_envelope_leave(a, &call->envelope);
+    owe(a, &call->envelope);
     if (m->kind == GR_BLOCKING)
         return hold(a, call) ? LEAVE : GO_ON;
     if (start_call(call))
@@ -257,26 +269,17 @@ static enum next turn_call(struct gri_actor *a, struct gri_call *call)
     return GO_ON;
 }
 
-/* owe notes that the turn has a message's pin and place to give back. */
-static void owe(struct gri_actor *a, struct gri_envelope *e)
-{
-    if (!e->placed || a->bounds != NULL) {
-        gri_envelope_leave(a, e);
-        gri_actor_unpin(a);
-        return;
-    }
-    e->placed = false;
-    a->owed++;
-    if (a->owed > a->owed_max)
-        gri_actor_settle(a);
-}
-
 static void turn_tell(struct gri_actor *a, struct gri_envelope *e, bool live)
 {
+    bool stashed = !e->placed; /* it has a pin instead of a place */
     gr_value *msg;
 
     owe(a, e);
+    if (stashed)
+        gri_actor_unpin(a);
     msg = gri_tell_open(a->rt, e);
+    if (e != a->left)
+        gri_tell_discard(e);
     if (live)
         gri_handle_tell(a, msg);
     else
@@ -292,7 +295,7 @@ void gri_envelope_drop(struct gri_actor *a, struct gri_envelope *e, gr_value *er
     gr_value_unref(err); /* what lies there is either a call or a tell: see gri_mailbox_put */
     gri_envelope_leave(a, e);
     gr_value_unref(gri_tell_open(a->rt, e));
-    gri_actor_unpin(a);
+    gri_tell_discard(e);
 }
 
 /* refuse fails a message of an actor that stops. */
@@ -319,10 +322,8 @@ static enum next turn_message(struct gri_actor *a, struct gri_envelope *e)
 {
     if (e->kind == GRI_RESUME) {
         /* A handler of a reentrant class goes on, then its own turn frame does. This frame's stack
-         * goes to the spares, to return here at some time, so the pin must go first; the other
-         * frame has one. */
-        gri_actor_settle(a);
-        gri_actor_unpin(a);
+         * goes to the spares, to return here at some time. */
+        gri_actor_unpin(a); /* taken when the handler gave the turn away */
         gri_run_fiber(gri_container_of(e, struct gri_resume, envelope)->fiber);
         return LOST;
     }
@@ -361,27 +362,15 @@ static void do_init(struct gri_actor *a)
     atomic_fetch_or_explicit(&a->flags, GRI_READY, memory_order_release);
 }
 
-/* drained drops the actor's own pin, once, when it stops and its mailbox is empty; and the pins of
- * what it has deferred when it exits. false: it is not empty. */
-static bool drained(struct gri_actor *a)
+/* may_drain readies an actor that stops for dropping its own pin; and takes the pins of what it has
+ * deferred when it exits. false: it is not empty. */
+static bool may_drain(struct gri_actor *a)
 {
-    bool drop = false;
-
-    if ((atomic_load(&a->flags) & GRI_STOPPING) == 0)
-        return true;
     if (gri_stash_holds(a))
         return false; /* told to stop just now: what is in the stash must be refused first */
     gri_bounds_sentence(a);
     if ((atomic_load(&a->flags) & (GRI_EXITING | GRI_LOOSE)) == GRI_EXITING)
         gri_held_loosen(a);
-    gri_lock(&a->tie_lock); /* so that flag and mark come together: see gri_pin_locked */
-    if ((atomic_fetch_or(&a->flags, GRI_DRAINED) & GRI_DRAINED) == 0) {
-        atomic_fetch_or(&a->load, GRI_LOAD_DRAINED);
-        drop = true;
-    }
-    gri_unlock(&a->tie_lock);
-    if (drop)
-        gri_actor_unpin(a);
     return true;
 }
 
@@ -390,7 +379,7 @@ static bool due(const struct gri_actor *a, bool waits)
 {
     uint32_t flags = atomic_load(&a->flags);
 
-    return (flags & (GRI_STOPPING | GRI_DRAINED)) == GRI_STOPPING ||
+    return ((flags & GRI_STOPPING) != 0 && (gri_actor_load(a) & GRI_LOAD_DRAINED) == 0) ||
            (flags & (GRI_EXITING | GRI_LOOSE)) == GRI_EXITING ||
            (flags & (GRI_SIGNALS | GRI_STOPPING | GRI_FAILED)) == GRI_SIGNALS ||
            (waits && (flags & GRI_HELD) == 0) || gri_bounds_waits(a);
@@ -453,45 +442,30 @@ static struct gri_envelope *next_message(struct gri_actor *a)
     return e;
 }
 
-/* go_idle: from here on another turn may run, so what this one owes is taken out of the actor
- * before. false: something came. */
-static bool go_idle(struct gri_actor *a, uint64_t *ret_debt)
-{
-    uint32_t owed = a->owed;
-    bool lent = a->lent;
-
-    *ret_debt = gri_actor_debt(a);
-    a->owed = 0;
-    a->lent = false;
-    if (gri_mailbox_go_idle(a))
-        return true;
-    a->owed = owed;
-    a->lent = lent;
-    return false;
-}
-
-/* rest ends a turn that has nothing to do: true, the next push or permit readies a new one, and this
- * one is left with its debt. false: there is something by now. */
-static bool rest(struct gri_actor *a, uint64_t *ret_debt)
+/* rest ends a turn that has nothing to do. */
+static enum gri_rest rest(struct gri_actor *a)
 {
     bool waits = a->waiting.first != NULL;
+    bool stops = (atomic_load(&a->flags) & GRI_STOPPING) != 0;
+    enum gri_rest how;
 
     if (waits) {
         atomic_fetch_or(&a->flags, GRI_HELD);
         if (atomic_load(&a->running) < a->max_concurrency)
-            return false;
-    } else if (!drained(a)) {
-        return false;
+            return GRI_SOMETHING_CAME;
+    } else if (stops && !may_drain(a)) {
+        return GRI_SOMETHING_CAME;
     }
-    if (!go_idle(a, ret_debt))
-        return false;
+    how = gri_mailbox_go_idle(a, stops && !waits);
+    if (how != GRI_WENT_IDLE)
+        return how;
     gri_point(GRI_AT_WENT_IDLE);
     /* told to stop or something else, or given a permit, just now, by somebody who saw us running; a
      * push may have readied another turn meanwhile, so nothing of the turn's own may be looked at
      * here */
     if (due(a, waits))
         gri_mailbox_kick(a);
-    return true;
+    return GRI_WENT_IDLE;
 }
 
 static void count_messages(unsigned n)
@@ -504,7 +478,7 @@ static void yield_turn(struct gri_actor *a)
 {
     gri_actor_settle(a);
     if (a->pin != 0)
-        gri_actor_ready_task(a); /* its worker's inbox is served in order, after what lies there */
+        gri_actor_ready_turn(a); /* its worker's inbox is served in order, after what lies there */
     else
         gri_ready_later(&a->rt->sched, &a->turn);
 }
@@ -522,37 +496,35 @@ void gri_turn_run(struct gri_task *t)
 {
     struct gri_actor *a = gri_container_of(t, struct gri_actor, turn);
     unsigned budget = TURN_BUDGET;
-    uint64_t debt = GRI_PIN; /* one that LEAVEs has given back all else */
-    enum next next;
+    enum gri_rest how = GRI_SOMETHING_CAME;
+    enum next next = GO_ON;
 
     if (!a->init_done)
         do_init(a);
-    for (;;) {
-        struct gri_envelope *e = NULL;
-
-        next = GO_ON;
+    while (next == GO_ON) {
         if (!heed(a)) {
-            e = next_message(a);
+            struct gri_envelope *e = next_message(a);
+
             if (e == NULL) {
-                if (rest(a, &debt))
-                    break;
-                continue;
+                how = rest(a);
+                if (how == GRI_SOMETHING_CAME)
+                    continue;
+                break;
             }
             if (e->kind == GRI_RESUME) /* this frame may never go on */
                 count_messages(TURN_BUDGET - budget);
             next = turn_message(a, e);
+            if (next == LOST)
+                return;
         }
-        if (next == LOST)
-            return;
         budget--;
-        if (next == LEAVE)
-            break;
-        if (budget == 0 || gri_fault(GRI_AT_SHORT_TURN)) {
+        if (next == GO_ON && (budget == 0 || gri_fault(GRI_AT_SHORT_TURN))) {
             count_messages(TURN_BUDGET - budget);
-            yield_turn(a); /* with our pin */
+            yield_turn(a);
             return;
         }
     }
     count_messages(TURN_BUDGET - budget);
-    gri_actor_give_back(a, debt);
+    if (how == GRI_OVER)
+        gri_actor_finish_run(&a->turn);
 }

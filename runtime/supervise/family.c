@@ -24,11 +24,11 @@ static void stop_supervisor(struct gri_family *f)
 {
     gr_runtime *rt = f->scope.rt;
     uint64_t id = atomic_load(&f->supervisor);
-    struct gri_actor *a = gri_registry_find(&rt->registry, id);
+    struct gri_actor *a = gri_actor_pin_id(rt, id, false);
 
-    gri_actor_pin_again(a);
-    if (atomic_load(&a->id) == id) /* our pin keeps it that */
-        gri_actor_stop(a, rt->reasons.shutdown);
+    if (a == NULL)
+        return;
+    gri_actor_stop(a, rt->reasons.shutdown);
     gri_actor_unpin(a);
 }
 

@@ -13,7 +13,7 @@
 
 #include "tests/support/simulate.h"
 
-enum { KIN = 5, KIN_LIVES = 40, KIN_MONITORS = 200, KIN_ROUNDS = 60 };
+enum { KIN = 5, KIN_LIVES = 40, KIN_MONITORS = 200, KIN_ROUNDS = 72 };
 
 /* One life of one of them. */
 struct life {

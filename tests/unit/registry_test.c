@@ -56,7 +56,7 @@ Test(registry, a_slot_whose_generations_are_used_up_is_retired)
 
     gri_registry_init(&r, 1);
     a = gri_registry_take(&r, &id);
-    last = (id & (GENERATION - 1)) | ~(GENERATION - 1);
+    last = (id & (GENERATION - 1)) | ((UINT64_C(1) << 35) - 1) * GENERATION;
     gri_registry_give(&r, a, last - GENERATION);
     cr_assert_eq(gri_registry_take(&r, &id), a);
     cr_assert_eq(id, last);
