@@ -58,7 +58,6 @@ enum gri_point_class {
     X(SUSPEND, SCHED, "a handler is leaving its stack")                                            \
     X(COMMIT, SCHED, "a handler has left its stack, and can't be resumed yet")                     \
     X(PARK_WAKE, SCHED, "before a waiter is resumed")                                              \
-    X(PARK_STOP, SCHED, "before a waiter is taken out of what it waits for")                        \
     X(NO_SPARE, SCHED, "a worker has no stack of its own left over")                               \
     X(FIBERS_FULL, FULL, "no stack is left to wait with")                                          \
     X(BLOCKING_FULL, FULL, "the blocking pool's queue is full")                                    \

@@ -58,7 +58,7 @@ static bool stop(struct gri_park *p, gri_meeting *meeting)
     struct gri_waiter *next;
 
     do {
-        gri_point(GRI_AT_PARK_STOP);
+        gri_point(GRI_AT_UNWATCH);
         if (there != &p->waiter && there != NULL)
             return false;
         next = there == NULL ? GRI_STOPPED : NULL;
