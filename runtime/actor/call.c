@@ -8,6 +8,7 @@
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"
 #include "runtime/base/alloc.h"
+#include "runtime/sched/cache.h"
 
 /* A call's run scope: what its handler starts. It lies there as long as the call does, so it has no
  * use for its own references. */
@@ -595,7 +596,7 @@ static void give_permit_back(const struct gr_ctx *c)
 static gr_code op_hurry(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
-    struct gri_task *t = &call->envelope.task;
+    struct gri_task *t = &call->task;
 
     const struct gr_ctx *c = gri_ctx_current(call->rt);
 
@@ -620,9 +621,9 @@ static void op_destroy(struct gr_future *f)
     gri_free(atomic_load_explicit(&call->run, memory_order_relaxed));
     if (more != NULL) {
         gri_budget_unref(more->budget);
-        gri_cache_free(GRI_BLOCK_144, more);
+        gri_cache_free(gri_exec()->worker, GRI_BLOCK_MORE, more);
     }
-    gri_cache_free(GRI_BLOCK_280, call);
+    gri_cache_free(gri_exec()->worker, GRI_BLOCK_CALL, call);
 }
 
 static const struct gri_future_ops call_ops = { .cancel = op_cancel,
@@ -663,13 +664,14 @@ struct gri_call_more *gri_call_more(struct gri_call *call)
 {
     struct gri_call_more *there = gri_call_has_more(call), *more;
 
-    _Static_assert(sizeof(*more) <= 144, "it fits its block");
-    if (there != NULL || (more = gri_cache_alloc(GRI_BLOCK_144)) == NULL)
+    _Static_assert(sizeof(*more) <= GRI_BLOCK_MORE_BYTES, "it fits its block");
+    if (there != NULL || (more = gri_cache_alloc(gri_exec()->worker, GRI_BLOCK_MORE)) == NULL)
         return there;
     *more = (struct gri_call_more){ .call = call };
     if (atomic_compare_exchange_strong(&call->more, &there, more))
         return more;
-    gri_cache_free(GRI_BLOCK_144, more); /* somebody else asks for the call's number, too */
+    gri_cache_free(gri_exec()->worker, GRI_BLOCK_MORE,
+                   more); /* somebody else asks for the call's number, too */
     return there;
 }
 
@@ -677,9 +679,9 @@ struct gri_call_more *gri_call_more(struct gri_call *call)
 
 struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_stream *in)
 {
-    struct gri_call *call = gri_cache_alloc(GRI_BLOCK_280);
+    struct gri_call *call = gri_cache_alloc(gri_exec()->worker, GRI_BLOCK_CALL);
 
-    _Static_assert(sizeof(*call) <= 280, "a call fits its block");
+    _Static_assert(sizeof(*call) <= GRI_BLOCK_CALL_BYTES, "a call fits its block");
     if (call == NULL) {
         gr_value_unref(args);
         if (in != NULL)
