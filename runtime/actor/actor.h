@@ -87,10 +87,9 @@ struct gri_actor {
         struct gri_list *deferred;   /* a ring, guarded by tie_lock: see held.h */
         struct gri_actor *next_free; /* while the slot is free: see registry.h */
     };
-    union {                              /* handlers that wait: see held.h */
-        _Atomic(struct gr_ctx *) waiter; /* of an exclusive actor */
-        struct gri_list *waits;          /* of another: a ring, guarded by tie_lock */
-        struct gri_actor *next_bundle;   /* while the slot is free: see registry.h */
+    union {
+        struct gri_list *waits;        /* handlers that wait; a ring, guarded by tie_lock: see held.h */
+        struct gri_actor *next_bundle; /* while the slot is free: see registry.h */
     };
 };
 

@@ -2,8 +2,6 @@
 /* call.c - the life of a call: made, sent, cancelled, ended. See call.h. */
 #include "runtime/actor/call.h"
 
-#include <string.h>
-
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/budget.h"
 #include "runtime/actor/ctx.h"
@@ -12,18 +10,11 @@
 #include "runtime/base/alloc.h"
 #include "runtime/sched/cache.h"
 
-/* A deadline of the call's own. Two references: the call's and the timer's (then the task's). */
-struct gri_deadline {
-    struct gri_timer timer;
-    struct gri_task task;
-    struct gri_call *call; /* counted */
-    _Atomic uint32_t refs;
-};
-
-/* A call's run scope: what its handler starts. */
-struct run_scope {
+/* A call's run scope: what its handler starts. It lies there as long as the call does, so it has no
+ * use for its own references. */
+struct gri_run_scope {
     struct gr_scope scope;
-    struct gri_call *call; /* counted: the call stays until all that it started has ended */
+    struct gri_call *call; /* counted until it is closed and empty: the call stays as long */
 };
 
 /* ---- small questions ------------------------------------------------------------------------- */
@@ -91,10 +82,12 @@ gr_code gri_check_some(gr_runtime *rt, uint32_t bytes)
 /* unmeter takes an ended call off what is counted of calls in flight. */
 static void unmeter(struct gri_call *call)
 {
-    if (call->budgeted)
-        gri_budget_leave(call->budget, call->envelope.bytes);
-    if (call->asker != 0)
-        gri_asks_end(call->rt, call->asker);
+    const struct gri_call_more *more = gri_call_has_more(call);
+
+    if (more != NULL && call->budgeted)
+        gri_budget_leave(more->budget, call->envelope.bytes);
+    if (more != NULL && more->asker != 0)
+        gri_asks_end(call->rt, more->asker);
     gri_charge(call->rt, -(int64_t)call->envelope.bytes);
     gri_meter_add(call->rt->sched.ledger, GRI_METER_CALLS, -1);
 }
@@ -105,100 +98,163 @@ static void call_leave(struct gri_call *call);
 
 static void run_emptied(struct gr_scope *s)
 {
-    call_leave(gri_container_of(s, struct run_scope, scope)->call);
+    struct gri_call *call = gri_container_of(s, struct gri_run_scope, scope)->call;
+
+    call_leave(call);
+    gri_future_unref(&call->future);
 }
 
-static void run_destroy(struct gr_scope *s)
+static uint32_t life_of(struct gri_call *call)
 {
-    struct run_scope *r = gri_container_of(s, struct run_scope, scope);
-    struct gri_call *call = r->call;
+    return atomic_load_explicit(&call->life, memory_order_acquire);
+}
 
-    gri_free(r);
-    gri_future_unref(&call->future);
+/* mark_run_locked: from here on whoever ends the call looks for its run scope. false: it has ended. */
+static bool mark_run_locked(struct gri_call *call)
+{
+    uint32_t life = life_of(call);
+
+    do {
+        if ((life & GRI_ENDED) != 0)
+            return false;
+        gri_point(GRI_AT_CALL_RUN_SCOPE);
+    } while (!atomic_compare_exchange_weak_explicit(&call->life, &life, life | GRI_RAN,
+                                                    memory_order_acq_rel, memory_order_acquire));
+    return true;
+}
+
+static struct gri_run_scope *make_run_scope(struct gri_call *call)
+{
+    struct gri_run_scope *r = gri_alloc(sizeof(*r)), *there;
+
+    if (r == NULL)
+        return NULL;
+    gri_scope_init(&r->scope, call->rt, run_emptied, NULL);
+    r->call = call;
+    gri_lock(&call->cancel.lock);
+    there = atomic_load_explicit(&call->run, memory_order_relaxed);
+    if (there == NULL && mark_run_locked(call)) {
+        gri_future_ref(&call->future);
+        r->scope.cancelled = call->cancel.fired;
+        /* release: who finds it without the lock finds it made */
+        atomic_store_explicit(&call->run, r, memory_order_release);
+        there = r;
+    }
+    gri_unlock(&call->cancel.lock);
+    if (there != r) /* somebody else made it meanwhile, or the call has ended */
+        gri_free(r);
+    return there;
 }
 
 struct gr_scope *gri_call_run_scope(struct gri_call *call)
 {
-    struct run_scope *r = NULL;
-    struct gr_scope *s;
-    bool ended;
+    struct gri_run_scope *r = atomic_load_explicit(&call->run, memory_order_acquire);
 
-    gri_lock(&call->cancel.lock);
-    s = call->run;
-    ended = call->ended;
-    gri_unlock(&call->cancel.lock);
-    if (s != NULL || ended)
-        return s;
-    r = gri_new0(struct run_scope);
     if (r == NULL)
-        return NULL;
-    gri_scope_init(&r->scope, call->rt, run_emptied, run_destroy);
-    r->call = gri_call_of(gri_future_ref(&call->future));
-    gri_lock(&call->cancel.lock);
-    s = call->run;
-    if (s == NULL && !call->ended) {
-        s = call->run = &r->scope;
-        s->cancelled = call->cancel.fired;
-        r = NULL;
-    }
-    gri_unlock(&call->cancel.lock);
-    if (r != NULL) /* somebody else made it meanwhile, or the call has ended */
-        gri_scope_unref(&r->scope);
-    return s;
+        r = make_run_scope(call);
+    /* when it has ended there may still be one, which is closed or about to be */
+    return r != NULL && (life_of(call) & GRI_ENDED) == 0 ? &r->scope : NULL;
 }
 
 /* ---- ending ---------------------------------------------------------------------------------- */
 
-static void deadline_unref(struct gri_deadline *d)
+static void disarm(struct gri_call *call, struct gri_call_more *more)
 {
-    if (atomic_fetch_sub(&d->refs, 1) != 1)
+    if (!more->timed)
         return;
-    gri_future_unref(&d->call->future);
-    gri_free(d);
-}
-
-static void disarm(struct gri_call *call)
-{
-    struct gri_deadline *d = call->timer;
-
-    if (d == NULL)
-        return;
-    call->timer = NULL;
-    if (gri_timer_cancel(&call->rt->sched, &d->timer))
-        deadline_unref(d); /* the timer's */
-    deadline_unref(d);
+    more->timed = false;
+    if (gri_timer_cancel(&call->rt->sched, &more->timer))
+        gri_future_unref(&call->future); /* the timer's; the caller has another one */
 }
 
 /* forget_number takes the call out of gr_cancel's reach. */
-static void forget_number(struct gri_call *call)
+static void forget_number(struct gri_call *call, struct gri_call_more *more)
 {
     gr_runtime *rt = call->rt;
 
     gri_lock(&rt->calls_lock);
-    gri_map_del(&rt->calls, atomic_load(&call->id));
+    gri_map_del(&rt->calls, atomic_load(&more->id));
     gri_unlock(&rt->calls_lock);
+}
+
+/* leave takes the call, which has LEFT, out of its scope. Nobody else does. */
+static void leave(struct gri_call *call)
+{
+    struct gri_call *parent =
+        (atomic_load_explicit(&call->life, memory_order_relaxed) & GRI_FOREIGN) != 0 ? call->parent
+                                                                                     : NULL;
+
+    if (call->streams) {
+        struct gr_stream *out;
+
+        gri_lock(&call->cancel.lock);
+        out = call->out;
+        call->out = NULL;
+        gri_unlock(&call->cancel.lock);
+        if (out != NULL) {
+            gri_stream_release(out);
+            gri_stream_unref(out);
+        }
+    }
+    gri_scope_leave(&call->member);
+    if (parent != NULL)
+        gri_future_unref(&parent->future);
 }
 
 /* call_leave is the very end: all that the call started is over too. */
 static void call_leave(struct gri_call *call)
 {
-    struct gr_stream *out;
-    bool later;
+    /* acq_rel: what was done before the end, and while it was held, is done when it leaves */
+    uint32_t life = atomic_fetch_or_explicit(&call->life, GRI_LEFT, memory_order_acq_rel);
 
-    gri_lock(&call->cancel.lock);
-    later = call->moving; /* gr_detach moves it right now, and will leave for us */
-    call->leaving = true;
-    out = call->out;
-    if (!later)
-        call->out = NULL;
-    gri_unlock(&call->cancel.lock);
-    if (later)
-        return;
-    if (out != NULL) {
-        gri_stream_release(out);
-        gri_stream_unref(out);
+    gri_point(GRI_AT_CALL_END);
+    if ((life & GRI_HELD_HERE) == 0)
+        leave(call);
+}
+
+/* hold keeps a call in its scope; false: it leaves. For a few steps only: others spin meanwhile. */
+static bool hold(struct gri_call *call)
+{
+    uint32_t life = life_of(call);
+
+    for (;;) {
+        if ((life & GRI_LEFT) != 0)
+            return false;
+        if ((life & GRI_HELD_HERE) != 0) {
+            gri_cpu_relax();
+            life = life_of(call);
+        } else if (atomic_compare_exchange_weak_explicit(&call->life, &life, life | GRI_HELD_HERE,
+                                                         memory_order_acq_rel,
+                                                         memory_order_acquire)) {
+            gri_point(GRI_AT_CALL_HELD);
+            return true;
+        }
     }
-    gri_scope_leave(&call->member);
+}
+
+static void let_leave(struct gri_call *call)
+{
+    uint32_t life =
+        atomic_fetch_and_explicit(&call->life, ~(uint32_t)GRI_HELD_HERE, memory_order_acq_rel);
+
+    gri_point(GRI_AT_CALL_HELD);
+    if ((life & GRI_LEFT) != 0)
+        leave(call);
+}
+
+struct gri_call *gri_call_step_up(struct gri_call *call)
+{
+    struct gri_call *parent = NULL;
+
+    if (hold(call)) { /* so the parent is there */
+        if ((life_of(call) & GRI_ENDED) == 0)
+            parent = call->parent;
+        if (parent != NULL)
+            gri_future_ref(&parent->future);
+        let_leave(call);
+    }
+    gri_future_unref(&call->future);
+    return parent;
 }
 
 /* put_answer sends the answer as the stream's only chunk, so there is room; an error is why that
@@ -218,7 +274,7 @@ static void end_stream(struct gri_call *call, bool answered)
 {
     struct gr_stream *out;
 
-    /* A cancellation may have claimed the future before us and be about to store its error. */
+    /* A cancellation may have come before us and be about to store its error. */
     while (!gri_future_done(&call->future))
         gri_cpu_relax();
 
@@ -234,19 +290,55 @@ static void end_stream(struct gri_call *call, bool answered)
     gri_stream_unref(out);
 }
 
+/* end_life notes that the duty has ended, and returns what was there before: CANCELLING, somebody else
+ * answers the call. Unless something is in the way the call may leave now, too. */
+static uint32_t end_life(struct gri_call *call)
+{
+    uint32_t life = life_of(call), next;
+
+    if (GRI_PLANTED(DOUBLE_COMPLETION)) {
+        gri_point(GRI_AT_COMPLETE);
+        atomic_store(&call->life, life | GRI_ENDED);
+        return life | GRI_HELD_HERE;
+    }
+    do {
+        next = life | GRI_ENDED | ((life & (GRI_RAN | GRI_HELD_HERE)) == 0 ? GRI_LEFT : 0);
+    } while (!atomic_compare_exchange_weak_explicit(&call->life, &life, next, memory_order_acq_rel,
+                                                    memory_order_acquire));
+    return life;
+}
+
+/* end_run closes what the call's handler has started; its end is the call's. */
+static void end_run(struct gri_call *call)
+{
+    struct gri_run_scope *r;
+
+    gri_lock(&call->cancel.lock); /* RAN is set before `run` is */
+    r = atomic_load_explicit(&call->run, memory_order_relaxed);
+    gri_unlock(&call->cancel.lock);
+    gri_scope_close(&r->scope, GR_ECANCELED); /* emptied, now or later, calls call_leave */
+}
+
 /* finish completes and lets go of all but the actor and the duty's reference. */
 static void finish(struct gri_call *call, gr_value *v)
 {
-    struct gri_call *parent;
-    struct gr_scope *run;
+    struct gri_call_more *more;
+    uint32_t life;
 
     if (call->metered) /* before anybody learns of the end: what it held is free then */
         unmeter(call);
-    gri_future_complete(&call->future, v);
+    life = end_life(call);
+    if ((life & GRI_CANCELLING) == 0)
+        gri_future_settle(&call->future, v);
+    else
+        gr_value_unref(v);
     gri_point(GRI_AT_CALL_END);
-    disarm(call);
-    if (atomic_load(&call->id) != 0) /* seq_cst: after the completion; pairs with op_name */
-        forget_number(call);
+    more = gri_call_has_more(call);
+    if (more != NULL)
+        disarm(call, more);
+    if (more != NULL &&
+        atomic_load(&more->id) != 0) /* seq_cst: after the completion, as `more` is; */
+        forget_number(call, more);   /* pairs with op_name */
     if (call->streams)
         end_stream(call, true);
     if (call->in != NULL) {
@@ -254,33 +346,27 @@ static void finish(struct gri_call *call, gr_value *v)
         gri_stream_unref(call->in);
         call->in = NULL;
     }
-    gri_lock(&call->cancel.lock);
-    call->ended = true;
-    run = call->run;
-    call->run = NULL;
-    parent = call->parent; /* nobody waits through us any more: a row of calls must not pile up */
-    call->parent = NULL;
-    gri_unlock(&call->cancel.lock);
-    if (parent != NULL)
-        gri_future_unref(&parent->future);
-    if (run != NULL) {
-        gri_scope_close(run, GR_ECANCELED); /* emptied, now or later, calls call_leave */
-        gri_scope_unref(run);
-    } else {
+    if ((life & GRI_RAN) != 0)
+        end_run(call);
+    else if ((life & GRI_HELD_HERE) != 0)
         call_leave(call);
-    }
+    else
+        leave(call);
 }
 
 void gri_call_unhook(struct gri_call *call)
 {
+    struct gri_call_more *more;
     bool busy;
 
     if (!call->hooked)
         return;
-
+    more = gri_call_has_more(call);
     do {
         gri_lock(&call->cancel.lock);
-        call->hook = call->room = NULL;
+        call->hook = NULL;
+        if (more != NULL)
+            more->room = NULL;
         busy = call->hook_busy != NULL && call->hook_busy != gri_exec();
         gri_unlock(&call->cancel.lock);
         if (busy)
@@ -355,32 +441,27 @@ void gri_call_cancel(struct gri_call *call, gr_code why)
 void gri_call_abort(struct gri_call *call, gr_value *err, gr_code why)
 {
     uint32_t queued = GRI_QUEUED;
-    struct gr_scope *run = NULL;
-    bool first, withdrawn;
+    struct gri_run_scope *run;
+    bool withdrawn;
 
-    gri_lock(&call->cancel.lock);
-    first = !call->cancelling && !call->ended;
-    call->cancelling = true;
-    gri_unlock(&call->cancel.lock);
-    if (!first) {
+    if ((atomic_fetch_or_explicit(&call->life, GRI_CANCELLING, memory_order_acq_rel) &
+         (GRI_CANCELLING | GRI_ENDED)) != 0) {
         gr_value_unref(err);
         return;
     }
     if (err == NULL)
         err = cancel_error(call, why);
     gri_point(GRI_AT_CALL_CANCEL);
-    /* Before the handler learns of it, so that what the handler makes of that can't be the answer.
-     * If an answer came first, whoever brought it ends the stream, after its chunk. */
-    if (gri_future_complete(&call->future, err) && call->streams)
+    /* Before the handler learns of it, so that what the handler makes of that can't be the answer. */
+    gri_future_settle(&call->future, err);
+    if (call->streams)
         end_stream(call, false);
     gri_lock(&call->cancel.lock);
     gri_cancel_fire_locked(&call->cancel);
-    run = call->run != NULL ? gri_scope_ref(call->run) : NULL;
+    run = atomic_load_explicit(&call->run, memory_order_relaxed);
     gri_unlock(&call->cancel.lock);
-    if (run != NULL) {
-        gri_scope_cancel(run, why);
-        gri_scope_unref(run);
-    }
+    if (run != NULL) /* it lasts as long as the call */
+        gri_scope_cancel(&run->scope, why);
     run_cancel_hook(call);
     gri_point(GRI_AT_CALL_CANCEL);
     /* not begun: end it here, and leave a shell in the mailbox */
@@ -395,32 +476,31 @@ void gri_call_abort(struct gri_call *call, gr_value *err, gr_code why)
 
 static void deadline_run(struct gri_task *t)
 {
-    struct gri_deadline *d = gri_container_of(t, struct gri_deadline, task);
+    struct gri_call *call = gri_container_of(t, struct gri_call_more, late)->call;
 
-    gri_call_cancel(d->call, GR_ETIMEDOUT);
-    deadline_unref(d);
+    gri_call_cancel(call, GR_ETIMEDOUT);
+    gri_future_unref(&call->future);
 }
 
 static void deadline_fire(struct gri_timer *t)
 {
-    struct gri_deadline *d = gri_container_of(t, struct gri_deadline, timer);
+    struct gri_call_more *more = gri_container_of(t, struct gri_call_more, timer);
 
     gri_point(GRI_AT_DEADLINE);
-    gri_ready(&d->call->rt->sched, &d->task);
+    gri_ready(&more->call->rt->sched, &more->late);
 }
 
 gr_code gri_call_arm(struct gri_call *call)
 {
-    struct gri_deadline *d = gri_new0(struct gri_deadline);
+    struct gri_call_more *more = gri_call_more(call);
 
-    if (d == NULL)
+    if (more == NULL)
         return GR_ENOMEM;
-    d->call = gri_call_of(gri_future_ref(&call->future));
-    d->task = (struct gri_task){ .run = deadline_run, .name = "deadline" };
-    atomic_init(&d->refs, 2);
-    gri_timer_init(&d->timer, deadline_fire);
-    call->timer = d;
-    gri_timer_start(&call->rt->sched, &d->timer, call->deadline_ns);
+    more->late = (struct gri_task){ .run = deadline_run, .name = "deadline" };
+    gri_timer_init(&more->timer, deadline_fire);
+    more->timed = true;
+    gri_future_ref(&call->future); /* the timer's, then the task's */
+    gri_timer_start(&call->rt->sched, &more->timer, call->deadline_ns);
     return GR_OK;
 }
 
@@ -451,37 +531,35 @@ static void op_cancel(struct gr_future *f, gr_code why)
 static void op_detach(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
-    bool leave;
 
-    gri_lock(&call->cancel.lock);
-    leave = call->leaving;
-    call->moving = !leave;
-    gri_unlock(&call->cancel.lock);
-    if (leave)
+    if (!hold(call))
         return;
+    /* it goes where its parent doesn't wait for it; as yet it is where the parent does */
+    if (call->parent != NULL && (life_of(call) & GRI_FOREIGN) == 0) {
+        gri_future_ref(&call->parent->future);
+        atomic_fetch_or_explicit(&call->life, GRI_FOREIGN, memory_order_acq_rel);
+    }
     gri_scope_move(&call->member, &call->rt->root);
-    gri_lock(&call->cancel.lock);
-    call->moving = false;
-    leave = call->leaving;
-    gri_unlock(&call->cancel.lock);
-    if (leave)
-        call_leave(call);
+    let_leave(call);
 }
 
 static gr_call op_name(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
+    struct gri_call_more *more = gri_call_more(call);
     gr_runtime *rt = call->rt;
     gr_call name = { 0, 0 };
 
+    if (more == NULL)
+        return name;
     gri_lock(&rt->calls_lock);
-    if (atomic_load(&call->id) == 0 && gri_map_put(&rt->calls, rt->call_count + 1, call))
-        atomic_store(&call->id, ++rt->call_count);
-    if (atomic_load(&call->id) != 0)
-        name = (gr_call){ .node = rt->node, .id = atomic_load(&call->id) };
+    if (atomic_load(&more->id) == 0 && gri_map_put(&rt->calls, rt->call_count + 1, call))
+        atomic_store(&more->id, ++rt->call_count);
+    if (atomic_load(&more->id) != 0)
+        name = (gr_call){ .node = rt->node, .id = atomic_load(&more->id) };
     gri_unlock(&rt->calls_lock);
     if (gri_future_done(f))
-        forget_number(call); /* it ended meanwhile, and may have missed its number */
+        forget_number(call, more); /* it ended meanwhile, and may have missed its number */
     return name;
 }
 
@@ -520,9 +598,11 @@ static gr_code op_hurry(struct gr_future *f)
     struct gri_call *call = gri_call_of(f);
     struct gri_task *t = &call->task;
 
-    if (gri_ctx_holds(call->rt, call->target))
+    const struct gr_ctx *c = gri_ctx_current(call->rt);
+
+    if (c != NULL && gri_run_holds(c, call->target))
         return GR_EDEADLK;
-    give_permit_back(gri_ctx_current(call->rt));
+    give_permit_back(c);
     if (atomic_load_explicit(&call->quick, memory_order_relaxed) && !gri_fault(GRI_AT_NO_HURRY) &&
         gri_take_lifo(t))
         t->run(t);
@@ -533,10 +613,16 @@ static void op_destroy(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
 
+    struct gri_call_more *more = gri_call_has_more(call);
+
     gr_value_unref(call->args);
     gr_value_unref(call->config);
-    gri_assert(call->parent == NULL); /* it has ended */
-    gri_budget_unref(call->budget);
+    gri_assert((life_of(call) & GRI_LEFT) != 0);
+    gri_free(atomic_load_explicit(&call->run, memory_order_relaxed));
+    if (more != NULL) {
+        gri_budget_unref(more->budget);
+        gri_cache_free(gri_exec()->worker, GRI_BLOCK_MORE, more);
+    }
     gri_cache_free(gri_exec()->worker, GRI_BLOCK_CALL, call);
 }
 
@@ -572,6 +658,23 @@ const struct gri_member_ops gri_call_member_ops = { .cancel = member_cancel,
                                                     .ref = member_ref,
                                                     .unref = member_unref };
 
+/* ---- what few calls need --------------------------------------------------------------------- */
+
+struct gri_call_more *gri_call_more(struct gri_call *call)
+{
+    struct gri_call_more *there = gri_call_has_more(call), *more;
+
+    _Static_assert(sizeof(*more) <= GRI_BLOCK_MORE_BYTES, "it fits its block");
+    if (there != NULL || (more = gri_cache_alloc(gri_exec()->worker, GRI_BLOCK_MORE)) == NULL)
+        return there;
+    *more = (struct gri_call_more){ .call = call };
+    if (atomic_compare_exchange_strong(&call->more, &there, more))
+        return more;
+    gri_cache_free(gri_exec()->worker, GRI_BLOCK_MORE,
+                   more); /* somebody else asks for the call's number, too */
+    return there;
+}
+
 /* ---- making ---------------------------------------------------------------------------------- */
 
 struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_stream *in)
@@ -586,15 +689,12 @@ struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_
         gri_stream_unref(in);
         return NULL;
     }
-    memset(call, 0, sizeof(*call));
+    *call = (struct gri_call){ .rt = rt, .args = args, .in = in };
     gri_future_init(&call->future, &rt->sched, &call_ops, 2);
     call->envelope.kind = verb == GRI_STARTED ? GRI_PROBE : GRI_CALL;
     gri_list_init(&call->member.node);
     atomic_init(&call->state, GRI_RUNNING);
-    call->rt = rt;
     atomic_init(&call->verb, verb);
-    call->args = args;
-    call->in = in;
     return call;
 }
 
@@ -608,7 +708,7 @@ bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value
     const gr_method *m;
     struct gr_ctx c;
 
-    if (r.node != rt->node || parent->budget != NULL || gri_exec()->worker == NULL ||
+    if (r.node != rt->node || gri_call_budget(parent) != NULL || gri_exec()->worker == NULL ||
         gri_fault(GRI_AT_NO_DIRECT))
         return false;
     a = gri_actor_pin(rt, r, &err);

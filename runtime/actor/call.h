@@ -13,6 +13,20 @@
  * which ends the call at once: the mailbox then finds a shell to throw away. From the blocking pool's
  * queue the cancellation takes the shell itself.
  *
+ * A call that is sent for the first time is QUEUED before it can be found through its scope, unless
+ * it has a timer to be set first, so that sending it takes no step of its own.
+ *
+ * life: how far the call has come, in one word, since the three who may decide that meet there by
+ * one atomic step each. Whoever sets the first of CANCELLING and ENDED answers the call: a
+ * cancellation, or who had the duty; the other one's answer is dropped. LEFT is set with ENDED, or,
+ * if the call has a run scope or somebody holds the call in its place (HELD_HERE), when that is over; who
+ * sets LEFT while HELD_HERE is not set takes the call out of its scope, else who takes HELD_HERE away does.
+ *
+ * A call needs no reference to its parent while it is in its parent's run scope: the parent does not
+ * leave its own scope, nor go, before that is empty. FOREIGN says that it is, or may be, elsewhere,
+ * and has one; it has it until it leaves. So from a handler that has still to answer one may go up
+ * from call to call without references as far as no FOREIGN one: see gri_run_holds.
+ *
  * Cancelling completes the future at once, but the call stays in its scope until its handler has
  * returned and its own run scope is empty. So to await answers quickly, and to join a scope means
  * that all is over.
@@ -27,10 +41,12 @@
 #include "runtime/async/scope.h"
 #include "runtime/async/stream.h"
 #include "runtime/sched/blocking.h"
+#include "runtime/sched/timer.h"
 #include "runtime/value/value_bytes.h"
 
 struct gri_actor;
 struct gri_budget;
+struct gri_run_scope;
 
 /* GRI_PROBE: a call that the actor answers itself, and that needs no permit */
 enum gri_envelope_kind { GRI_CALL, GRI_PROBE, GRI_TELL, GRI_THEN, GRI_RESUME, GRI_LATER };
@@ -71,57 +87,90 @@ static inline struct gri_envelope *gri_envelope_pop(struct gri_envelope_queue *q
 
 enum gri_call_state { GRI_RUNNING, GRI_QUEUED, GRI_DROPPED };
 
+enum gri_call_life {
+    GRI_CANCELLING = 1,
+    GRI_ENDED = 2,     /* the duty has ended */
+    GRI_LEFT = 4,      /* its place in its scope is given up, or about to be */
+    GRI_HELD_HERE = 8, /* somebody moves it, or goes past it */
+    GRI_RAN = 16,      /* it has a run scope; set with `run`, under cancel.lock */
+    GRI_FOREIGN = 32   /* `parent` is counted */
+};
+
+/* What few calls need; made when it is, and there until the call goes. */
+struct gri_call_more {
+    struct gri_call *call;  /* borrowed */
+    struct gri_timer timer; /* for a deadline of the call's own; it has a reference while armed */
+    struct gri_task late;   /* likewise, when that has passed */
+    bool timed;
+    bool room_armed;           /* guarded by cancel.lock */
+    struct gri_budget *budget; /* counted; the run's, NULL: it has none */
+    uint64_t asker;            /* the actor that may have only so many under way; 0: none */
+    _Atomic uint64_t id;       /* for gr_cancel; 0 until somebody asks */
+    void (*room)(void *arg);   /* gr_on_cancel's; guarded by cancel.lock. Only calls that stream */
+    struct gri_waiter room_waiter; /* in `out`, while a deferred producer waits for room */
+    struct gri_task room_task;
+};
+
 struct gri_call {
     struct gr_future future; /* first, so that a gr_future is a call; see gri_call_of */
     struct gri_envelope envelope;
-    struct gri_task task;     /* when it goes to a worker past the mailbox */
+    union {
+        struct gri_task
+            task;           /* when it goes to a worker past the mailbox; never named: see below */
+        struct gri_job job; /* of the blocking pool, which is done with the node by then */
+        struct gri_list deferred; /* in actor->deferred while listed */
+    };
     struct gri_member member; /* in the caller's run scope, or where the options said */
-    struct gri_cancel cancel; /* its lock also guards run, hook*, leaving and moving */
+    struct gri_cancel cancel; /* its lock also guards run, hook* and out */
     gr_runtime *rt;           /* borrowed */
     struct gri_actor *actor;  /* pinned from sending to the end; NULL before */
-    gr_ref to;
-    struct gri_call *parent; /* counted; whose handler made the call; NULL: none, or the call
-                                       has ended; guarded by cancel.lock */
-    gr_value *args;          /* counted */
-    gr_value *config;        /* counted; NULL: nobody gave one */
+    /* whose handler made the call, as long as it has not left; NULL: none. Counted if FOREIGN */
+    struct gri_call *parent;
+    gr_value *args;   /* counted */
+    gr_value *config; /* counted; NULL: nobody gave one */
     /* counted: the reader's end of the input, the writer's end of the output */
     struct gr_stream *in, *out;
-    struct gr_scope *run;       /* counted; what the handler started; NULL until it is needed */
-    struct gri_deadline *timer; /* owned; only if the deadline is the call's own */
-    uint64_t deadline_ns;       /* 0: none */
-    _Atomic uint64_t id;        /* for gr_cancel; 0 until somebody asks */
-    _Atomic uint32_t state;     /* gri_call_state */
-    _Atomic uint16_t verb;      /* a hand-over changes it while a cancellation may name it */
+    /* owned; what the handler started; NULL until it is needed, then there until the call goes */
+    _Atomic(struct gri_run_scope *) run;
+    _Atomic(struct gri_call_more *) more; /* owned; NULL until it is needed */
+    uint64_t deadline_ns;                 /* 0: none */
+    _Atomic uint32_t state;               /* gri_call_state */
+    _Atomic uint32_t life;                /* gri_call_life */
+    uint32_t depth;                       /* calls that it is nested in, itself counted */
+    _Atomic uint16_t verb; /* a hand-over changes it while a cancellation may name it */
     /* a stream of an actor that has only invoke: the answer is the chunk */
     _Atomic bool one_chunk;
-    bool streams;                /* it was made with an `out`, which goes when it leaves */
-    _Atomic bool quick;          /* cheap or native: the waiter may run it on its own stack */
-    bool hooked;                 /* gr_on_cancel was called */
-    bool counted;                /* holds one of the actor's max_concurrency */
-    bool metered;                /* counts among the runtime's calls, its bytes among the bytes */
-    bool budgeted;               /* its bytes are charged to the budget */
-    bool promised;               /* gr_defer was called */
-    bool cancelling;             /* somebody cancels it, or has; guarded by cancel.lock */
-    bool ended, leaving, moving; /* guarded by cancel.lock */
-    bool room_armed;             /* likewise */
-    bool listed, loose;          /* guarded by the actor's tie_lock; see held.h */
-    uint32_t depth;              /* calls that it is nested in, itself counted */
-    uint64_t asker;              /* the actor that may have only so many under way; 0: none */
-    struct gri_budget *budget;   /* counted; the run's, NULL: it has none */
-    uint64_t target;             /* whom the caller meant; never changes, unlike `to` */
+    bool streams;       /* it was made with an `out`, which goes when it leaves */
+    _Atomic bool quick; /* cheap or native: the waiter may run it on its own stack */
+    bool hooked;        /* gr_on_cancel was called */
+    bool counted;       /* holds one of the actor's max_concurrency */
+    bool metered;       /* counts among the runtime's calls, its bytes among the bytes */
+    bool budgeted;      /* its bytes are charged to the budget */
+    bool promised;      /* gr_defer was called */
+    bool listed, loose; /* guarded by the actor's tie_lock; see held.h */
+    uint64_t target;    /* whom the caller meant; never changes */
     /* the exclusive actor in which its handler is under way; 0: none */
     _Atomic uint64_t held;
     void (*hook)(void *arg); /* gr_on_cancel's */
-    void (*room)(void *arg);
     void *hook_arg;
-    struct gri_exec *hook_busy;    /* who runs a hook now; guarded by cancel.lock */
-    struct gri_waiter room_waiter; /* in `out`, while a deferred producer waits for room */
-    struct gri_task room_task;
-    union {
-        struct gri_list deferred; /* in actor->deferred while listed */
-        struct gri_job job;       /* of the blocking pool, which is done with the node by then */
-    };
+    struct gri_exec *hook_busy; /* who runs a hook now; guarded by cancel.lock */
 };
+
+_Static_assert(offsetof(struct gri_call, job.place) == offsetof(struct gri_call, task.name),
+               "a new call's job is new");
+
+/* gri_call_more returns what it returned before, or makes it; NULL: out of memory. [any] */
+struct gri_call_more *gri_call_more(struct gri_call *call);
+/* gri_call_has_more returns it if it has been made. */
+static inline struct gri_call_more *gri_call_has_more(struct gri_call *call)
+{
+    /* seq_cst: see finish and op_name */
+    return atomic_load(&call->more);
+}
+
+/* gri_call_step_up goes from a call that the caller has a reference to, and gives up, to its parent,
+ * with a reference. NULL: there is none, or the call has ended and so is waited for no more. [any] */
+struct gri_call *gri_call_step_up(struct gri_call *call);
 
 static inline struct gri_call *gri_call_of(struct gr_future *f)
 {

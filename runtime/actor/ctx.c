@@ -67,7 +67,7 @@ void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call,
     c->actor = a;
     c->call = call;
     c->msg = NULL;
-    c->deferred = c->stashed = c->last = false;
+    c->deferred = c->stashed = c->noted = c->last = false;
     c->failure = c->exit = NULL;
     c->exec = e;
     c->nested = e->ctx != NULL;
@@ -93,6 +93,7 @@ void gri_ctx_leave(struct gr_ctx *c)
     struct gri_exec *e = c->exec;
 
     gri_assert(e == gri_exec() && e->ctx == c);
+    gri_waits_forget(c);
     if (!c->nested) { /* the next task or message begins anew */
         e->ctx = NULL;
         e->who = 0;
@@ -118,39 +119,41 @@ struct gr_ctx *gri_ctx_current(gr_runtime *rt)
     return c != NULL && c->rt == rt ? c : NULL;
 }
 
-/* step_up goes from a call that the caller has a reference to, and gives up, to its parent. NULL:
- * there is none, or the call has ended and so is waited for no more. */
-static struct gri_call *step_up(struct gri_call *call)
+/* above_holds goes up from a call that the caller has a reference to, and gives up, by references. */
+static bool above_holds(struct gri_call *up, uint64_t id)
 {
-    struct gri_call *parent;
-
-    gri_lock(&call->cancel.lock);
-    parent = call->parent;
-    if (parent != NULL)
-        gri_future_ref(&parent->future);
-    gri_unlock(&call->cancel.lock);
-    gri_future_unref(&call->future);
-    return parent;
-}
-
-bool gri_ctx_holds(gr_runtime *rt, uint64_t id)
-{
-    const struct gr_ctx *c = gri_ctx_current(rt);
-    struct gri_call *up;
     bool held = false;
 
-    if (c == NULL || id == 0)
-        return false;
-    if (gri_actor_exclusive(c->actor) && gri_actor_ref(c->actor).id == id)
-        return true;
-    up = c->call != NULL ? gri_call_of(gri_future_ref(&c->call->future)) : NULL;
     while (up != NULL && !held) {
         held = atomic_load_explicit(&up->held, memory_order_relaxed) == id;
-        up = step_up(up);
+        up = gri_call_step_up(up);
     }
     if (up != NULL)
         gri_future_unref(&up->future);
     return held;
+}
+
+/* A handler that has still to answer its call keeps it in its scope, and each call that is in its
+ * parent's run scope keeps that one: so far up no references are needed. */
+bool gri_run_holds(const struct gr_ctx *c, uint64_t id)
+{
+    struct gri_call *up;
+
+    if (id == 0)
+        return false;
+    if (gri_actor_exclusive(c->actor) && gri_actor_ref(c->actor).id == id)
+        return true;
+    for (up = c->call; up != NULL; up = up->parent) {
+        uint32_t life = atomic_load_explicit(&up->life, memory_order_acquire);
+
+        if (c->deferred || (life & GRI_FOREIGN) != 0)
+            return above_holds(gri_call_of(gri_future_ref(&up->future)), id);
+        if (atomic_load_explicit(&up->held, memory_order_relaxed) == id)
+            return true;
+        if ((life & GRI_ENDED) != 0)
+            return false; /* nobody waits through it any more */
+    }
+    return false;
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */
@@ -249,6 +252,7 @@ gr_value *gr_exit(gr_ctx *c, gr_value *reason)
 
 void gri_ctx_defer(struct gr_ctx *c)
 {
+    gri_waits_forget(c);
     c->deferred = true;
     gri_envelope_leave(c->actor, &c->call->envelope);
     gri_future_ref(&c->call->future);

@@ -17,12 +17,13 @@ struct gr_ctx {
     struct gri_exec *exec;   /* borrowed; this stack's, as long as the handler runs */
     struct gri_exec saved;   /* what ran on this stack before; unset unless nested */
     bool nested;             /* that was a handler, else nothing ran */
+    bool noted;              /* in actor->waits for good; set under its tie_lock. See held.c */
     bool last;               /* terminate: only a kill interrupts it */
     uint64_t limit_ns;       /* terminate: when its waits end; unset else */
     /* not set before they are needed */
     struct gri_resume resume; /* reentrant classes: how control comes back */
-    struct gri_list wait;     /* in actor->waits, while it is parked at `park` */
-    struct gri_park *park;    /* borrowed; see held.h */
+    struct gri_list wait;     /* in actor->waits: see held.h */
+    struct gri_park *park;    /* borrowed; where it waits, unless it is found through its call */
 };
 
 void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call, bool cheap);
@@ -35,9 +36,16 @@ void gri_ctx_defer(struct gr_ctx *c);
 void gri_ctx_stay(void);
 /* gri_ctx_current returns the handler run under way on this stack, if it is rt's; else NULL. */
 struct gr_ctx *gri_ctx_current(gr_runtime *rt);
-/* gri_ctx_holds tells whether the handler under way on this stack, or one that waits for it, holds
- * the exclusive actor `id`, so that waiting here for that actor would never end. 0 is no actor. */
-bool gri_ctx_holds(gr_runtime *rt, uint64_t id);
+/* gri_run_holds tells whether a handler run, or one that waits for it, holds the exclusive actor `id`,
+ * so that waiting in it for that actor would never end. 0 is no actor. */
+bool gri_run_holds(const struct gr_ctx *c, uint64_t id);
+/* gri_ctx_holds asks that of the handler run under way on this stack. */
+static inline bool gri_ctx_holds(gr_runtime *rt, uint64_t id)
+{
+    const struct gr_ctx *c = gri_ctx_current(rt);
+
+    return c != NULL && gri_run_holds(c, id);
+}
 /* gri_call_run_scope returns the scope of what a call's handler starts; borrowed from the call,
  * which has not ended. NULL when it has, or out of memory. */
 struct gr_scope *gri_call_run_scope(struct gri_call *call);

@@ -35,7 +35,7 @@ static void gather_end(struct gather *g, gr_code rc)
     gr_value_unref(g->sum);
     gri_stream_close(g->from);
     if (g->forward && rc == GR_EOS)
-        gri_call_forward(call, call->to, GRI_STREAM, v, NULL);
+        gri_call_forward(call, gri_actor_ref(call->actor), GRI_STREAM, v, NULL);
     else
         gri_call_end(call, v);
     gri_stream_unref(g->from); /* only now: until the end the cancel hook may come */
@@ -299,7 +299,7 @@ static void batch_start(struct gri_call *call)
     b->rt = call->rt;
     b->inputs = inputs;
     b->kept = gr_value_ref(call->args);
-    b->to = call->to;
+    b->to = gri_actor_ref(call->actor);
     b->count = gr_len(inputs);
     b->window = batch_window(call);
     b->return_exceptions = gr_as_bool(gr_get(call->args, "return_exceptions"), false);
@@ -318,9 +318,9 @@ static void by_transform(struct gri_call *call)
     if (in == NULL)
         gri_call_end(call, gr_error(GR_ENOMEM, "out of memory"));
     else if (call->verb == GRI_STREAM)
-        gri_call_forward(call, call->to, GRI_TRANSFORM, gr_nil(), in);
+        gri_call_forward(call, gri_actor_ref(call->actor), GRI_TRANSFORM, gr_nil(), in);
     else
-        gather_start(call, gri_call_sub_stream(call, call->to, GRI_TRANSFORM, gr_nil(), in, NULL),
+        gather_start(call, gri_call_sub_stream(call, gri_actor_ref(call->actor), GRI_TRANSFORM, gr_nil(), in, NULL),
                      false);
 }
 
@@ -337,7 +337,7 @@ static void run_default(struct gri_call *call, enum gri_how how)
     case GRI_BY_STREAM:
         gather_start(
             call,
-            gri_call_sub_stream(call, call->to, GRI_STREAM, gr_value_ref(call->args), NULL, NULL),
+            gri_call_sub_stream(call, gri_actor_ref(call->actor), GRI_STREAM, gr_value_ref(call->args), NULL, NULL),
             false);
         break;
     case GRI_BY_TRANSFORM: by_transform(call); break;

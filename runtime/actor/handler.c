@@ -70,7 +70,7 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
     }
     gri_ctx_enter(&c, a, call, m->kind == GR_CHEAP);
     if (gri_actor_exclusive(a))
-        atomic_store_explicit(&call->held, call->to.id, memory_order_relaxed);
+        atomic_store_explicit(&call->held, gri_actor_ref(a).id, memory_order_relaxed);
     v = run_method(&c, m);
     gri_ctx_leave(&c);
     gr_value_unref(c.failure);

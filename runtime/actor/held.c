@@ -17,41 +17,46 @@ static void fail(struct gri_actor *a, struct gri_call *call)
     gri_call_abort(call, gri_actor_error(a, gri_actor_name(a)), GR_ECANCELED);
 }
 
-/*
- * An exclusive actor has one handler at most that waits: it is noted in one word, by an exchange each
- * before and after the wait. All others hang in a ring, under the lock. An exit takes either under
- * the lock; who finds itself taken out of the word takes the lock once, since the exit may look at it
- * until it has let go of that.
- */
-static void note(struct gri_actor *a, struct gr_ctx *c)
+/* through_call tells whether a handler's waits are found through its own call, whose `parked` says
+ * when it waits. */
+static bool through_call(const struct gr_ctx *c)
 {
-    if (gri_actor_exclusive(a)) {
-        atomic_store(&a->waiter,
-                     c); /* seq_cst: of this and "set EXITING, take the waiter" the later
-                                        sees the other */
+    return own_call(c) != NULL && c->exec->cancel == &c->call->cancel;
+}
+
+/*
+ * A handler whose waits are found through its call is noted at its first one, and stays so until it
+ * returns or gives the call away: so its later waits take no step here. It has set call->cancel.parked
+ * before it looks at the flags; an exit sets these, then looks at that. Both in seq_cst order, so the
+ * later one sees the other. All other handlers are noted for each wait.
+ */
+static void note(struct gr_ctx *c, struct gri_park *p)
+{
+    struct gri_actor *a = c->actor;
+
+    if (c->noted)
         return;
-    }
+    c->park = p;
     gri_lock(&a->tie_lock);
+    c->noted = through_call(c);
     gri_ring_push(&a->waits, &c->wait);
     gri_unlock(&a->tie_lock);
 }
 
-static struct gr_ctx *take_waiting_locked(struct gri_actor *a)
+static void forget(struct gr_ctx *c)
 {
-    struct gri_list *n;
-
-    if (gri_actor_exclusive(a))
-        return atomic_exchange(&a->waiter, NULL);
-    n = gri_ring_pop(&a->waits);
-    return n != NULL ? gri_container_of(n, struct gr_ctx, wait) : NULL;
+    gri_lock(&c->actor->tie_lock);
+    c->noted = false;
+    gri_ring_remove(&c->actor->waits, &c->wait); /* harmless if an exit has done so */
+    gri_unlock(&c->actor->tie_lock);
 }
 
 bool gri_wait_begin(struct gr_ctx *c, struct gri_park *p, uint64_t *deadline_ns)
 {
     struct gri_actor *a = c->actor;
 
-    c->park = p;
-    note(a, c);
+    note(c, p);
+    gri_point(GRI_AT_WAIT_NOTED);
     if ((atomic_load(&a->flags) & (c->last ? GRI_KILLED : GRI_EXITING)) != 0) {
         gri_wait_end(c);
         if (own_call(c) != NULL)
@@ -65,36 +70,48 @@ bool gri_wait_begin(struct gr_ctx *c, struct gri_park *p, uint64_t *deadline_ns)
 
 void gri_wait_end(struct gr_ctx *c)
 {
-    struct gri_actor *a = c->actor;
-    bool listed = !gri_actor_exclusive(a);
+    if (!c->noted)
+        forget(c);
+}
 
-    if (!listed && atomic_exchange(&a->waiter, NULL) != NULL)
-        return;
-    gri_lock(&a->tie_lock);
-    if (listed)
-        gri_ring_remove(&a->waits, &c->wait); /* harmless if an exit has done so */
-    gri_unlock(&a->tie_lock);
+void gri_waits_forget(struct gr_ctx *c)
+{
+    if (c->noted)
+        forget(c);
+}
+
+/* interrupt_locked ends the wait of a handler, or returns the call, with a reference, that the caller
+ * is to fail; NULL: there is none, or its handler does not wait and will find out when it wants to. */
+static struct gri_call *interrupt_locked(struct gr_ctx *c)
+{
+    struct gri_call *call = own_call(c);
+
+    if (call == NULL) /* under the lock: the waiter takes it before it leaves its frame */
+        gri_park_wake(c->park, GRI_INTERRUPTED);
+    else if (c->noted && atomic_load(&call->cancel.parked) == NULL)
+        call = NULL;
+    if (call != NULL)
+        gri_future_ref(&call->future);
+    return call;
 }
 
 void gri_held_interrupt(struct gri_actor *a)
 {
-    struct gr_ctx *c;
+    struct gri_list *n;
 
     do {
         struct gri_call *call = NULL;
 
         gri_lock(&a->tie_lock);
-        c = take_waiting_locked(a);
-        if (c != NULL && (call = own_call(c)) != NULL)
-            gri_future_ref(&call->future);
-        else if (c != NULL) /* under the lock: the waiter takes it before it leaves its frame */
-            gri_park_wake(c->park, GRI_INTERRUPTED);
+        n = gri_ring_pop(&a->waits);
+        if (n != NULL)
+            call = interrupt_locked(gri_container_of(n, struct gr_ctx, wait));
         gri_unlock(&a->tie_lock);
         if (call != NULL) {
             fail(a, call); /* which ends its wait, too, after its caller has been told */
             gri_future_unref(&call->future);
         }
-    } while (c != NULL);
+    } while (n != NULL);
 }
 
 /* ---- deferred calls -------------------------------------------------------------------------- */

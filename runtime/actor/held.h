@@ -2,7 +2,8 @@
 /*
  * held.h - what an actor holds while it does nothing: handlers that wait, calls that it has
  * deferred, continuations that are due. An ordinary call appears in none of these lists; a handler
- * is in `waits`, or is the `waiter`, while it is parked, a call in `deferred` from gr_defer until its promise is kept.
+ * is in `waits` from its first wait until it returns, if it has a call to answer itself, else during
+ * each wait, a call in `deferred` from gr_defer until its promise is kept.
  *
  * A deferred call pins its actor. When the actor exits the pin is taken from it (`loose`), so that
  * the actor can end; then the call is found by this list alone, failed, and taken out. A promise
@@ -23,6 +24,9 @@ void gri_held_fail(struct gri_actor *a);
 /* gri_wait_begin notes that a handler is about to park; false: it must not, its actor exits. */
 bool gri_wait_begin(struct gr_ctx *c, struct gri_park *p, uint64_t *deadline_ns);
 void gri_wait_end(struct gr_ctx *c);
+/* gri_waits_forget is for a handler that returns, or gives its call to somebody else to answer: before
+ * it does. */
+void gri_waits_forget(struct gr_ctx *c);
 
 /* gri_defer_begin notes that a promise has the call's duty. gri_defer_end takes the call back, with
  * a pin, before the promise ends it; its actor is NULL then if that has gone. */

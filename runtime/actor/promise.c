@@ -55,21 +55,22 @@ void gr_promise_free(gr_promise *p)
 /* On a worker, since room() is the user's code. */
 static void room_run(struct gri_task *t)
 {
-    struct gri_call *call = gri_container_of(t, struct gri_call, room_task);
+    struct gri_call_more *more = gri_container_of(t, struct gri_call_more, room_task);
+    struct gri_call *call = more->call;
     void (*room)(void *arg) = NULL;
     void *arg = NULL;
 
     gri_lock(&call->cancel.lock);
-    if (call->hook_busy != NULL && call->room != NULL) {
+    if (call->hook_busy != NULL && more->room != NULL) {
         /* A hook runs elsewhere, perhaps room() itself, which has looked already: come again
          * later. */
         gri_unlock(&call->cancel.lock);
         gri_ready(&call->rt->sched, t);
         return;
     }
-    call->room_armed = false;
-    if (call->room != NULL) {
-        room = call->room;
+    more->room_armed = false;
+    if (more->room != NULL) {
+        room = more->room;
         arg = call->hook_arg;
         call->hook_busy = gri_exec();
     }
@@ -83,28 +84,29 @@ static void room_run(struct gri_task *t)
 
 static void room_fire(struct gri_waiter *w)
 {
-    struct gri_call *call = gri_container_of(w, struct gri_call, room_waiter);
+    struct gri_call_more *more = gri_container_of(w, struct gri_call_more, room_waiter);
 
-    gri_ready(&call->rt->sched, &call->room_task);
+    gri_ready(&more->call->rt->sched, &more->room_task);
 }
 
 /* ask_for_room arms room(), once; it holds a reference until it has run. */
 static void ask_for_room(struct gri_call *call)
 {
+    struct gri_call_more *more = gri_call_has_more(call); /* it streams */
     bool arm;
 
     gri_lock(&call->cancel.lock);
-    arm = !call->room_armed && call->room != NULL;
+    arm = !more->room_armed && more->room != NULL;
     /* without a hook nothing is armed: one may come later */
-    call->room_armed = call->room_armed || arm;
+    more->room_armed = more->room_armed || arm;
     gri_unlock(&call->cancel.lock);
     if (!arm)
         return;
-    call->room_task = (struct gri_task){ .run = room_run, .name = "room" };
-    call->room_waiter.fire = room_fire;
+    more->room_task = (struct gri_task){ .run = room_run, .name = "room" };
+    more->room_waiter.fire = room_fire;
     gri_future_ref(&call->future);
-    if (!gri_stream_watch_room(call->out, &call->room_waiter))
-        gri_ready(&call->rt->sched, &call->room_task); /* there is room by now */
+    if (!gri_stream_watch_room(call->out, &more->room_waiter))
+        gri_ready(&call->rt->sched, &more->room_task); /* there is room by now */
 }
 
 gr_code gr_promise_emit(gr_promise *p, gr_value *chunk)
@@ -142,8 +144,10 @@ gr_code gr_on_cancel(gr_promise *p, void (*cancel)(void *arg), void (*room)(void
 {
     struct gri_call *call = call_of(p);
 
-    gri_lock(&call->cancel.lock);
-    call->room = room;
-    gri_unlock(&call->cancel.lock);
+    if (call->streams) {
+        gri_lock(&call->cancel.lock);
+        gri_call_has_more(call)->room = room;
+        gri_unlock(&call->cancel.lock);
+    }
     return gri_call_on_cancel(call, cancel, arg);
 }

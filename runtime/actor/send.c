@@ -111,6 +111,20 @@ static void enqueue(struct gri_call *call, struct gri_actor *a)
     gri_actor_send_call(a, call);
 }
 
+/* queue has a call QUEUED, unless it is so from birth. false: it was cancelled, and is over. */
+static bool queue(struct gri_call *call)
+{
+    if (atomic_load_explicit(&call->state, memory_order_relaxed) != GRI_RUNNING)
+        return true;
+    /* seq_cst: of "set QUEUED, read the cancellation" and "set the cancellation, look for QUEUED"
+     * the later one sees the other */
+    atomic_store(&call->state, GRI_QUEUED);
+    if (!gri_call_cancelled(call))
+        return true;
+    take_back(call, NULL);
+    return false;
+}
+
 /* mail puts a call into the mailbox of an actor with state in one step, pin, place and all; what is
  * read of the actor before is its own, or the step fails: see actor.h. false: it must go the long way. */
 static bool mail(struct gri_call *call, gr_ref to)
@@ -146,14 +160,8 @@ void gri_call_post(struct gri_call *call, gr_ref to)
     gr_value *err = NULL;
     struct gri_actor *a;
 
-    call->to = to;
-    /* seq_cst: of "set QUEUED, read the cancellation" and "set the cancellation, look for QUEUED"
-     * the later one sees the other */
-    atomic_store(&call->state, GRI_QUEUED);
-    if (gri_call_cancelled(call)) {
-        take_back(call, NULL);
+    if (!queue(call))
         return;
-    }
     gri_point(GRI_AT_CALL_QUEUED);
     if (mail(call, to))
         return;
@@ -186,16 +194,19 @@ static bool check_args(struct gri_call *call)
 static gr_value *charge_budget(struct gri_call *call, const struct caller *who,
                                const gr_call_opts *o)
 {
-    struct gri_budget *outer = who->parent != NULL ? who->parent->budget : NULL;
+    struct gri_budget *outer = who->parent != NULL ? gri_call_budget(who->parent) : NULL;
     bool own = gri_budget_asked(o);
+    struct gri_call_more *more;
     gr_value *err;
 
-    call->budget = own ? gri_budget_new(o, outer, call->depth) : gri_budget_ref(outer);
-    if (own && call->budget == NULL)
-        return gr_error(GR_ENOMEM, "out of memory");
-    if (call->budget == NULL)
+    if (!own && outer == NULL)
         return NULL;
-    err = gri_budget_enter(call->budget, !own, call->depth, call->envelope.bytes);
+    more = gri_call_more(call);
+    if (more != NULL)
+        more->budget = own ? gri_budget_new(o, outer, call->depth) : gri_budget_ref(outer);
+    if (more == NULL || more->budget == NULL)
+        return gr_error(GR_ENOMEM, "out of memory");
+    err = gri_budget_enter(more->budget, !own, call->depth, call->envelope.bytes);
     call->budgeted = err == NULL;
     if (err != NULL)
         gri_count(call->rt->sched.ledger, GRI_COUNT_REFUSED_BUDGET, 1);
@@ -205,15 +216,19 @@ static gr_value *charge_budget(struct gri_call *call, const struct caller *who,
 static gr_value *charge_asker(struct gri_call *call, struct gri_actor *asker)
 {
     const struct gri_bounds *b = asker != NULL ? gri_actor_bounds(asker) : NULL;
+    struct gri_call_more *more;
 
     if (b == NULL || b->asks_max == 0)
         return NULL;
+    more = gri_call_more(call);
+    if (more == NULL)
+        return gr_error(GR_ENOMEM, "out of memory");
     if (!gri_asks_begin(asker))
         return gr_error_with(gr_error_with(gr_error(GR_EFULL, "%u calls are under way already",
                                                     (unsigned)b->asks_max),
                                            "kind", gr_str("asks")),
                              "where", gr_str(gri_actor_name(asker)));
-    call->asker = gri_actor_ref(asker).id;
+    more->asker = gri_actor_ref(asker).id;
     return NULL;
 }
 
@@ -256,11 +271,11 @@ static bool meter_again(struct gri_call *call)
 
     gri_charge(call->rt, (int64_t)bytes - (int64_t)call->envelope.bytes);
     if (call->budgeted)
-        gri_budget_leave(call->budget, call->envelope.bytes);
+        gri_budget_leave(gri_call_budget(call), call->envelope.bytes);
     call->envelope.bytes = bytes;
     if (!call->budgeted)
         return true;
-    err = gri_budget_enter(call->budget, true, call->depth, bytes);
+    err = gri_budget_enter(gri_call_budget(call), true, call->depth, bytes);
     if (err == NULL)
         return true;
     call->budgeted = false;
@@ -275,14 +290,20 @@ static void start(struct gri_call *call, gr_ref to, const struct caller *who, co
     bool timed = set_deadline(call, who, o);
 
     call->target = to.node == call->rt->node ? to.id : 0;
-    if (who->parent != NULL)
-        call->parent = gri_call_of(gri_future_ref(&who->parent->future));
+    if ((call->parent = who->parent) != NULL && !who->inside) {
+        gri_future_ref(&who->parent->future);
+        atomic_init(&call->life, GRI_FOREIGN);
+    }
     call->config = child_config(who->parent, o->config);
     if (gri_sched_foreign(&call->rt->sched)) {
         gri_call_end(call, gr_error(GR_EINVAL, "the runtime is simulated, on another thread"));
         return;
     }
-    if (!check_args(call) || !meter(call, who, o) || !join(call, who->scope))
+    if (!check_args(call) || !meter(call, who, o))
+        return;
+    if (!timed && o->timeout_ms >= 0) /* else there is something to do in between */
+        atomic_init(&call->state, GRI_QUEUED);
+    if (!join(call, who->scope))
         return;
     if (o->timeout_ms < 0)
         gri_call_end(call, gr_error(GR_ETIMEDOUT, "the deadline had passed before the call"));
@@ -311,7 +332,7 @@ static gr_stream *stream_for(gr_runtime *rt, const struct caller *who, gr_ref to
     struct gri_call *call = gri_call_new(rt, verb, args, in);
     gr_stream *out = NULL;
 
-    if (call != NULL)
+    if (call != NULL && gri_call_more(call) != NULL) /* for its room hook: see gr_on_cancel */
         out = gri_stream_new(&rt->sched, o->window_chunks, o->window_bytes);
     if (out == NULL) {
         gr_value_unref(o->config);
@@ -386,7 +407,6 @@ gr_value *gri_call_offer(struct gri_call *call, gr_ref to)
         return err;
     gri_call_unhook(call);
     let_go(call);
-    call->to = to;
     atomic_store(&call->state, GRI_QUEUED); /* seq_cst: as in gri_call_post */
     if (!gri_call_cancelled(call)) {
         enqueue(call, a);

@@ -37,6 +37,14 @@ void gri_call_hook_done(struct gri_call *call);
 /* gri_call_unhook forgets gr_on_cancel's hooks, and waits for one that runs on another thread. */
 void gri_call_unhook(struct gri_call *call);
 
+/* gri_call_budget returns the budget of a call's run; NULL: it has none. */
+static inline struct gri_budget *gri_call_budget(struct gri_call *call)
+{
+    const struct gri_call_more *more = gri_call_has_more(call);
+
+    return more != NULL ? more->budget : NULL;
+}
+
 extern const struct gri_member_ops gri_call_member_ops;
 
 #endif

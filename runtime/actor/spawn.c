@@ -85,8 +85,7 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
     atomic_store_explicit(&a->klass, k, memory_order_relaxed);
     a->rt = rt;
     a->args = NULL;
-    a->deferred = NULL;
-    atomic_store_explicit(&a->waiter, NULL, memory_order_relaxed);
+    a->deferred = a->waits = NULL;
     /* not dead any more: see tie.h */
     atomic_store_explicit(&a->flags, k->cls->receive == NULL ? GRI_DEAF : 0, memory_order_relaxed);
     a->pin = (uint8_t)(o->worker > 0 ? (unsigned)(o->worker - 1) % rt->sched.worker_count + 1 : 0);

@@ -7,7 +7,7 @@
  * together, instead. A stashed call is QUEUED again, so a cancellation ends it at once and leaves a
  * shell.
  */
-#include "runtime/actor/ctx.h"
+#include "runtime/actor/held.h"
 #include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"

@@ -25,8 +25,12 @@ struct gr_future *gri_future_ref(struct gr_future *f)
 
 void gri_future_unref(struct gr_future *f)
 {
-    /* acq_rel: the last holder sees everything the others did */
-    if (f == NULL || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+    if (f == NULL)
+        return;
+    /* acquire and acq_rel: the last holder sees everything the others did. Who finds only his own needs
+     * no atomic step: others come only from who has one */
+    if (atomic_load_explicit(&f->refs, memory_order_acquire) != 1 &&
+        atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
         return;
     gr_value_unref(f->result);
     f->ops->destroy(f);
@@ -39,28 +43,25 @@ gr_value *gri_answer(gr_value *v)
 
 bool gri_future_complete(struct gr_future *f, gr_value *v)
 {
-    struct gri_waiter *w;
-    bool taken;
-
-    if (GRI_PLANTED(DOUBLE_COMPLETION)) {
-        taken = atomic_load(&f->claimed);
-        gri_point(GRI_AT_COMPLETE);
-        atomic_store(&f->claimed, true);
-    } else {
-        taken = atomic_exchange_explicit(&f->claimed, true, memory_order_relaxed);
-    }
-    if (taken) {
+    if (atomic_exchange_explicit(&f->claimed, true, memory_order_relaxed)) {
         gr_value_unref(v);
         return false;
     }
+    gri_future_settle(f, v);
+    return true;
+}
+
+void gri_future_settle(struct gr_future *f, gr_value *v)
+{
+    struct gri_waiter *w;
+
     f->result = gri_answer(v);
     f->failed = gr_value_type(f->result) == GR_ERROR;
     gri_point(GRI_AT_COMPLETE);
     /* release: the result is readable by whoever sees DONE; acquire: the waiter's fields by us */
     w = atomic_exchange_explicit(&f->waiter, GRI_DONE, memory_order_acq_rel);
-    if (w != NULL)
+    if (gri_is_waiter(w))
         w->fire(w);
-    return true;
 }
 
 gr_outcome gri_future_outcome(const struct gr_future *f)
@@ -124,34 +125,12 @@ struct gr_future *gri_future_failed(struct gri_sched *s, gr_value *err)
 
 /* ---- awaiting -------------------------------------------------------------------------------- */
 
-struct await {
-    struct gri_waiter waiter;
-    struct gri_park park;
-};
-
-static void await_fire(struct gri_waiter *w)
-{
-    gri_park_wake(&gri_container_of(w, struct await, waiter)->park, GRI_WOKEN);
-}
-
 static gr_code park_for(struct gr_future *f, uint64_t deadline_ns)
 {
-    struct await a = { .waiter.fire = await_fire };
     uint32_t why = 0;
-    gr_code rc;
+    gr_code rc = gri_park_meet(&f->waiter, deadline_ns, &why);
 
-    gri_park_init(&a.park);
-    rc = gri_future_watch(f, &a.waiter);
-    if (rc != GR_OK)
-        return rc == GR_EOS ? GR_OK : rc;
-    rc = gri_park_wait(&a.park, deadline_ns, true, &why);
-    if (rc == GR_OK && (why & GRI_WOKEN) != 0)
-        return GR_OK;
-    if (!gri_future_unwatch(f, &a.waiter)) {
-        gri_park_rest(&a.park); /* it is being completed: fire will touch our frame */
-        return GR_OK;
-    }
-    if (rc != GR_OK)
+    if (rc != GR_OK || gri_future_done(f))
         return rc;
     return (why & GRI_INTERRUPTED) != 0 ? GR_EINTR : GR_EPENDING;
 }

@@ -18,10 +18,6 @@
 
 #include "runtime/sched/park.h"
 
-struct gri_waiter {
-    void (*fire)(struct gri_waiter *w);
-};
-
 struct gri_future_ops {
     /* cancel asks for the future's completion with an error of code `why`. [any] */
     void (*cancel)(struct gr_future *f, gr_code why);
@@ -37,7 +33,7 @@ struct gri_future_ops {
 };
 
 struct gr_future {
-    _Atomic(struct gri_waiter *) waiter;
+    gri_meeting waiter;
     _Atomic uint32_t refs;
     _Atomic bool claimed;    /* somebody completes it, or has; the loser's answer is dropped */
     bool failed;             /* result is an error; written before DONE, as result is */
@@ -46,7 +42,7 @@ struct gr_future {
     const struct gri_future_ops *ops;
 };
 
-#define GRI_DONE ((struct gri_waiter *)(uintptr_t)1)
+#define GRI_DONE GRI_MET
 
 /* gri_future_init makes a pending future with `refs` references. */
 void gri_future_init(struct gr_future *f, struct gri_sched *s, const struct gri_future_ops *ops,
@@ -57,6 +53,8 @@ void gri_future_unref(struct gr_future *f); /* NULL is fine */
 /* gri_future_complete gives the answer; an error value, a broken value or NULL fails it. false: it
  * was complete. */
 bool gri_future_complete(struct gr_future *f, gr_value *v GR_TAKES);
+/* gri_future_settle does so for who has seen to it that nobody else does. */
+void gri_future_settle(struct gr_future *f, gr_value *v GR_TAKES);
 static inline bool gri_future_done(const struct gr_future *f)
 {
     /* acquire: pairs with the exchange in gri_future_complete; result is readable after */

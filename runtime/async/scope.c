@@ -39,7 +39,7 @@ gr_code gri_scope_add(struct gr_scope *s, struct gri_member *m, const struct gri
     else if (s->closed)
         rc = GR_EDEAD;
     if (rc == GR_OK) {
-        m->scope = gri_scope_ref(s);
+        m->scope = s;
         m->told = 0;
         gri_list_push(&s->members[ops->actor], &m->node);
         if (ops->actor)
@@ -54,20 +54,21 @@ gr_code gri_scope_add(struct gr_scope *s, struct gri_member *m, const struct gri
     return rc;
 }
 
-/* emptied_locked tells whether `emptied` is due, at most once. */
-static bool emptied_locked(struct gr_scope *s)
+/* emptied_locked returns `emptied` when that is due, which is at most once. */
+static void (*emptied_locked(struct gr_scope *s))(struct gr_scope *)
 {
-    bool due = s->closed && s->calls == 0 && s->actors == 0 && !s->told_empty;
-
-    s->told_empty = s->told_empty || due;
-    return due;
+    if (!s->closed || s->calls != 0 || s->actors != 0 || s->told_empty)
+        return NULL;
+    s->told_empty = true;
+    return s->emptied;
 }
 
-/* take_out removes m from s and tells those who wait for it. Consumes m's reference to s. */
+/* take_out removes m from s and tells those who wait for it. Unless it calls `emptied`, s may be gone
+ * as soon as the lock is free. */
 static void take_out(struct gr_scope *s, struct gri_member *m)
 {
+    void (*emptied)(struct gr_scope *);
     struct gri_waiter *idle;
-    bool due;
 
     gri_point(GRI_AT_SCOPE_LEAVE);
     gri_lock(&s->lock);
@@ -78,13 +79,12 @@ static void take_out(struct gr_scope *s, struct gri_member *m)
         s->calls--;
     idle = s->idle;
     s->idle = NULL;
-    due = emptied_locked(s);
+    emptied = emptied_locked(s);
     if (idle != NULL)
         idle->fire(idle); /* under the lock: it wakes, no more */
     gri_unlock(&s->lock);
-    if (due && s->emptied != NULL)
-        s->emptied(s);
-    gri_scope_unref(s);
+    if (emptied != NULL)
+        emptied(s);
 }
 
 void gri_scope_leave(struct gri_member *m)
@@ -224,13 +224,13 @@ static void refuse(struct gr_scope *s)
 /* check_empty calls `emptied` if nothing is left. */
 static void check_empty(struct gr_scope *s)
 {
-    bool due;
+    void (*emptied)(struct gr_scope *);
 
     gri_lock(&s->lock);
-    due = emptied_locked(s);
+    emptied = emptied_locked(s);
     gri_unlock(&s->lock);
-    if (due && s->emptied != NULL)
-        s->emptied(s);
+    if (emptied != NULL)
+        emptied(s);
 }
 
 void gri_scope_close(struct gr_scope *s, gr_code why)

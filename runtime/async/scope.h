@@ -3,10 +3,13 @@
  * scope.h - who is cancelled, joined and stopped with whom.
  *
  * A scope lists its members: calls, actors, child scopes. A member stays listed until it has really
- * ended (a handler has returned, an actor is gone), and holds a reference to its scope meanwhile,
- * so an empty scope means that nothing it started is left. Each call has a scope of its own inside
- * it, made when its handler first starts something; a call leaves its parent's scope only when its
- * own is empty.
+ * ended (a handler has returned, an actor is gone), so an empty scope means that nothing it started
+ * is left. Each call has a scope of its own inside it, made when its handler first starts something;
+ * a call leaves its parent's scope only when its own is empty.
+ *
+ * A member has no reference to its scope. Whoever makes one keeps it until it is closed and empty,
+ * which `emptied` tells; a member that leaves touches it no more once it has given the lock back,
+ * unless it is the one that calls `emptied`.
  */
 #ifndef GR_RUNTIME_ASYNC_SCOPE_H
 #define GR_RUNTIME_ASYNC_SCOPE_H
@@ -27,7 +30,7 @@ struct gri_member_ops {
 
 struct gri_member {
     struct gri_list node;   /* guarded by scope->lock */
-    struct gr_scope *scope; /* counted while listed; NULL: in none */
+    struct gr_scope *scope; /* borrowed while listed; NULL: in none */
     const struct gri_member_ops *ops;
     /* the youngest pass that reached it; guarded by scope->lock */
     uint32_t told;

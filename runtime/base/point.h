@@ -84,8 +84,11 @@ enum gri_point_class {
     X(NO_DIRECT, SCHED, "a cheap step is called by a message")                                     \
     X(MAILBOX_FULL, FULL, "a mailbox takes no more")                                               \
     X(ACTORS_FULL, FULL, "no slot is left for an actor")                                           \
+    X(WAIT_NOTED, SCHED, "a handler that is about to wait looks once more")                        \
     X(CALL_QUEUED, SCHED, "a call is about to be queued")                                          \
     X(CALL_START, SCHED, "before a queued call is claimed")                                        \
+    X(CALL_RUN_SCOPE, SCHED, "before a call has a run scope")                                      \
+    X(CALL_HELD, SCHED, "a call is held in its place, or not any more")                            \
     X(CALL_CANCEL, SCHED, "between the steps of a cancellation")                                   \
     X(CALL_END, SCHED, "between the steps of a call's end")                                        \
     X(DEADLINE, SCHED, "a deadline has fired")                                                     \
@@ -144,7 +147,7 @@ static inline bool gri_fault(enum gri_point p)
 enum gri_plant {
     GRI_PLANT_NONE,
     GRI_PLANT_LOST_MESSAGE,      /* a turn goes idle without a second look at its mailbox */
-    GRI_PLANT_DOUBLE_COMPLETION, /* a future is claimed by a read and a write, not by one exchange */
+    GRI_PLANT_DOUBLE_COMPLETION, /* a call is answered after a read and a write, not after one exchange */
     GRI_PLANT_LOST_WAKEUP,       /* a worker parks without a second look at the queues */
     GRI_PLANT_LOST_RESUME,       /* a handler that parks overlooks a wake-up that came first */
     GRI_PLANT_STALE_REF,         /* a sender trusts the id that it read before it pinned */

@@ -175,10 +175,13 @@ void gri_lock_slow(struct gri_lock *l)
     }
     /* 2 tells the holder to wake somebody; we may hold it as 2 without need, which is harmless. */
     while (atomic_exchange_explicit(&l->word, 2, memory_order_acquire) != 0)
-        gri_futex_wait(&l->word, 2, GRI_NEVER);
+        gri_futex_wait(&l->word, 2,
+                       gri_platform_here() != NULL ? GRI_NEVER : gri_clock_ns() + GRI_LOCK_LOOK_NS);
 }
 
 void gri_unlock_slow(struct gri_lock *l)
 {
+    /* the word is not ours any more after this, nor is the memory that it lies in: see gri_park_wake */
+    atomic_store_explicit(&l->word, 0, memory_order_release);
     gri_futex_wake(&l->word, 1);
 }

@@ -20,10 +20,32 @@ enum {
     GRI_PARKED = 8       /* internal: somebody must be resumed */
 };
 
+struct gri_waiter {
+    void (*fire)(struct gri_waiter *w);
+};
+
+/*
+ * A word in which one who waits and one who brings what is waited for meet: NULL at first, a waiter,
+ * GRI_MET for good once it has been brought. Who brings it exchanges the word for GRI_MET and fires
+ * the waiter that he finds. GRI_STOPPED is no waiter: a wait at the word was interrupted before it
+ * had begun.
+ */
+typedef _Atomic(struct gri_waiter *) gri_meeting;
+#define GRI_MET ((struct gri_waiter *)(uintptr_t)1)
+#define GRI_STOPPED ((struct gri_waiter *)(uintptr_t)2)
+
+static inline bool gri_is_waiter(const struct gri_waiter *w)
+{
+    return (uintptr_t)w > (uintptr_t)GRI_STOPPED;
+}
+
 struct gri_park {
     _Atomic uint32_t state;
-    struct gri_fiber *fiber; /* borrowed; NULL: a thread sleeps on `state` */
-    struct gri_sched *sched; /* the fiber's */
+    struct gri_fiber *fiber;  /* borrowed; NULL: a thread sleeps on `state` */
+    struct gri_sched *sched;  /* the fiber's */
+    gri_meeting *meeting;     /* borrowed; gri_park_meet's, of a fiber; else NULL */
+    struct gri_waiter waiter; /* at the meeting */
+    bool refused;             /* somebody else waits there */
     struct gri_timer timer;
 };
 
@@ -53,6 +75,13 @@ gr_code gri_park_wait(struct gri_park *p, uint64_t deadline_ns, bool interruptib
 /* gri_park_rest waits for GRI_WOKEN itself, however long, after a wait that ended for another
  * reason. */
 void gri_park_rest(struct gri_park *p);
+
+/*
+ * gri_park_meet waits at a word, interruptible: GR_OK, and the word is GRI_MET or *ret_why tells why
+ * not; GR_EINVAL, somebody else waits there; or as gri_park_wait. When it returns there is nobody at
+ * the word.
+ */
+gr_code gri_park_meet(gri_meeting *meeting, uint64_t deadline_ns, uint32_t *ret_why);
 
 /* gri_cancel_fire interrupts the wait under way, if any, and all later ones. */
 void gri_cancel_fire(struct gri_cancel *c);

@@ -205,8 +205,8 @@ static inline void gri_worker_begins(struct gri_worker *w, uint64_t who)
 /* gri_take_lifo takes t out of the calling worker's LIFO slot, if it is what lies there. */
 bool gri_take_lifo(struct gri_task *t);
 
-/* gri_exec returns what runs on this thread now. A call, not inlined: after a switch it is
- * another. */
+/* gri_exec returns what runs on this thread now. A call, not inlined: code that goes on after a switch
+ * may be on another thread. But a stack's exec is the same as long as the stack runs. */
 struct gri_exec *gri_exec(void);
 /* gri_worker_of is the calling worker's number, if it is one of s's; else UINT32_MAX. */
 static inline uint32_t gri_worker_of(const struct gri_sched *s)
@@ -219,11 +219,11 @@ static inline uint32_t gri_worker_of(const struct gri_sched *s)
 struct gri_exec *gri_exec_swap(struct gri_exec *e);
 
 /*
- * gri_suspend leaves the running fiber for the worker's loop and calls commit(arg) once it can be
+ * gri_suspend leaves f, the running fiber, for the worker's loop and calls commit(arg) once it can be
  * resumed; gri_resume readies it again. gri_suspend returns GR_EFULL, without commit, when no stack
  * is left.
  */
-gr_code gri_suspend(void (*commit)(void *arg), void *arg);
+gr_code gri_suspend(struct gri_fiber *f, void (*commit)(void *arg), void *arg);
 void gri_resume(struct gri_sched *s, struct gri_fiber *f);
 /* gri_let_others_run has the running handler stand back behind what its worker has queued, if there is
  * something; nothing in cheap code, and on threads that are no workers. [waits] */

@@ -9,7 +9,8 @@
 #define GRI_BLOCK_SIZES(X)                                                                         \
     X(TELL, 32)                                                                                    \
     X(SMALL, 64)                                                                                   \
-    X(CALL, 416)
+    X(MORE, 160)                                                                                   \
+    X(CALL, 288)
 
 enum gri_block {
 #define X(kind, bytes) GRI_BLOCK_##kind,

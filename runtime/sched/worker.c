@@ -70,23 +70,24 @@ static void switch_to(struct gri_worker *w, struct gri_fiber *to, void (*after)(
     to->exec.worker = w;
     set_exec(&to->exec);
     gri_fiber_switch(from, to);
-    w = gri_exec()->worker;
+    w = from->exec.worker; /* whoever came back to `from` has noted there who it is */
     run_after(w);
-    gri_worker_begins(w, gri_exec()->who);
+    gri_worker_begins(w, from->exec.who);
 }
 
 static void fiber_give(void *arg);
 
 static void loop(void *arg)
 {
-    struct gri_worker *w = gri_exec()->worker;
+    struct gri_exec *e = gri_exec(); /* this stack's */
+    struct gri_worker *w = e->worker;
     struct gri_task *t;
 
     (void)arg;
     run_after(w);
     while ((t = gri_next_task(w)) != NULL) {
         t->run(t);
-        w = gri_exec()->worker; /* t may have waited, and come back on another worker */
+        w = e->worker; /* t may have waited, and come back on another worker */
     }
     switch_to(w, &w->native, fiber_give, w->current);
     gri_check_failed("a stopped worker was resumed", __FILE__, __LINE__);
@@ -188,9 +189,9 @@ static void resume_run(struct gri_task *t)
     gri_run_fiber(gri_container_of(t, struct gri_fiber, task));
 }
 
-gr_code gri_suspend(void (*commit)(void *arg), void *arg)
+gr_code gri_suspend(struct gri_fiber *f, void (*commit)(void *arg), void *arg)
 {
-    struct gri_worker *w = gri_exec()->worker;
+    struct gri_worker *w = f->exec.worker;
     struct gri_fiber *next;
 
     gri_assert(w != NULL);
@@ -202,8 +203,8 @@ gr_code gri_suspend(void (*commit)(void *arg), void *arg)
         gri_count(w->sched->ledger, GRI_COUNT_REFUSED_FIBERS, 1);
         return GR_EFULL;
     }
-    if (w->current->exec.hooks != NULL)
-        w->current->exec.hooks->suspending(&w->current->exec);
+    if (f->exec.hooks != NULL)
+        f->exec.hooks->suspending(&f->exec);
     switch_to(w, next, commit, arg);
     return GR_OK;
 }
@@ -245,7 +246,7 @@ void gri_let_others_run(struct gri_exec *e)
 {
     e->sent = 0;
     if (e->worker != NULL && e->fiber != NULL && e->cheap == 0 && gri_worker_has_queued(e->worker))
-        gri_suspend(stand_back, e->fiber); /* without a stack to go on with it keeps the worker */
+        gri_suspend(e->fiber, stand_back, e->fiber); /* without a stack to go on with it keeps the worker */
 }
 
 /* ---- starting and stopping ------------------------------------------------------------------- */

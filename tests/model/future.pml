@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * future.pml - an answer, its owner, and who else would like to complete it. Mirrors runtime/async/future.c
- * (gri_future_complete, gri_future_watch, gri_future_unwatch, gri_future_unref) and of the call around it
- * gri_call_cancel in runtime/actor/call.c and start_call, drop_shell in turn.c: a call is queued, then runs,
+ * (gri_future_settle, gri_future_watch, gri_future_unwatch, gri_future_unref) and of the call around it
+ * finish and gri_call_cancel in runtime/actor/call.c and start_call, drop_shell in turn.c: a call is queued, then runs,
  * or is dropped by a cancellation that comes before it runs.
  *
  * The processes: the queue's taker, who has the duty to answer; the owner, who watches, may lose patience,
@@ -17,7 +17,7 @@
  *
  * Sequentially consistent: weaker orders are for ThreadSanitizer and the stress tests.
  *
- * BUG=1  completing doesn't claim the future first
+ * BUG=1  who ends the duty doesn't look whether a cancellation answers
  * BUG=2  completing looks for a watcher, then stores DONE: two steps
  * BUG=3  the watcher is fired after the duty's reference was dropped
  * BUG=4  taking a watcher back stores NULL, whatever is there
@@ -38,7 +38,6 @@
 
 byte waiter = NOBODY;
 byte refs = 2; /* the owner's, the duty's */
-bool claimed = false;
 byte result = 0; /* answers stored */
 byte call = QUEUED;
 bool cancelling = false;
@@ -70,50 +69,41 @@ inline unref(last)
     last = false
 }
 
-inline complete(was, w)
+inline settle(w)
 {
     atomic {
         THERE;
-        was = claimed;
-        claimed = true
+        assert(waiter != DONE);
+        result++;
+        assert(result == 1)
     };
-    if
-    :: was && BUG != 1
-    :: else ->
-        atomic {
-            THERE;
-            assert(waiter != DONE);
-            result++;
-            assert(result == 1)
-        };
 #if BUG == 2
-        w = waiter;
-        waiter = DONE;
+    w = waiter;
+    waiter = DONE;
 #else
-        atomic {
-            THERE;
-            w = waiter;
-            waiter = DONE
-        };
+    atomic {
+        THERE;
+        w = waiter;
+        waiter = DONE
+    };
 #endif
 #if BUG == 3
-        refs--; /* the duty's, which its holder drops later below */
-        if
-        :: refs == 0 -> destroyed = true
-        :: else
-        fi;
-        refs++;
+    refs--; /* the duty's, which its holder drops later below */
+    if
+    :: refs == 0 -> destroyed = true
+    :: else
+    fi;
+    refs++;
 #endif
-        if
-        :: w == WATCHER ->
-            atomic {
-                THERE;
-                assert(!taken_back);
-                fired++;
-                assert(fired == 1)
-            }
-        :: else
-        fi
+    if
+    :: w == WATCHER ->
+        atomic {
+            THERE;
+            assert(!taken_back);
+            fired++;
+            assert(fired == 1)
+        }
+    :: else
     fi
 }
 
@@ -124,8 +114,15 @@ inline finish(was, w)
         duties++;
         assert(duties == 1)
     };
-    complete(was, w);
-    ended = true
+    atomic { /* `life`: one word for both */
+        THERE;
+        was = cancelling;
+        ended = true
+    };
+    if
+    :: was && BUG != 1
+    :: else -> settle(w)
+    fi
 }
 
 /* gri_call_cancel, with a reference held. Whoever drops the call leaves the duty's reference to the queue. */
@@ -139,7 +136,7 @@ inline cancel(was, w)
     if
     :: was
     :: else ->
-        complete(was, w);
+        settle(w);
         atomic {
             THERE;
             was = (call == QUEUED);

@@ -2,7 +2,8 @@
 /*
  * park.pml - one execution waits for a future, and is woken by its completion, a timer, an interruption,
  * several of them or all. Mirrors runtime/sched/park.c (commit, gri_park_wake, sleep_now, enter, leave,
- * gri_park_wait, gri_park_rest, thread_sleep; gri_cancel_fire_locked), park_for in runtime/async/future.c, and
+ * gri_park_wait, gri_park_rest, thread_sleep; gri_cancel_fire_locked), of a thread meet_as_thread there, of a fiber
+ * wait_until in runtime/supervise/incarnation.c (any other wait of a fiber for a future is in meet.pml), and
  * of timer.c that a timer fires under the wheel's lock. THREAD=1: the waiter is a thread and sleeps on a futex;
  * else it is a fiber, which the scheduler resumes.
  *
@@ -245,7 +246,7 @@ inline rest(f, old)
     old = 0
 }
 
-/* park_for: waits once, or again after a wait that ended for another reason, if an answer will come. */
+/* waits once, or again after a wait that ended for another reason, if an answer will come. */
 proctype waiter()
 {
     byte f = 1;

@@ -27,7 +27,7 @@ case ${1:-} in
     shift
     ;;
 esac
-chosen=" ${*:-mailbox park future load idle} "
+chosen=" ${*:-mailbox park meet future load idle} "
 here=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -92,6 +92,7 @@ else
 fi
 holds park
 holds park -DTHREAD=1
+holds meet
 holds future
 
 finish() {
@@ -104,6 +105,7 @@ optimise=-O0 # what is wrong is found soon, compiling would take longer
 if [ "$bugs" = one ]; then
     breaks mailbox -DBUG=1 -DPRODUCERS=2 -DMESSAGES=2
     breaks park -DBUG=1
+    breaks meet -DBUG=1
     breaks future -DBUG=1
     breaks load -DBUG=1
     breaks idle -DBUG=1 -DMONITOR=0
@@ -117,6 +119,9 @@ for bug in 1 2 3 4 5 6; do
 done
 for bug in 1 3 4; do
     breaks park "-DBUG=$bug" -DTHREAD=1
+done
+for bug in 1 2 3 4 5 6; do
+    breaks meet "-DBUG=$bug"
 done
 for bug in 1 2 3 4 5 6; do
     breaks future "-DBUG=$bug"

@@ -97,5 +97,5 @@ Test(blocking, every_call_ends)
              GR_RUNTIME(.blocking_max = 1024, .blocking_idle_ms = IDLE_MS,
                         .sim_faults = GR_SIM_SCHED | GR_SIM_TIME | GR_SIM_FULL | GR_SIM_THREADS),
              blocking_play);
-    sim_all_well(&sum, 500);
+    sim_all_well(&sum, 400);
 }

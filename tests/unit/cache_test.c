@@ -12,7 +12,7 @@
 #define MANY 400 /* bundles: more than a store keeps */
 
 static const size_t size_of[GRI_BLOCKS] = { GRI_BLOCK_TELL_BYTES, GRI_BLOCK_SMALL_BYTES,
-                                            GRI_BLOCK_CALL_BYTES };
+                                            GRI_BLOCK_MORE_BYTES, GRI_BLOCK_CALL_BYTES };
 
 static struct gri_store *store;
 static long blocks_before;
