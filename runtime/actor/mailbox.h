@@ -17,8 +17,10 @@
  * message readies the turn. gri_mailbox_close takes that back. */
 void gri_mailbox_init(struct gri_actor *a, uint64_t id, bool idle);
 void gri_mailbox_close(struct gri_actor *a);
-/* gri_mailbox_kick readies a turn if none is queued or running: for what is told by flags. */
+/* gri_mailbox_kick readies a turn if none is queued or running: for what is told by flags. The caller
+ * has a pin. gri_mailbox_kick_id is for who has none: the slot may be another actor's by now. */
 void gri_mailbox_kick(struct gri_actor *a);
+void gri_mailbox_kick_id(struct gri_actor *a, uint64_t id);
 
 static inline struct gri_envelope *gri_envelope_of(struct gri_task *t) /* NULL gives NULL */
 {
