@@ -75,7 +75,7 @@ struct gri_actor {
     uint32_t stash_max;
     struct gri_bounds *bounds; /* owned; NULL: it has no further limits */
     struct gri_stash *stash;   /* owned; NULL until something is stashed. The turn's */
-    uint32_t pin;              /* 1-based worker; 0: any */
+    _Atomic uint32_t pin;      /* 1-based worker; 0: any; senders look at it before they pin */
     bool init_done;
 
     struct gri_lock room_lock; /* guards room */
