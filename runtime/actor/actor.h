@@ -160,7 +160,7 @@ static inline bool gri_inbox_is(union gri_two in, uint64_t id)
 }
 static inline uint64_t gri_actor_load(const struct gri_actor *a)
 {
-    return atomic_load(&a->inbox.load);
+    return gri_twin_load(&a->inbox);
 }
 
 /* gri_actor_pin finds a ref's actor in this runtime and pins it. NULL with *ret_err, owned by the

@@ -73,9 +73,12 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
     a->stash_max = o->stash_max == 0           ? a->mailbox_max
                    : o->stash_max < UINT32_MAX ? (uint32_t)o->stash_max
                                                : UINT32_MAX;
-    a->pin = (uint32_t)(o->worker > 0 ? (unsigned)(o->worker - 1) % rt->sched.worker_count + 1 : 0);
+    atomic_store_explicit(
+        &a->pin, o->worker > 0 ? (unsigned)(o->worker - 1) % rt->sched.worker_count + 1 : 0,
+        memory_order_relaxed);
     a->init_done = k->cls->init == NULL;
-    gri_list_init(&a->room);
+    if (a->room.next == NULL) /* else it is empty; a sender that came late may be looking at it */
+        gri_list_init(&a->room);
     atomic_store(&a->running, 0);
     if (k->cls->state_size != 0 && (a->self = gri_alloc0(k->cls->state_size)) == NULL)
         return GR_ENOMEM;
