@@ -123,11 +123,11 @@ static gr_code wait_room(gr_runtime *rt, gr_ref to, const struct gri_envelope *e
 {
     gr_value *err = NULL;
     struct gri_actor *a = gri_actor_pin(rt, to, &err);
-    gr_code rc;
+    gr_code rc = gr_error_code(err);
 
     gr_value_unref(err);
     if (a == NULL)
-        return GR_EDEAD;
+        return rc;
     /* nobody makes room in an actor that waits for us */
     rc = gri_ctx_holds(rt, to.id) ? GR_EDEADLK : gri_actor_wait_room(a, e->bytes);
     gri_actor_unpin(a);
@@ -147,8 +147,9 @@ static gr_code send_or_wait(gr_runtime *rt, gr_ref to, struct gri_envelope *e, b
     r = tell_once(rt, to, e);
     while (r.code == GR_EFULL && wait && !r.dropped) {
         r.code = wait_room(rt, to, e);
-        if (r.code == GR_OK)
-            r = tell_once(rt, to, e);
+        if (r.code != GR_OK)
+            break;
+        r = tell_once(rt, to, e);
     }
     if (r.code == GR_OK)
         return GR_OK;

@@ -374,8 +374,8 @@ static bool may_drain(struct gri_actor *a)
     return true;
 }
 
-/* queues_outside tells whether messages may wait where they are not in the inbox: in memory that only a pin keeps once the
- * turn is over. */
+/* queues_outside tells whether messages may wait where they are not in the inbox: in memory that only a
+ * pin keeps once the turn is over. */
 static bool queues_outside(const struct gri_actor *a)
 {
     return a->bounds != NULL && a->bounds->overflow == GR_OVERFLOW_DROP_OLDEST;
