@@ -58,12 +58,12 @@ struct gri_actor {
 
     /* the turn's */
     _Alignas(64) struct gri_task turn;
-    struct gri_task *ready; /* taken from inbox, in order */
+    struct gri_envelope *ready; /* taken from inbox, in order */
     struct gri_envelope
         *left; /* a tell that was taken, but left in inbox as its end; see mailbox.h */
     uint32_t owed, owed_max;               /* places of messages that the turn has taken; at most */
     uint32_t owed_pins;                    /* pins of calls that it has ended */
-    struct gri_task_queue waiting;         /* calls for which there was no permit, in order */
+    struct gri_envelope_queue waiting;     /* calls for which there was no permit, in order */
     const struct gri_klass *_Atomic klass; /* borrowed; senders look at it before they pin */
     void *self;                            /* owned; state_size bytes, NULL if stateless */
     gr_runtime *rt;                        /* borrowed */

@@ -101,12 +101,11 @@ void gri_envelope_leave(struct gri_actor *a, struct gri_envelope *e)
 
 static struct gri_envelope *pop_locked(struct gri_bounds *b)
 {
-    struct gri_task *t = gri_task_pop(&b->queue);
+    struct gri_envelope *e = gri_envelope_pop(&b->queue);
 
-    if (t == NULL)
-        return NULL;
-    atomic_fetch_sub(&b->queued, 1);
-    return gri_envelope_of(t);
+    if (e != NULL)
+        atomic_fetch_sub(&b->queued, 1);
+    return e;
 }
 
 static bool over_locked(const struct gri_actor *a)
@@ -130,7 +129,7 @@ static void push_newest(struct gri_actor *a, struct gri_envelope *e)
         gri_lock(&b->lock);
         oldest = over_locked(a) ? pop_locked(b) : NULL;
         if (oldest == NULL) {
-            gri_task_push(&b->queue, &e->task);
+            gri_envelope_push(&b->queue, e);
             atomic_fetch_add(&b->queued, 1); /* seq_cst: before the kick looks at the inbox */
         }
         gri_unlock(&b->lock);

@@ -39,7 +39,7 @@ struct gri_bounds {
 
     /* drop the oldest: tells and calls lie here instead of in the inbox, in order */
     struct gri_lock lock; /* guards queue */
-    struct gri_task_queue queue;
+    struct gri_envelope_queue queue;
     _Atomic uint32_t queued;
 };
 

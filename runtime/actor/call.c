@@ -10,6 +10,7 @@
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"
 #include "runtime/base/alloc.h"
+#include "runtime/sched/cache.h"
 
 /* A deadline of the call's own. Two references: the call's and the timer's (then the task's). */
 struct gri_deadline {
@@ -517,7 +518,7 @@ static void give_permit_back(const struct gr_ctx *c)
 static gr_code op_hurry(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
-    struct gri_task *t = &call->envelope.task;
+    struct gri_task *t = &call->task;
 
     if (gri_ctx_holds(call->rt, call->target))
         return GR_EDEADLK;
@@ -536,7 +537,7 @@ static void op_destroy(struct gr_future *f)
     gr_value_unref(call->config);
     gri_assert(call->parent == NULL); /* it has ended */
     gri_budget_unref(call->budget);
-    gri_cache_free(GRI_BLOCK_400, call);
+    gri_cache_free(gri_exec()->worker, GRI_BLOCK_CALL, call);
 }
 
 static const struct gri_future_ops call_ops = { .cancel = op_cancel,
@@ -575,9 +576,9 @@ const struct gri_member_ops gri_call_member_ops = { .cancel = member_cancel,
 
 struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_stream *in)
 {
-    struct gri_call *call = gri_cache_alloc(GRI_BLOCK_400);
+    struct gri_call *call = gri_cache_alloc(gri_exec()->worker, GRI_BLOCK_CALL);
 
-    _Static_assert(sizeof(*call) <= 400, "a call fits its block");
+    _Static_assert(sizeof(*call) <= GRI_BLOCK_CALL_BYTES, "a call fits its block");
     if (call == NULL) {
         gr_value_unref(args);
         if (in != NULL)

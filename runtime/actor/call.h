@@ -35,20 +35,46 @@ struct gri_budget;
 /* GRI_PROBE: a call that the actor answers itself, and that needs no permit */
 enum gri_envelope_kind { GRI_CALL, GRI_PROBE, GRI_TELL, GRI_THEN, GRI_RESUME, GRI_LATER };
 
-/* What lies in a mailbox. */
+/* What lies in a mailbox. Small, since it is most of a tell. */
 struct gri_envelope {
-    struct gri_task task; /* its link; and its run, when it goes to a worker past the mailbox */
-    enum gri_envelope_kind kind;
+    struct gri_envelope *next;
     uint32_t bytes; /* what its values count for; see gri_charge */
     uint32_t stamp; /* when it came, where that matters: see bounds.h */
+    uint8_t kind;   /* gri_envelope_kind */
     bool placed;    /* it has a place in the mailbox */
 };
+
+/* A first-in first-out list of envelopes; zeroed is empty. The owner says what guards it. */
+struct gri_envelope_queue {
+    struct gri_envelope *first, *last;
+};
+
+static inline void gri_envelope_push(struct gri_envelope_queue *q, struct gri_envelope *e)
+{
+    e->next = NULL;
+    if (q->first != NULL)
+        q->last->next = e;
+    else
+        q->first = e;
+    q->last = e;
+}
+
+/* gri_envelope_pop returns NULL when the queue is empty. */
+static inline struct gri_envelope *gri_envelope_pop(struct gri_envelope_queue *q)
+{
+    struct gri_envelope *e = q->first;
+
+    if (e != NULL)
+        q->first = e->next;
+    return e;
+}
 
 enum gri_call_state { GRI_RUNNING, GRI_QUEUED, GRI_DROPPED };
 
 struct gri_call {
     struct gr_future future; /* first, so that a gr_future is a call; see gri_call_of */
     struct gri_envelope envelope;
+    struct gri_task task;     /* when it goes to a worker past the mailbox */
     struct gri_member member; /* in the caller's run scope, or where the options said */
     struct gri_cancel cancel; /* its lock also guards run, hook*, leaving and moving */
     gr_runtime *rt;           /* borrowed */

@@ -348,7 +348,7 @@ static void run_default(struct gri_call *call, enum gri_how how)
 /* The sender's thread may be any: the work is done on a worker. */
 static void default_task(struct gri_task *t)
 {
-    struct gri_call *call = gri_container_of(t, struct gri_call, envelope.task);
+    struct gri_call *call = gri_container_of(t, struct gri_call, task);
     const gr_method *m = NULL;
 
     run_default(call, gri_klass_resolve(call->actor->klass, call->verb, &m));
@@ -357,6 +357,6 @@ static void default_task(struct gri_task *t)
 void gri_default_run(struct gri_call *call, enum gri_how how)
 {
     (void)how;
-    call->envelope.task.run = default_task;
-    gri_ready(&call->rt->sched, &call->envelope.task);
+    call->task.run = default_task;
+    gri_ready(&call->rt->sched, &call->task);
 }

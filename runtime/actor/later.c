@@ -19,6 +19,7 @@
 
 struct later {
     struct gri_envelope envelope;
+    struct gri_task task; /* takes it from the timer to the mailbox */
     struct gri_timer timer;
     gr_runtime *rt; /* borrowed */
     gr_ref to;
@@ -63,7 +64,7 @@ void gri_later_run(struct gri_actor *a, struct gri_envelope *e, bool live)
 /* On a worker: it is due. */
 static void due_run(struct gri_task *t)
 {
-    struct later *l = gri_container_of(t, struct later, envelope.task);
+    struct later *l = gri_container_of(t, struct later, task);
     gr_value *err = NULL;
     struct gri_actor *a = gri_actor_pin(l->rt, l->to, &err);
 
@@ -81,7 +82,7 @@ static void later_fire(struct gri_timer *t)
 {
     struct later *l = gri_container_of(t, struct later, timer);
 
-    gri_ready(&l->rt->sched, &l->envelope.task);
+    gri_ready(&l->rt->sched, &l->task);
 }
 
 /* check_target tells what gr_tell would say of the actor, but for its mailbox. */
@@ -139,7 +140,7 @@ gr_code gr_send_after(gr_runtime *rt, gr_ref to, int64_t ms, gr_value *msg, gr_t
     }
     *l = (struct later){ .rt = rt, .to = to, .msg = msg };
     l->envelope.kind = GRI_LATER;
-    l->envelope.task = (struct gri_task){ .run = due_run, .name = "later" };
+    l->task = (struct gri_task){ .run = due_run, .name = "later" };
     l->envelope.bytes = gri_message_bytes(msg);
     gri_charge(rt, l->envelope.bytes);
     gri_timer_init(&l->timer, later_fire);
@@ -191,14 +192,14 @@ void gri_laters_stop(struct gri_laters *table)
         l = slot->value;
         if (!gri_timer_cancel(&l->rt->sched, &l->timer))
             continue; /* on its way to a worker, which will find no actor */
-        l->envelope.task.next = stopped != NULL ? &stopped->envelope.task : NULL;
+        l->envelope.next = stopped != NULL ? &stopped->envelope : NULL;
         stopped = l;
     }
     while ((l = stopped) != NULL) {
-        struct gri_task *next = l->envelope.task.next;
+        struct gri_envelope *next = l->envelope.next;
 
         gri_map_del(&table->by_id, l->id);
-        stopped = next != NULL ? gri_container_of(next, struct later, envelope.task) : NULL;
+        stopped = next != NULL ? gri_container_of(next, struct later, envelope) : NULL;
         later_free(l);
     }
     gri_unlock(&table->lock);

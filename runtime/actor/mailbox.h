@@ -22,16 +22,11 @@ void gri_mailbox_close(struct gri_actor *a);
 void gri_mailbox_kick(struct gri_actor *a);
 void gri_mailbox_kick_id(struct gri_actor *a, uint64_t id);
 
-static inline struct gri_envelope *gri_envelope_of(struct gri_task *t) /* NULL gives NULL */
-{
-    return t != NULL ? gri_container_of(t, struct gri_envelope, task) : NULL;
-}
-
 static inline void gri_envelope_link(struct gri_envelope *e, uint64_t head)
 {
     struct gri_envelope *below = gri_inbox_top(head);
 
-    e->task.next = below != GRI_IDLE && below != NULL ? &below->task : NULL;
+    e->next = below != GRI_IDLE ? below : NULL;
 }
 
 /* ---- for senders ----------------------------------------------------------------------------- */
@@ -116,7 +111,7 @@ static inline void gri_mailbox_take_all(struct gri_actor *a)
     union gri_two old = gri_twin_read(&a->inbox), to;
     struct gri_envelope *left = a->left;
     uint64_t debt = gri_actor_debt(a);
-    struct gri_task *t, *below;
+    struct gri_envelope *e, *below;
 
     do {
         to.head = gri_inbox_head(old.head, NULL);
@@ -124,10 +119,10 @@ static inline void gri_mailbox_take_all(struct gri_actor *a)
     } while (!gri_twin_swap(&a->inbox, &old, to));
     a->owed = a->owed_pins = 0;
     gri_point(GRI_AT_POP);
-    for (t = &gri_inbox_top(old.head)->task; t != NULL && gri_envelope_of(t) != left; t = below) {
-        below = t->next;
-        t->next = a->ready;
-        a->ready = t;
+    for (e = gri_inbox_top(old.head); e != left; e = below) { /* NULL if nothing was left */
+        below = e->next;
+        e->next = a->ready;
+        a->ready = e;
     }
     a->left = NULL;
     if (left != NULL)
@@ -139,24 +134,24 @@ static inline void gri_mailbox_take_all(struct gri_actor *a)
 /* gri_mailbox_pop takes the oldest message; NULL: there is none. */
 static inline struct gri_envelope *gri_mailbox_pop(struct gri_actor *a)
 {
-    struct gri_task *t = a->ready;
+    struct gri_envelope *e = a->ready;
 
-    if (t == NULL) {
+    if (e == NULL) {
         /* acquire: pairs with the push */
         struct gri_envelope *top =
             gri_inbox_top(atomic_load_explicit(&a->inbox.head, memory_order_acquire));
 
         if (top == a->left) /* nothing new: both are NULL, or the tell is still alone */
             return NULL;
-        if (top->kind == GRI_TELL && top->task.next == NULL && a->left == NULL) {
+        if (top->kind == GRI_TELL && top->next == NULL && a->left == NULL) {
             a->left = top;
             return top;
         }
         gri_mailbox_take_all(a);
-        t = a->ready;
+        e = a->ready;
     }
-    a->ready = t->next;
-    return gri_envelope_of(t);
+    a->ready = e->next;
+    return e;
 }
 
 /* How a turn ends that has nothing to do. OVER: the actor has ended, and is the turn's to finish. */

@@ -14,8 +14,8 @@
 #include "runtime/base/alloc.h"
 
 struct gri_stash {
-    struct gri_task_queue kept, back; /* set aside; put back, to be taken first */
-    uint32_t count;                   /* in both, and asked for by handlers that still run */
+    struct gri_envelope_queue kept, back; /* set aside; put back, to be taken first */
+    uint32_t count;                       /* in both, and asked for by handlers that still run */
 };
 
 /* reserve takes one of stash_max. */
@@ -48,7 +48,7 @@ static gr_code stash_message(gr_ctx *c)
     }
     e->bytes = gri_message_bytes(c->msg);
     gri_charge(c->rt, e->bytes);
-    gri_task_push(&c->actor->stash->kept, &e->task);
+    gri_envelope_push(&c->actor->stash->kept, e);
     c->msg = NULL;
     return GR_OK;
 }
@@ -82,7 +82,7 @@ void gri_stash_call(struct gri_actor *a, struct gri_call *call)
     /* seq_cst: as in gri_call_post */
     atomic_store(&call->state, GRI_QUEUED);
     if (!gri_call_cancelled(call)) {
-        gri_task_push(&a->stash->kept, &call->envelope.task);
+        gri_envelope_push(&a->stash->kept, &call->envelope);
         return;
     }
     a->stash->count--;
@@ -114,15 +114,12 @@ bool gri_stash_holds(const struct gri_actor *a)
 struct gri_envelope *gri_stash_next(struct gri_actor *a, bool all)
 {
     struct gri_stash *s = a->stash;
-    struct gri_task_queue *q;
-    struct gri_task *t;
+    struct gri_envelope *e;
 
     if (s == NULL)
         return NULL;
-    q = s->back.first == NULL && all ? &s->kept : &s->back;
-    t = gri_task_pop(q);
-    if (t == NULL)
-        return NULL;
-    s->count--;
-    return gri_envelope_of(t);
+    e = gri_envelope_pop(s->back.first == NULL && all ? &s->kept : &s->back);
+    if (e != NULL)
+        s->count--;
+    return e;
 }

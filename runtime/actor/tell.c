@@ -6,6 +6,7 @@
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
+#include "runtime/sched/cache.h"
 #include "runtime/value/value.h"
 
 #define BYTES_WAIT_MAX_MS 16
@@ -22,9 +23,9 @@ static struct tell *tell_of(struct gri_envelope *e)
 
 struct gri_envelope *gri_tell_new(gr_value *msg)
 {
-    struct tell *t = gri_cache_alloc(GRI_BLOCK_64);
+    struct tell *t = gri_cache_alloc(gri_exec()->worker, GRI_BLOCK_TELL);
 
-    _Static_assert(sizeof(*t) <= 64, "a tell fits its block");
+    _Static_assert(sizeof(*t) <= GRI_BLOCK_TELL_BYTES, "a tell fits its block");
     if (t == NULL)
         return NULL;
     *t = (struct tell){ .envelope.kind = GRI_TELL, .msg = msg };
@@ -36,7 +37,7 @@ void gri_tell_free(struct gri_envelope *e)
     if (e == NULL)
         return;
     gr_value_unref(tell_of(e)->msg);
-    gri_cache_free(GRI_BLOCK_64, tell_of(e));
+    gri_cache_free(gri_exec()->worker, GRI_BLOCK_TELL, tell_of(e));
 }
 
 gr_value *gri_tell_open(gr_runtime *rt, struct gri_envelope *e)
@@ -47,7 +48,7 @@ gr_value *gri_tell_open(gr_runtime *rt, struct gri_envelope *e)
 
 void gri_tell_discard(struct gri_envelope *e)
 {
-    gri_cache_free(GRI_BLOCK_64, tell_of(e));
+    gri_cache_free(gri_exec()->worker, GRI_BLOCK_TELL, tell_of(e));
 }
 
 /* What became of a tell that was not sent. DROPPED: it must not be tried again, and nobody is told. */

@@ -73,7 +73,7 @@ static void answer_probe(struct gri_actor *a, struct gri_call *call)
 /* Runs a call of a stateless actor, on a worker or a blocking thread. */
 static void call_run(struct gri_task *t)
 {
-    struct gri_call *call = gri_container_of(t, struct gri_call, envelope.task);
+    struct gri_call *call = gri_container_of(t, struct gri_call, task);
     struct gri_actor *a = call->actor;
 
     if ((atomic_load_explicit(&a->flags, memory_order_relaxed) & GRI_STOPPING) != 0) {
@@ -111,11 +111,11 @@ static void dispatch(struct gri_actor *a, struct gri_call *call)
     gr_code rc;
 
     if (m->kind != GR_BLOCKING) {
-        call->envelope.task.run = call_run;
+        call->task.run = call_run;
         if (a->pin != 0)
-            gri_ready_on(s, &call->envelope.task, a->pin - 1);
+            gri_ready_on(s, &call->task, a->pin - 1);
         else
-            gri_ready(s, &call->envelope.task);
+            gri_ready(s, &call->task);
         return;
     }
     rc = submit(a, call);
@@ -200,7 +200,7 @@ void gri_call_on_pool(struct gri_job *job, gr_code rc)
     else if (rc != GR_OK)
         fail_queued(a, call, no_thread(a, rc));
     else
-        call_run(&call->envelope.task);
+        call_run(&call->task);
 }
 
 /* hold sends the call to the blocking pool; false: it failed, and the turn goes on. */
@@ -438,14 +438,14 @@ static struct gri_envelope *take(struct gri_actor *a)
  */
 static struct gri_envelope *next_message(struct gri_actor *a)
 {
-    struct gri_envelope *e = gri_envelope_of(a->waiting.first);
+    struct gri_envelope *e = a->waiting.first;
 
     if (e != NULL && permit(a)) {
-        gri_task_pop(&a->waiting);
+        gri_envelope_pop(&a->waiting);
         return e;
     }
     while ((e = take(a)) != NULL && e->kind == GRI_CALL && (a->waiting.first != NULL || !permit(a)))
-        gri_task_push(&a->waiting, &e->task);
+        gri_envelope_push(&a->waiting, e);
     return e;
 }
 

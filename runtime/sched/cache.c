@@ -1,144 +1,149 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/sched/cache.h"
 
-#include "runtime/base/alloc.h"
-#include "runtime/sched/sched.h"
-
-#define BUNDLES_MAX 256 /* of one size, in the depot */
-
-static const size_t size_of[GRI_BLOCKS] = { [GRI_BLOCK_64] = 64, [GRI_BLOCK_400] = 400 };
+#include "runtime/sched/slab.h"
 
 #if defined(GR_TESTING)
 _Atomic bool gri_cache_off;
-#define OFF atomic_load_explicit(&gri_cache_off, memory_order_relaxed)
-#else
-#define OFF false
+/* Memcheck, too, is to see every block go and come. */
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define MEMCHECK (RUNNING_ON_VALGRIND != 0)
+#endif
+#endif
+#endif
+#ifndef MEMCHECK
+#define MEMCHECK false
 #endif
 
-/* keeper returns the calling worker; NULL: the allocator is asked. AddressSanitizer wants to see every
- * block go and come. */
-static struct gri_worker *keeper(void)
+/* ---- blocks that come from the allocator one by one ------------------------------------------ */
+
+#if defined(GRI_CACHE_NONE)
+static void *alone_new(enum gri_block kind)
 {
-#if defined(__SANITIZE_ADDRESS__)
-    return NULL;
-#else
-    return OFF ? NULL : gri_exec()->worker;
-#endif
+    static const size_t size_of[GRI_BLOCKS] = {
+#define X(kind, bytes) [GRI_BLOCK_##kind] = (bytes),
+        GRI_BLOCK_SIZES(X)
+#undef X
+    };
+
+    return gri_alloc(size_of[kind]);
 }
 
-/* ---- the depot ------------------------------------------------------------------------------- */
-
-static struct gri_free_block *bundle_take(struct gri_depot *d)
+static void alone_free(void *p)
 {
-    struct gri_free_block *b;
+    gri_free(p);
+}
+#else
+/* What the allocator gave is remembered right in front of the block. */
+static void *alone_new(enum gri_block kind)
+{
+    static const size_t size_of[GRI_BLOCKS] = {
+#define X(kind, bytes) [GRI_BLOCK_##kind] = (bytes) + sizeof(void *) + 2 * GRI_ALONE,
+        GRI_BLOCK_SIZES(X)
+#undef X
+    };
+    char *memory = gri_alloc(size_of[kind]);
+    uintptr_t at;
 
-    if (atomic_load_explicit(&d->count, memory_order_relaxed) == 0)
+    if (memory == NULL)
         return NULL;
-    gri_lock(&d->lock);
-    b = d->bundles;
-    if (b != NULL) {
-        d->bundles = b->bundle;
-        atomic_fetch_sub_explicit(&d->count, 1, memory_order_relaxed);
-    }
-    gri_unlock(&d->lock);
-    return b;
+    /* the first odd multiple of 16 that leaves room for a pointer */
+    at = (uintptr_t)memory + sizeof(void *) + GRI_ALONE - 1;
+    at = (at & ~(2 * GRI_ALONE - 1)) + GRI_ALONE;
+    ((void **)at)[-1] = memory;
+    return (void *)at;
 }
 
-static void free_all(struct gri_free_block *b)
+static void alone_free(void *p)
 {
-    while (b != NULL) {
-        struct gri_free_block *next = b->next;
+    gri_free(((void **)p)[-1]);
+}
+#endif
 
-        gri_free(b);
-        b = next;
-    }
+/* ---- shelves --------------------------------------------------------------------------------- */
+
+#if defined(GRI_CACHE_NONE)
+void *gri_cache_alloc_slow(struct gri_worker *w, enum gri_block kind)
+{
+    (void)w;
+    return alone_new(kind);
 }
 
-static void bundle_give(struct gri_depot *d, struct gri_free_block *b)
+void gri_cache_free_slow(struct gri_worker *w, enum gri_block kind, void *p)
 {
-    bool kept;
-
-    gri_lock(&d->lock);
-    kept = atomic_load_explicit(&d->count, memory_order_relaxed) < BUNDLES_MAX;
-    if (kept) {
-        b->bundle = d->bundles;
-        d->bundles = b;
-        atomic_fetch_add_explicit(&d->count, 1, memory_order_relaxed);
-    }
-    gri_unlock(&d->lock);
-    if (!kept)
-        free_all(b);
+    (void)w, (void)kind;
+    alone_free(p);
 }
-
-void gri_depot_empty(struct gri_sched *s)
+#else
+/* refill fetches blocks to an empty shelf; false: there are none. */
+static bool refill(struct gri_shelf *shelf, struct gri_store *store, enum gri_block kind)
 {
-    for (int k = 0; k < GRI_BLOCKS; k++) {
-        struct gri_free_block *b;
-
-        while ((b = bundle_take(&s->depot[k])) != NULL)
-            free_all(b);
+    if (shelf->spare != NULL) {
+        shelf->first = shelf->spare;
+        shelf->spare = NULL;
+        shelf->count = GRI_BUNDLE;
+        return true;
     }
-}
-
-/* ---- a worker's shelves ---------------------------------------------------------------------- */
-
-/* refill fetches a bundle to an empty shelf; false: there is none. */
-static bool refill(struct gri_shelf *shelf, struct gri_depot *depot)
-{
-    shelf->first = shelf->spare != NULL ? shelf->spare : bundle_take(depot);
-    shelf->spare = NULL;
-    shelf->count = shelf->first != NULL ? GRI_BUNDLE : 0;
+    shelf->first = gri_store_take(store, kind, &shelf->count);
     return shelf->first != NULL;
 }
 
-void *gri_cache_alloc(enum gri_block kind)
+void *gri_cache_alloc_slow(struct gri_worker *w, enum gri_block kind)
 {
-    struct gri_worker *w = keeper();
     struct gri_shelf *shelf = w != NULL ? &w->shelf[kind] : NULL;
     struct gri_free_block *b;
 
-    if (w == NULL || (shelf->first == NULL && !refill(shelf, &w->sched->depot[kind])))
-        return gri_alloc(size_of[kind]);
+    if (w == NULL || GRI_CACHE_OFF || MEMCHECK)
+        return alone_new(kind);
     if (gri_fault(GRI_AT_ALLOC))
         return NULL;
+    if (shelf->first == NULL && !refill(shelf, w->sched->store, kind))
+        return alone_new(kind);
     b = shelf->first;
     shelf->first = b->next;
     shelf->count--;
     return b;
 }
 
-/* make_room moves the full stack to the side, and what was there to the depot. */
-static void make_room(struct gri_shelf *shelf, struct gri_depot *depot)
+/* make_room moves the full stack to the side, and what was there to the store. */
+static void make_room(struct gri_worker *w, enum gri_block kind)
 {
+    struct gri_shelf *shelf = &w->shelf[kind];
+
     if (shelf->spare != NULL)
-        bundle_give(depot, shelf->spare);
+        gri_store_give(w->sched->store, kind, shelf->spare);
     shelf->spare = shelf->first;
     shelf->first = NULL;
     shelf->count = 0;
 }
 
-void gri_cache_free(enum gri_block kind, void *p)
+void gri_cache_free_slow(struct gri_worker *w, enum gri_block kind, void *p)
 {
-    struct gri_worker *w = p != NULL ? keeper() : NULL;
-    struct gri_shelf *shelf = w != NULL ? &w->shelf[kind] : NULL;
     struct gri_free_block *b = p;
 
-    if (w == NULL) {
-        gri_free(p);
+    if (((uintptr_t)p & GRI_ALONE) != 0) {
+        alone_free(p);
         return;
     }
-    if (shelf->count == GRI_BUNDLE)
-        make_room(shelf, &w->sched->depot[kind]);
-    b->next = shelf->first;
-    shelf->first = b;
-    shelf->count++;
+    if (w != NULL) {
+        make_room(w, kind);
+        b->next = NULL;
+        w->shelf[kind].first = b;
+        w->shelf[kind].count = 1;
+        return;
+    }
+    b->next = NULL;
+    gri_blocks_go_home(b);
 }
+#endif
 
 void gri_shelves_empty(struct gri_worker *w)
 {
     for (int k = 0; k < GRI_BLOCKS; k++) {
-        free_all(w->shelf[k].first);
-        free_all(w->shelf[k].spare);
+        gri_blocks_go_home(w->shelf[k].first);
+        gri_blocks_go_home(w->shelf[k].spare);
         w->shelf[k] = (struct gri_shelf){ .first = NULL };
     }
 }

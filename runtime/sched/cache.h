@@ -2,60 +2,81 @@
 /*
  * cache.h - memory for what is made and thrown away all the time: messages and calls.
  *
- * Each worker keeps blocks of a few fixed sizes that it was given back, and hands them out again
- * without a lock. What a worker frees more of than it makes, a consumer's messages say, goes to the
- * scheduler's depot by the bundle, where the producers' workers find it. Both are bounded; what is
- * beyond goes back to the allocator block by block, as every block came from it, and so does the
- * depot when the runtime has been idle for a while.
+ * Each worker has a shelf (shelf.h) of up to two bundles of free blocks of each size, and hands them
+ * out again without a lock. What a worker frees more of than it makes, a consumer's messages say, goes
+ * to the runtime's store (slab.h) by the bundle, where the producers' workers find it, in order.
  *
- * Threads that are no workers ask the allocator each time. A block may be freed on any thread, also
- * when its runtime is gone.
+ * Threads that are no workers ask the allocator each time; such a block lies at an odd multiple of
+ * 16, a slab's at an even one, so that who frees it sees which it is. A block may be freed on any thread,
+ * also when its runtime is gone.
  */
 #ifndef GR_RUNTIME_SCHED_CACHE_H
 #define GR_RUNTIME_SCHED_CACHE_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
 
-#include "runtime/base/lock.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/point.h"
+#include "runtime/sched/sched.h"
 
-struct gri_sched;
-struct gri_worker;
-
-enum gri_block { GRI_BLOCK_64, GRI_BLOCK_400, GRI_BLOCKS };
-
-#define GRI_BUNDLE 32 /* blocks that go to the depot and come from there at once */
-
-/* A free block; the first of a bundle in the depot links to the next bundle. */
-struct gri_free_block {
-    struct gri_free_block *next, *bundle;
-};
-
-/* A worker's free blocks of one size: a stack of up to one bundle, and a whole bundle or none. */
-struct gri_shelf {
-    struct gri_free_block *first, *spare;
-    unsigned count; /* in `first` */
-};
-
-struct gri_depot {
-    struct gri_lock lock; /* guards bundles */
-    struct gri_free_block *bundles;
-    _Atomic uint32_t count;
-};
-
-/* gri_cache_alloc returns a block of the size in the kind's name, not zeroed; NULL: out of
- * memory. */
-void *gri_cache_alloc(enum gri_block kind);
-void gri_cache_free(enum gri_block kind, void *p); /* NULL is fine */
-
-/* gri_shelves_empty gives back what a worker that has stopped keeps, gri_depot_empty what nobody
- * keeps. */
-void gri_shelves_empty(struct gri_worker *w);
-void gri_depot_empty(struct gri_sched *s);
+/* AddressSanitizer wants to see every block go and come. */
+#if defined(__SANITIZE_ADDRESS__)
+#define GRI_CACHE_NONE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GRI_CACHE_NONE 1
+#endif
+#endif
 
 #if defined(GR_TESTING)
 /* While it is set every block comes from the allocator, for tests that make the n-th one fail. */
 extern _Atomic bool gri_cache_off;
+#define GRI_CACHE_OFF atomic_load_explicit(&gri_cache_off, memory_order_relaxed)
+#else
+#define GRI_CACHE_OFF false
 #endif
+
+void *gri_cache_alloc_slow(struct gri_worker *w, enum gri_block kind);
+void gri_cache_free_slow(struct gri_worker *w, enum gri_block kind, void *p);
+
+#define GRI_ALONE ((uintptr_t)16) /* the bit of an address that tells: not from a slab */
+
+/* gri_cache_alloc returns a block of the kind's size, not zeroed; NULL: out of memory. w is the
+ * calling worker; NULL: the thread is none. */
+static inline void *gri_cache_alloc(struct gri_worker *w, enum gri_block kind)
+{
+#if defined(GRI_CACHE_NONE)
+    return gri_cache_alloc_slow(w, kind);
+#else
+    struct gri_free_block *b = w != NULL ? w->shelf[kind].first : NULL;
+
+    if (b == NULL || GRI_CACHE_OFF || gri_platform_here() != NULL)
+        return gri_cache_alloc_slow(w, kind);
+    w->shelf[kind].first = b->next;
+    w->shelf[kind].count--;
+    return b;
+#endif
+}
+
+/* gri_cache_free: p is not NULL, and was allocated as that kind, on whatever thread. */
+static inline void gri_cache_free(struct gri_worker *w, enum gri_block kind, void *p)
+{
+#if defined(GRI_CACHE_NONE)
+    gri_cache_free_slow(w, kind, p);
+#else
+    struct gri_free_block *b = p;
+
+    if (w == NULL || ((uintptr_t)p & GRI_ALONE) != 0 || w->shelf[kind].count == GRI_BUNDLE) {
+        gri_cache_free_slow(w, kind, p);
+        return;
+    }
+    b->next = w->shelf[kind].first;
+    w->shelf[kind].first = b;
+    w->shelf[kind].count++;
+#endif
+}
+
+/* gri_shelves_empty gives back what a worker that has stopped keeps. */
+void gri_shelves_empty(struct gri_worker *w);
 
 #endif

@@ -2,6 +2,7 @@
 #include "runtime/sched/monitor.h"
 
 #include "runtime/base/alloc.h"
+#include "runtime/sched/slab.h"
 #include "runtime/sched/watchdog.h"
 
 #define TICK_NS UINT64_C(2000000)
@@ -74,7 +75,7 @@ struct trim {
     uint64_t wait; /* until then, ns */
 };
 
-/* trim gives memory back in the quiet after a burst: what the depot keeps, and what the allocator keeps
+/* trim gives memory back in the quiet after a burst: what the store keeps, and what the allocator keeps
  * below a block in use. That again after a second, four and sixteen, since other threads may still be
  * freeing answers. */
 static void trim(struct gri_sched *s, struct trim *t, uint64_t now, bool begins)
@@ -83,7 +84,7 @@ static void trim(struct gri_sched *s, struct trim *t, uint64_t now, bool begins)
                     gri_count_total(s->ledger, GRI_COUNT_MESSAGES);
 
     if (begins)
-        gri_depot_empty(s);
+        gri_store_trim(s->store);
     if (begins && work - t->work >= TRIM_WORK && gri_platform_here() == NULL)
         *t = (struct trim){ .work = work, .next = now, .wait = TRIM_WAIT_NS };
     if (now < t->next)

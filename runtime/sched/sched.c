@@ -21,6 +21,8 @@
 /* every so many tasks, the injection queue and the timers go first */
 #define OUTSIDE_FIRST 61
 #define SEARCH_NS 20000 /* how long an idle worker looks around */
+#define LOOK_EVERY 16   /* how many short waits between two looks at the others' rings, at most */
+#define STEAL_MAX 32
 
 /* ---- queues ---------------------------------------------------------------------------------- */
 
@@ -249,15 +251,52 @@ static struct gri_task *take_outside(struct gri_worker *w)
     return t;
 }
 
+/* ring_steal moves half of another's ring, at most STEAL_MAX, into w's own, which is empty, but for the
+ * first of them, which it returns: so that thieves come seldom, since each visit takes lines of memory
+ * from the cache of a worker that is busy. NULL: there is nothing. */
+static struct gri_task *ring_steal(struct gri_worker *w, struct gri_worker *from)
+{
+    uint32_t head = atomic_load_explicit(&from->head, memory_order_acquire);
+    uint32_t tail = atomic_load_explicit(&w->tail, memory_order_relaxed);
+    struct gri_task *first;
+    uint32_t n;
+
+    do {
+        /* acquire: as in ring_take */
+        n = atomic_load_explicit(&from->tail, memory_order_acquire) - head;
+        if (n == 0)
+            return NULL;
+        n = n <= GRI_RING ? (n + 1) / 2 : 1; /* more: head has moved since it was read */
+        if (n > STEAL_MAX)
+            n = STEAL_MAX;
+        first = atomic_load_explicit(&from->ring[head % GRI_RING], memory_order_relaxed);
+        for (uint32_t i = 1; i < n; i++)
+            atomic_store_explicit(
+                &w->ring[(tail + i - 1) % GRI_RING],
+                atomic_load_explicit(&from->ring[(head + i) % GRI_RING], memory_order_relaxed),
+                memory_order_relaxed);
+        gri_point(GRI_AT_RING_TAKE);
+        /* release: our reads of the slots come before the owner may fill them again */
+    } while (!atomic_compare_exchange_weak_explicit(&from->head, &head, head + n,
+                                                    memory_order_acq_rel, memory_order_acquire));
+    atomic_store(&w->tail, tail + n - 1); /* as in ring_push */
+    return first;
+}
+
 static struct gri_task *steal(struct gri_worker *w)
 {
     struct gri_sched *s = w->sched;
-
     unsigned live = atomic_load_explicit(&s->live_count, memory_order_relaxed);
 
     for (unsigned i = 1; i < live; i++) {
-        struct gri_task *t = ring_take(&s->workers[(w->index + i) % live]);
+        struct gri_worker *from = &s->workers[(w->index + i) % live];
+        struct gri_task *t = NULL;
 
+        if (atomic_load_explicit(&w->tail, memory_order_relaxed) ==
+            atomic_load_explicit(&w->head, memory_order_relaxed))
+            t = ring_steal(w, from);
+        else
+            t = ring_take(from);
         if (t != NULL)
             return t;
     }
@@ -342,7 +381,8 @@ static void stop_searching(struct gri_worker *w)
         wake_one(w->sched);
 }
 
-/* search looks around for a while, then parks, and so on. NULL: the scheduler stops, or a spare
+/* search looks around for a while, then parks, and so on. It looks at the others' rings ever more
+ * seldom: each look takes the line with the ring's end from who is about to push there. NULL: the scheduler stops, or a spare
  * worker is to rest. */
 static struct gri_task *search(struct gri_worker *w)
 {
@@ -355,9 +395,16 @@ static struct gri_task *search(struct gri_worker *w)
     atomic_fetch_add(&s->searching, 1);
     for (;;) {
         uint64_t start = gri_clock_ns();
+        unsigned waits = 0, until = 0, step = 1;
 
         do {
-            t = look_everywhere(w);
+            if (waits >= until) {
+                t = look_everywhere(w);
+                until = waits + step;
+                step = step < LOOK_EVERY ? step * 2 : step;
+            } else {
+                t = take_outside(w);
+            }
             if (t != NULL) {
                 stop_searching(w);
                 return t;
@@ -368,6 +415,7 @@ static struct gri_task *search(struct gri_worker *w)
             }
             for (int i = 0; i < 20; i++)
                 gri_cpu_relax();
+            waits++;
         } while (gri_clock_ns() - start < SEARCH_NS && !gri_fault(GRI_AT_SEARCH_SHORT));
         atomic_fetch_sub(&s->searching, 1);
         park(w);

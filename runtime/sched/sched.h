@@ -20,10 +20,10 @@
 #include "runtime/base/lock.h"
 #include "runtime/base/thread.h"
 #include "runtime/sched/blocking.h"
-#include "runtime/sched/cache.h"
 #include "runtime/sched/fiber.h"
 #include "runtime/sched/ledger.h"
 #include "runtime/sched/service.h"
+#include "runtime/sched/shelf.h"
 #include "runtime/sched/timer.h"
 #include "runtime/sched/world.h"
 
@@ -136,7 +136,7 @@ struct gri_sched {
     struct gri_fiber *fiber_pool;
     unsigned fiber_pool_count;
 
-    struct gri_depot depot[GRI_BLOCKS];
+    struct gri_store *store; /* owned; blocks for messages and calls */
 
     struct gri_lock inject_lock; /* guards injected */
     struct gri_task_queue injected;

@@ -11,7 +11,9 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/log.h"
 #include "runtime/base/point.h"
+#include "runtime/sched/cache.h"
 #include "runtime/sched/monitor.h"
+#include "runtime/sched/slab.h"
 #include "runtime/sched/watchdog.h"
 #include "runtime/sched/witness.h"
 
@@ -286,7 +288,12 @@ static gr_code make_workers(struct gri_sched *s, const struct gri_sched_opts *op
     if (s->workers == NULL)
         return GR_ENOMEM;
     s->ledger = gri_ledger_new(count, opts->meter_max);
-    if (s->ledger == NULL) {
+    s->store = gri_store_new();
+    if (s->ledger == NULL || s->store == NULL) {
+        gri_ledger_unref(s->ledger);
+        gri_store_close(s->store);
+        s->ledger = NULL;
+        s->store = NULL;
         gri_free_aligned(s->workers);
         s->workers = NULL;
         return GR_ENOMEM;
@@ -386,7 +393,8 @@ void gri_sched_stop(struct gri_sched *s)
     }
     gri_witness_end(s);
     free_fibers(s->fiber_pool);
-    gri_depot_empty(s);
+    gri_store_close(s->store);
+    s->store = NULL;
     gri_ledger_unref(s->ledger);
     gri_free_aligned(s->workers);
     s->workers = NULL;
