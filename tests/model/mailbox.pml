@@ -91,7 +91,7 @@ byte left = EMPTY;
 byte owed = 0;
 byte owed_pins = 0;
 
-byte below[COUNT + 1]; /* envelope.task.next */
+byte below[COUNT + 1]; /* envelope.next */
 
 /* Not in the program: what the checks count. */
 bool there[COUNT + 1]; /* the message is somebody's to look at */
