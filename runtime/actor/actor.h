@@ -128,6 +128,7 @@ static inline struct gri_actor *gri_registry_find(struct gri_registry *r, uint64
 /* Pins and places that are handed out; what is above is left for those who look first and add then. */
 #define GRI_PINS_MAX (GRI_COUNT_MAX - 65536)
 #define GRI_PLACES_MAX (GRI_COUNT_MAX - 65536)
+#define GRI_ADMIT_ALL (GRI_PLACES_MAX + 32768) /* actor.admit of who drops the oldest instead */
 #define GRI_PIN UINT64_C(1)
 #define GRI_LOAD_DRAINED (UINT64_C(1) << GRI_COUNT_BITS)
 #define GRI_PLACE (UINT64_C(1) << (GRI_COUNT_BITS + 1))

@@ -39,7 +39,7 @@ static inline bool gri_actor_has_room(const struct gri_actor *a, uint64_t depth)
 {
     uint32_t admit = atomic_load_explicit(&a->admit, memory_order_relaxed);
 
-    return depth < admit && !(admit != UINT32_MAX && gri_fault(GRI_AT_MAILBOX_FULL));
+    return depth < admit && !(admit != GRI_ADMIT_ALL && gri_fault(GRI_AT_MAILBOX_FULL));
 }
 
 /* gri_inbox_come adds places and pins to the load of the actor `id`, and, unless e is NULL, pushes e.
