@@ -127,8 +127,8 @@ static gr_code wait_room(gr_runtime *rt, gr_ref to, const struct gri_envelope *e
     gr_code rc = gr_error_code(err);
 
     gr_value_unref(err);
-    if (a == NULL)
-        return rc;
+    if (a == NULL) /* gone, or too many pin it, whose end tells nobody */
+        return rc == GR_EFULL ? gr_sleep(rt, 1) : GR_EDEAD;
     /* nobody makes room in an actor that waits for us */
     rc = gri_ctx_holds(rt, to.id) ? GR_EDEADLK : gri_actor_wait_room(a, e->bytes);
     gri_actor_unpin(a);
@@ -148,9 +148,8 @@ static gr_code send_or_wait(gr_runtime *rt, gr_ref to, struct gri_envelope *e, b
     r = tell_once(rt, to, e);
     while (r.code == GR_EFULL && wait && !r.dropped) {
         r.code = wait_room(rt, to, e);
-        if (r.code != GR_OK)
-            break;
-        r = tell_once(rt, to, e);
+        if (r.code == GR_OK)
+            r = tell_once(rt, to, e);
     }
     if (r.code == GR_OK)
         return GR_OK;
