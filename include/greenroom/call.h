@@ -97,7 +97,8 @@ GR_API gr_stream *gr_astream_call(gr_runtime *rt, gr_ref to, const char *verb,
  * Errors: GR_EFULL at the mailbox's bound, GR_EDEAD, GR_ETYPE to receives nothing, the value's own
  * if broken. [any] */
 GR_API gr_code gr_tell(gr_runtime *rt, gr_ref to, gr_value *msg GR_TAKES);
-/* gr_tell_wait waits for room instead. Also GR_EINTR, GR_EDEADLK. [waits] */
+/* gr_tell_wait waits for room instead. Also GR_EINTR, GR_EDEADLK. In a handler it lets others have the
+ * worker every 256 messages, so that they are handled while they are in the processor's cache. [waits] */
 GR_API gr_code gr_tell_wait(gr_runtime *rt, gr_ref to, gr_value *msg GR_TAKES);
 
 #ifdef __cplusplus

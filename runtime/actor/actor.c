@@ -8,7 +8,9 @@
 
 const char *gri_actor_name(const struct gri_actor *a)
 {
-    return a->name != NULL ? a->name : a->klass->cls->name;
+    const struct gri_rare *r = gri_actor_rare(a);
+
+    return r != NULL && r->name != NULL ? r->name : a->klass->cls->name;
 }
 
 gr_ref gri_actor_ref(const struct gri_actor *a)
@@ -54,10 +56,10 @@ void gri_actor_unpin(struct gri_actor *a)
 }
 
 /* Waking senders for each place would cost a switch a message. The load was changed in seq_cst order:
- * pairs with a waiting sender, which counts itself and then looks at it. */
+ * pairs with a waiting sender, which sets room_wanted and then looks at it. */
 void gri_actor_look_for_room(struct gri_actor *a, uint64_t load)
 {
-    if (atomic_load(&a->room_waiting) != 0 && gri_load_places(load) <= atomic_load(&a->admit) / 2)
+    if (atomic_load(&a->room_wanted) && gri_load_places(load) <= atomic_load(&a->admit) / 2)
         gri_actor_wake_senders(a);
 }
 
@@ -87,16 +89,22 @@ gr_value *gri_ref_error(gr_runtime *rt, gr_ref ref)
 
 void gri_actor_wake_senders(struct gri_actor *a)
 {
+    struct gri_rare *r;
     struct gri_list *n;
 
-    gri_lock(&a->room_lock);
-    while ((n = gri_list_pop(&a->room)) != NULL) {
-        struct gri_room *r = gri_container_of(n, struct gri_room, node);
+    /* seq_cst: a sender sets it, then looks at load and flags, which the caller has changed */
+    if (!atomic_load(&a->room_wanted))
+        return;
+    gri_lock(&a->tie_lock); /* the caller may have no pin any more, so `rare` may go meanwhile */
+    r = gri_actor_rare(a);
+    while (r != NULL && (n = gri_list_pop(&r->room)) != NULL) {
+        struct gri_room *room = gri_container_of(n, struct gri_room, node);
 
         /* under the lock: the sender takes it to leave its frame */
-        gri_park_wake(&r->park, GRI_WOKEN);
+        gri_park_wake(&room->park, GRI_WOKEN);
     }
-    gri_unlock(&a->room_lock);
+    atomic_store_explicit(&a->room_wanted, false, memory_order_relaxed);
+    gri_unlock(&a->tie_lock);
 }
 
 void gri_actor_settle(struct gri_actor *a)
@@ -112,15 +120,14 @@ void gri_actor_settle(struct gri_actor *a)
 
 void gri_actor_offer_room(struct gri_actor *a)
 {
-    if (atomic_load(&a->room_waiting) != 0 &&
-        gri_load_places(gri_actor_load(a)) < atomic_load(&a->admit))
+    if (atomic_load(&a->room_wanted) && gri_load_places(gri_actor_load(a)) < atomic_load(&a->admit))
         gri_actor_wake_senders(a);
 }
 
 /* is_full tells whether there is no room for so many bytes more. */
 static bool is_full(struct gri_actor *a, uint32_t bytes)
 {
-    const struct gri_bounds *b = a->bounds;
+    const struct gri_bounds *b = gri_actor_bounds(a);
     int64_t held = b != NULL && b->bytes_max != 0 ? atomic_load(&b->bytes) : 0;
 
     return gri_load_places(gri_actor_load(a)) >= atomic_load(&a->admit) ||
@@ -129,23 +136,27 @@ static bool is_full(struct gri_actor *a, uint32_t bytes)
 
 gr_code gri_actor_wait_room(struct gri_actor *a, uint32_t bytes)
 {
+    struct gri_rare *r = gri_rare_make(a);
     struct gri_room room;
     uint32_t why = 0;
     gr_code rc = GR_OK;
 
+    if (r == NULL)
+        return GR_ENOMEM;
     gri_park_init(&room.park);
     gri_list_init(&room.node);
-    gri_lock(&a->room_lock);
-    gri_list_push(&a->room, &room.node);
-    atomic_fetch_add(&a->room_waiting, 1);
-    gri_unlock(&a->room_lock);
+    gri_lock(&a->tie_lock);
+    gri_list_push(&r->room, &room.node);
+    atomic_store(&a->room_wanted, true); /* seq_cst: before it looks at load and flags */
+    gri_unlock(&a->tie_lock);
     gri_point(GRI_AT_ROOM_WAIT);
     if (is_full(a, bytes) && (atomic_load(&a->flags) & GRI_STOPPING) == 0)
         rc = gri_park_wait(&room.park, GRI_NEVER, true, &why);
-    gri_lock(&a->room_lock);
+    gri_lock(&a->tie_lock);
     gri_list_remove(&room.node);
-    atomic_fetch_sub(&a->room_waiting, 1);
-    gri_unlock(&a->room_lock);
+    if (gri_list_empty(&r->room))
+        atomic_store_explicit(&a->room_wanted, false, memory_order_relaxed);
+    gri_unlock(&a->tie_lock);
     if (rc == GR_OK && why == GRI_INTERRUPTED)
         rc = GR_EINTR;
     return rc;
@@ -224,12 +235,13 @@ static __attribute__((noinline, cold)) gr_value *no_place(gr_runtime *rt, gr_ref
 {
     gr_value *err = NULL;
     struct gri_actor *a = gri_actor_pin(rt, to, &err);
+    const struct gri_bounds *b;
     bool late;
 
     if (a == NULL)
         return err;
-    late = a->bounds != NULL && a->bounds->queue_ns != 0 &&
-           gri_load_places(gri_actor_load(a)) < a->mailbox_max;
+    b = gri_actor_bounds(a);
+    late = b != NULL && b->queue_ns != 0 && gri_load_places(gri_actor_load(a)) < b->mailbox_max;
     err = gri_bounds_full(a, late ? GRI_COUNT_REFUSED_QUEUE_MS : GRI_COUNT_REFUSED_MAILBOX);
     gri_actor_unpin(a);
     return err;

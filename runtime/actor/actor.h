@@ -28,6 +28,7 @@
 #include "runtime/actor/klass.h"
 #include "runtime/actor/registry.h"
 #include "runtime/base/list.h"
+#include "runtime/base/map.h"
 #include "runtime/base/twin.h"
 
 enum gri_actor_flags {
@@ -47,56 +48,85 @@ enum gri_actor_flags {
     GRI_SIGNALS = 4096 /* `signals` may hold some */
 };
 
+/*
+ * Three cache lines. The first is what senders write; what else is in there is used when the actor is
+ * made, ends, or is told something out of turn. The second is what senders and the turn read all the
+ * time and seldom write, so that a flood of messages does not take it from them. The third is the
+ * turn's. What few actors need is in `rare`.
+ */
 struct gri_actor {
-    /* written by senders */
     _Alignas(64) union gri_twin inbox;
+    struct gri_member member; /* in its scope */
+    struct gri_lock tie_lock; /* see tie.h and held.h */
+    uint32_t slot;            /* its number, for good: the order of locks */
 
     _Alignas(64) _Atomic uint64_t id; /* 0 while the slot is free */
     _Atomic uint32_t flags;
-    _Atomic uint32_t running; /* calls that hold one of max_concurrency */
-    _Atomic uint32_t admit;   /* messages that the mailbox takes at present */
+    _Atomic uint32_t admit;                /* messages that the mailbox takes at present */
+    const struct gri_klass *_Atomic klass; /* borrowed; senders look at it before they pin */
+    gr_runtime *rt;                        /* borrowed */
+    void *self;                            /* owned; state_size bytes, NULL if stateless */
+    _Atomic(struct gri_rare *) rare;       /* owned; NULL: it has needed none of that yet */
+    gr_value *reason; /* counted; why it ends, NULL: it doesn't; guarded by tie_lock */
+    union {
+        gr_value *args;   /* counted */
+        uint64_t last_id; /* the slot's last id, once that actor has ended */
+    };
 
-    /* the turn's */
     _Alignas(64) struct gri_task turn;
     struct gri_envelope *ready; /* taken from inbox, in order */
     struct gri_envelope
-        *left; /* a tell that was taken, but left in inbox as its end; see mailbox.h */
-    uint32_t owed, owed_max;               /* places of messages that the turn has taken; at most */
-    uint32_t owed_pins;                    /* pins of calls that it has ended */
-    struct gri_envelope_queue waiting;     /* calls for which there was no permit, in order */
-    const struct gri_klass *_Atomic klass; /* borrowed; senders look at it before they pin */
-    void *self;                            /* owned; state_size bytes, NULL if stateless */
-    gr_runtime *rt;                        /* borrowed */
-    gr_value *args;                        /* counted */
-    gr_value *reason; /* counted; why it ends, NULL: it doesn't; guarded by tie_lock */
-    char *name;       /* owned; NULL: the class's */
-    struct gri_member member;
-    uint32_t mailbox_max, max_concurrency;
-    uint32_t stash_max;
-    struct gri_bounds *bounds; /* owned; NULL: it has no further limits */
-    struct gri_stash *stash;   /* owned; NULL until something is stashed. The turn's */
-    _Atomic uint32_t pin;      /* 1-based worker; 0: any; senders look at it before they pin */
+        *left;          /* a tell that was taken, but left in inbox as its end; see mailbox.h */
+    uint16_t owed;      /* places of messages that the turn has taken; owed_max at most */
+    uint16_t owed_pins; /* pins of calls that it has ended */
+    uint8_t owed_max;
     bool init_done;
+    _Atomic uint8_t pin;      /* 1-based worker; 0: any; senders look at it before they pin */
+    _Atomic bool room_wanted; /* somebody is in rare->room; written under tie_lock */
+    union {
+        struct gri_list *deferred;   /* a ring, guarded by tie_lock: see held.h */
+        struct gri_actor *next_free; /* while the slot is free: see registry.h */
+    };
+    union {                              /* handlers that wait: see held.h */
+        _Atomic(struct gr_ctx *) waiter; /* of an exclusive actor */
+        struct gri_list *waits;          /* of another: a ring, guarded by tie_lock */
+        struct gri_actor *next_bundle;   /* while the slot is free: see registry.h */
+    };
+};
 
-    struct gri_lock room_lock; /* guards room */
-    struct gri_list room;      /* senders that wait for room */
-    _Atomic uint32_t room_waiting;
-    struct gri_actor *next_free;
-    uint64_t last_id; /* the slot's last id, while it is free */
-    uint32_t slot;    /* its number, for good: the order of locks */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct gri_actor) == 192, "three cache lines");
 
-    struct gri_lock tie_lock; /* guards all below: see tie.h and held.h */
+/*
+ * What few actors need: made when first needed, gone when the slot is given back. Who has a pin or
+ * has the turn may look at it; who has neither, under tie_lock while the actor is live.
+ */
+struct gri_rare {
+    char *name;                /* owned; NULL: the class's */
+    struct gri_bounds *bounds; /* owned; NULL: it has no further limits */
+    uint32_t terminate_ms;
+
+    uint32_t max_concurrency; /* 0: no limit */
+    _Atomic uint32_t running; /* calls that hold one of max_concurrency */
+    struct gri_envelope_queue
+        waiting; /* the turn's: calls for which there was no permit, in order */
+
+    uint32_t stash_max;
+    struct gri_stash *stash; /* owned; NULL until something is stashed. The turn's */
+
+    /* guarded by tie_lock: see tie.h and held.h */
+    struct gri_list room; /* gri_room: senders that wait for room */
+    struct gri_list thens;
     uint32_t tie_count, ties_max;
-    struct gri_ties *ties;              /* owned; NULL: none yet */
+    struct gri_map links;               /* the other actor's id -> bond_end */
+    struct gri_map monitors;            /* number -> gri_monitor, which this actor has set */
+    struct gri_list watchers;           /* gri_watch */
+    struct gri_list names;              /* gri_name; guarded by names.lock as well */
     struct gri_signal *signals, **tail; /* in order; tail is NULL when there are none */
-    struct gri_list waits, deferred, thens;
-    _Atomic(struct gr_ctx *) waiter;
-    int64_t terminate_ms;
 };
 
 /* A sender that waits for room, on its stack; it holds a pin. */
 struct gri_room {
-    struct gri_list node; /* in actor->room; guarded by room_lock */
+    struct gri_list node; /* in the actor's room; guarded by tie_lock */
     struct gri_park park;
 };
 
@@ -118,6 +148,33 @@ static inline struct gri_actor *gri_registry_find(struct gri_registry *r, uint64
 
     return chunk != NULL ? &chunk[slot & (GRI_CHUNK - 1)] : NULL;
 }
+
+/* gri_actor_rare is what the actor has of rare things; NULL: nothing. */
+static inline struct gri_rare *gri_actor_rare(const struct gri_actor *a)
+{
+    /* acquire: pairs with gri_rare_make, whose block is filled in */
+    return atomic_load_explicit(&a->rare, memory_order_acquire);
+}
+#define GRI_TERMINATE_MS 5000 /* the defaults */
+#define GRI_TIES_MAX 65536
+/* gri_rare_make returns that, and makes it if need be; NULL: out of memory. For who has a pin or has
+ * the turn, and for an actor that is not published yet. */
+struct gri_rare *gri_rare_make(struct gri_actor *a);
+static inline struct gri_bounds *gri_actor_bounds(const struct gri_actor *a)
+{
+    const struct gri_rare *r = gri_actor_rare(a);
+
+    return r != NULL ? r->bounds : NULL;
+}
+/* gri_actor_permits is max_concurrency; 0: there is no such limit. */
+static inline uint32_t gri_actor_permits(const struct gri_actor *a)
+{
+    const struct gri_rare *r = gri_actor_rare(a);
+
+    return r != NULL ? r->max_concurrency : 0;
+}
+/* gri_actor_mailbox_max is what the mailbox takes at most, whatever it admits at present. */
+uint32_t gri_actor_mailbox_max(const struct gri_actor *a);
 
 #define GRI_IDLE ((struct gri_envelope *)(uintptr_t)1)
 #define GRI_CLOSED ((struct gri_envelope *)(uintptr_t)2)

@@ -44,10 +44,10 @@ static void bond_unref(struct bond *b, uint32_t count)
 /* put enters an end into its owner's table. The caller holds the owner's lock, and a reference. */
 static bool put_locked(struct bond_end *e)
 {
-    if (!gri_map_put(&e->owner->ties->links, other(e)->id, e))
+    if (!gri_map_put(&gri_actor_rare(e->owner)->links, other(e)->id, e))
         return false;
     e->listed = true;
-    e->owner->tie_count++;
+    gri_actor_rare(e->owner)->tie_count++;
     atomic_fetch_add(&bond_of(e)->refs, 1);
     return true;
 }
@@ -55,14 +55,16 @@ static bool put_locked(struct bond_end *e)
 /* take removes an end from its owner's table; the table's reference is the caller's to drop. */
 static void take_locked(struct bond_end *e)
 {
-    gri_map_del(&e->owner->ties->links, other(e)->id);
+    gri_map_del(&gri_actor_rare(e->owner)->links, other(e)->id);
     e->listed = false;
-    e->owner->tie_count--;
+    gri_actor_rare(e->owner)->tie_count--;
 }
 
 static struct bond_end *find_locked(struct gri_actor *a, uint64_t other_id)
 {
-    return a->ties != NULL ? gri_map_get(&a->ties->links, other_id) : NULL;
+    const struct gri_rare *r = gri_actor_rare(a);
+
+    return r != NULL ? gri_map_get(&r->links, other_id) : NULL;
 }
 
 /* ---- telling --------------------------------------------------------------------------------- */
@@ -175,7 +177,7 @@ gr_code gr_link(gr_ctx *c, gr_ref to)
         return rc;
     if (b == NULL)
         b = a; /* no such slot: there is but one lock to take, and no live actor of that id */
-    if (!gri_ties_make(a, self) || !gri_ties_make(b, to.id))
+    if (!gri_ties_ready(a, self) || !gri_ties_ready(b, to.id))
         return GR_ENOMEM;
     bond = bond_new(a, self, b, to.id);
     if (bond == NULL)
@@ -200,7 +202,7 @@ gr_code gri_bond_born(struct gri_actor *parent, struct gri_actor *child, uint64_
     struct bond *bond;
     gr_code rc;
 
-    if (!gri_ties_make(parent, parent_id) || !gri_ties_make(child, 0))
+    if (!gri_ties_ready(parent, parent_id) || !gri_ties_ready(child, 0))
         return GR_ENOMEM;
     bond = bond_new(parent, parent_id, child, child_id);
     if (bond == NULL)

@@ -18,20 +18,25 @@ static bool asks_for_bounds(const gr_spawn_opts *o)
 
 gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o)
 {
+    uint32_t max = (uint32_t)(o->mailbox_max != 0 ? o->mailbox_max : a->rt->mailbox_max);
     struct gri_bounds *b;
+    struct gri_rare *r;
 
-    atomic_store_explicit(&a->admit, a->mailbox_max, memory_order_relaxed);
+    atomic_store_explicit(&a->admit, max, memory_order_relaxed);
     if (!asks_for_bounds(o))
         return GR_OK;
     if ((unsigned)o->overflow > GR_OVERFLOW_KILL ||
         (o->overflow == GR_OVERFLOW_DROP_OLDEST &&
          (a->klass->stateless || o->max_concurrency != 0 || o->queue_ms > 0)))
         return GR_EINVAL;
-    b = a->bounds = gri_new0(struct gri_bounds);
+    r = gri_rare_make(a);
+    b = r != NULL ? gri_new0(struct gri_bounds) : NULL;
     if (b == NULL)
         return GR_ENOMEM;
+    r->bounds = b;
     atomic_fetch_or_explicit(&a->flags, GRI_BOUNDED, memory_order_relaxed);
     b->actor = a;
+    b->mailbox_max = max;
     b->overflow = o->overflow;
     b->kill_overtime = o->handler_kill;
     b->asks_max = o->asks_max;
@@ -44,22 +49,32 @@ gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o)
     return GR_OK;
 }
 
+uint32_t gri_actor_mailbox_max(const struct gri_actor *a)
+{
+    const struct gri_bounds *b = gri_actor_bounds(a);
+
+    return b != NULL ? b->mailbox_max : atomic_load_explicit(&a->admit, memory_order_relaxed);
+}
+
 /* ---- entering and leaving a mailbox ---------------------------------------------------------- */
 
 static gr_value *full_error(const struct gri_actor *a, enum gri_count why)
 {
-    if (why == GRI_COUNT_REFUSED_MAILBOX_BYTES && a->bounds != NULL)
-        return gr_error(GR_EFULL, "the mailbox is full (%lld bytes)",
-                        (long long)a->bounds->bytes_max);
-    if (why == GRI_COUNT_REFUSED_QUEUE_MS && a->bounds != NULL)
+    const struct gri_bounds *b = gri_actor_bounds(a);
+
+    if (why == GRI_COUNT_REFUSED_MAILBOX_BYTES && b != NULL)
+        return gr_error(GR_EFULL, "the mailbox is full (%lld bytes)", (long long)b->bytes_max);
+    if (why == GRI_COUNT_REFUSED_QUEUE_MS && b != NULL)
         return gr_error(GR_EFULL, "what comes now would wait for more than %llu ms",
-                        (unsigned long long)(a->bounds->queue_ns / NS_PER_MS));
-    return gr_error(GR_EFULL, "the mailbox is full (%u messages)", (unsigned)a->mailbox_max);
+                        (unsigned long long)(b->queue_ns / NS_PER_MS));
+    return gr_error(GR_EFULL, "the mailbox is full (%u messages)",
+                    (unsigned)gri_actor_mailbox_max(a));
 }
 
 gr_value *gri_bounds_full(struct gri_actor *a, enum gri_count why)
 {
-    gr_overflow policy = a->bounds != NULL ? a->bounds->overflow : GR_OVERFLOW_REFUSE;
+    const struct gri_bounds *b = gri_actor_bounds(a);
+    gr_overflow policy = b != NULL ? b->overflow : GR_OVERFLOW_REFUSE;
     gr_value *err = gr_error_with(full_error(a, why), "where", gr_str(gri_actor_name(a)));
 
     gri_count(a->rt->sched.ledger, why, 1);
@@ -74,7 +89,7 @@ gr_value *gri_bounds_full(struct gri_actor *a, enum gri_count why)
 
 bool gri_bounds_enter(struct gri_actor *a, struct gri_envelope *e)
 {
-    struct gri_bounds *b = a->bounds;
+    struct gri_bounds *b = gri_actor_bounds(a);
 
     if (b->queue_ns != 0)
         e->stamp = (uint32_t)(gri_sched_now(&a->rt->sched) >> STAMP_SHIFT);
@@ -89,11 +104,13 @@ bool gri_bounds_enter(struct gri_actor *a, struct gri_envelope *e)
 
 void gri_envelope_leave(struct gri_actor *a, struct gri_envelope *e)
 {
+    struct gri_bounds *b = gri_actor_bounds(a);
+
     if (!e->placed)
         return;
     e->placed = false;
-    if (a->bounds != NULL && a->bounds->bytes_max != 0)
-        atomic_fetch_sub_explicit(&a->bounds->bytes, e->bytes, memory_order_relaxed);
+    if (b != NULL && b->bytes_max != 0)
+        atomic_fetch_sub_explicit(&b->bytes, e->bytes, memory_order_relaxed);
     gri_actor_unqueue(a);
 }
 
@@ -108,12 +125,11 @@ static struct gri_envelope *pop_locked(struct gri_bounds *b)
     return e;
 }
 
-static bool over_locked(const struct gri_actor *a)
+static bool over_locked(const struct gri_bounds *b)
 {
-    const struct gri_bounds *b = a->bounds;
     uint32_t queued = atomic_load_explicit(&b->queued, memory_order_relaxed);
 
-    return queued >= a->mailbox_max ||
+    return queued >= b->mailbox_max ||
            (queued > 0 && b->bytes_max != 0 &&
             atomic_load_explicit(&b->bytes, memory_order_relaxed) > b->bytes_max);
 }
@@ -122,12 +138,12 @@ static bool over_locked(const struct gri_actor *a)
  * run code of the caller's. */
 static void push_newest(struct gri_actor *a, struct gri_envelope *e)
 {
-    struct gri_bounds *b = a->bounds;
+    struct gri_bounds *b = gri_actor_bounds(a);
     struct gri_envelope *oldest;
 
     do {
         gri_lock(&b->lock);
-        oldest = over_locked(a) ? pop_locked(b) : NULL;
+        oldest = over_locked(b) ? pop_locked(b) : NULL;
         if (oldest == NULL) {
             gri_envelope_push(&b->queue, e);
             atomic_fetch_add(&b->queued, 1); /* seq_cst: before the kick looks at the inbox */
@@ -148,7 +164,7 @@ static void push_newest(struct gri_actor *a, struct gri_envelope *e)
 
 void gri_bounds_put(struct gri_actor *a, struct gri_envelope *e)
 {
-    if (a->bounds->overflow != GR_OVERFLOW_DROP_OLDEST ||
+    if (gri_actor_bounds(a)->overflow != GR_OVERFLOW_DROP_OLDEST ||
         e->kind == GRI_PROBE) { /* which is never dropped: it asks about the start, however busy */
         gri_actor_post(a, e);
         return;
@@ -162,7 +178,7 @@ void gri_bounds_put(struct gri_actor *a, struct gri_envelope *e)
 
 struct gri_envelope *gri_bounds_pop(struct gri_actor *a)
 {
-    struct gri_bounds *b = a->bounds;
+    struct gri_bounds *b = gri_actor_bounds(a);
     struct gri_envelope *e;
 
     if (b == NULL || atomic_load_explicit(&b->queued, memory_order_relaxed) == 0)
@@ -177,19 +193,24 @@ struct gri_envelope *gri_bounds_pop(struct gri_actor *a)
 
 bool gri_bounds_would_start(const struct gri_actor *a, uint64_t depth)
 {
-    uint32_t running = atomic_load_explicit(&a->running, memory_order_relaxed);
+    const struct gri_bounds *b = gri_actor_bounds(a);
+    const struct gri_rare *r = gri_actor_rare(a);
+    uint32_t running;
 
-    if (a->bounds == NULL || a->bounds->queue_ns == 0 || depth >= a->mailbox_max)
+    if (b == NULL || b->queue_ns == 0 || depth >= b->mailbox_max || r == NULL)
         return false;
-    return running < a->max_concurrency &&
+    running = atomic_load_explicit(&r->running, memory_order_relaxed);
+    return running < r->max_concurrency &&
            depth < (uint64_t)atomic_load_explicit(&a->admit, memory_order_relaxed) +
-                       a->max_concurrency - running;
+                       r->max_concurrency - running;
 }
 
 static void admit(struct gri_actor *a, uint64_t messages)
 {
-    if (messages > a->mailbox_max)
-        messages = a->mailbox_max;
+    uint32_t max = gri_actor_bounds(a)->mailbox_max;
+
+    if (messages > max)
+        messages = max;
     atomic_store_explicit(&a->admit, messages > 1 ? (uint32_t)messages : 1, memory_order_relaxed);
 }
 
@@ -197,7 +218,7 @@ static void admit(struct gri_actor *a, uint64_t messages)
  * end. */
 static void measure(struct gri_actor *a, uint64_t now)
 {
-    struct gri_bounds *b = a->bounds;
+    struct gri_bounds *b = gri_actor_bounds(a);
 
     if (b->more) {
         b->busy_ns += now - b->last_ns;
@@ -207,7 +228,7 @@ static void measure(struct gri_actor *a, uint64_t now)
     if (now < b->window_end_ns)
         return;
     if (b->taken != 0)
-        admit(a, b->busy_ns != 0 ? b->queue_ns * b->taken / b->busy_ns : a->mailbox_max);
+        admit(a, b->busy_ns != 0 ? b->queue_ns * b->taken / b->busy_ns : b->mailbox_max);
     b->busy_ns /= 2;
     b->taken /= 2;
     b->window_end_ns = now + WINDOWS * b->queue_ns;
@@ -215,7 +236,7 @@ static void measure(struct gri_actor *a, uint64_t now)
 
 bool gri_bounds_measure(struct gri_actor *a, const struct gri_envelope *e)
 {
-    struct gri_bounds *b = a->bounds;
+    struct gri_bounds *b = gri_actor_bounds(a);
     uint64_t depth, now, waited;
 
     if (b->queue_ns == 0 || !e->placed)
@@ -248,25 +269,27 @@ static void sentence_run(struct gri_task *t)
 
 void gri_actor_condemn(struct gri_actor *a, enum gri_verdict why)
 {
+    struct gri_bounds *b = gri_actor_bounds(a);
     uint32_t none = GRI_NO_VERDICT;
 
-    if (!atomic_compare_exchange_strong(&a->bounds->verdict, &none, (uint32_t)why))
+    if (!atomic_compare_exchange_strong(&b->verdict, &none, (uint32_t)why))
         return;
     gri_count(a->rt->sched.ledger,
               why == GRI_OVERTIME ? GRI_COUNT_KILLED_OVERTIME : GRI_COUNT_KILLED_OVERFLOW, 1);
     gri_actor_stop(a, a->rt->reasons.shutdown); /* the sentence has the reason */
     gri_actor_pin_again(a);
-    a->bounds->sentence = (struct gri_task){ .run = sentence_run, .name = "sentence" };
-    gri_ready(&a->rt->sched, &a->bounds->sentence);
+    b->sentence = (struct gri_task){ .run = sentence_run, .name = "sentence" };
+    gri_ready(&a->rt->sched, &b->sentence);
 }
 
 void gri_bounds_sentence(struct gri_actor *a)
 {
+    const struct gri_bounds *b = gri_actor_bounds(a);
     gr_value *why;
 
-    if (a->bounds == NULL || (atomic_load(&a->flags) & GRI_EXITING) != 0)
+    if (b == NULL || (atomic_load(&a->flags) & GRI_EXITING) != 0)
         return;
-    switch ((enum gri_verdict)atomic_load(&a->bounds->verdict)) {
+    switch ((enum gri_verdict)atomic_load(&b->verdict)) {
     case GRI_OVERFLOWED:
         why = gr_error_with(gr_error(GR_EDEAD, "it was stopped since its mailbox overflowed"),
                             "kind", gr_str("overflow"));
@@ -284,9 +307,9 @@ void gri_bounds_sentence(struct gri_actor *a)
 
 bool gri_asks_begin(struct gri_actor *asker)
 {
-    struct gri_bounds *b = asker->bounds;
+    struct gri_bounds *b = gri_actor_bounds(asker);
 
-    if (atomic_fetch_add(&b->asks, 1) < b->asks_max)
+    if (b == NULL || atomic_fetch_add(&b->asks, 1) < b->asks_max)
         return true;
     atomic_fetch_sub(&b->asks, 1);
     gri_count(asker->rt->sched.ledger, GRI_COUNT_REFUSED_ASKS, 1);
@@ -297,9 +320,12 @@ void gri_asks_end(gr_runtime *rt, uint64_t asker)
 {
     /* the pin keeps its bounds, at its very end too, when terminate may ask: see give_back in exit.c */
     struct gri_actor *a = gri_actor_pin_id(rt, asker, false);
+    struct gri_bounds *b;
 
     if (a == NULL)
         return;
-    atomic_fetch_sub(&a->bounds->asks, 1);
+    b = gri_actor_bounds(a);
+    if (b != NULL)
+        atomic_fetch_sub(&b->asks, 1);
     gri_actor_unpin(a);
 }

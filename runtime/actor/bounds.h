@@ -15,6 +15,7 @@ enum gri_verdict { GRI_NO_VERDICT, GRI_OVERFLOWED, GRI_OVERTIME };
 
 struct gri_bounds {
     gr_overflow overflow;
+    uint32_t mailbox_max;
     bool kill_overtime;
     _Atomic uint32_t verdict; /* gri_verdict */
     struct gri_task sentence; /* carries it out, with a pin; once */
@@ -65,7 +66,7 @@ gr_value *gri_bounds_full(struct gri_actor *a, enum gri_count why);
 void gri_bounds_put(struct gri_actor *a, struct gri_envelope *e);
 static inline void gri_mailbox_put(struct gri_actor *a, struct gri_envelope *e)
 {
-    if (a->bounds == NULL)
+    if (gri_actor_bounds(a) == NULL)
         gri_actor_post(a, e);
     else
         gri_bounds_put(a, e);
@@ -74,7 +75,9 @@ static inline void gri_mailbox_put(struct gri_actor *a, struct gri_envelope *e)
 struct gri_envelope *gri_bounds_pop(struct gri_actor *a);
 static inline bool gri_bounds_waits(const struct gri_actor *a)
 {
-    return a->bounds != NULL && atomic_load(&a->bounds->queued) != 0;
+    const struct gri_bounds *b = gri_actor_bounds(a);
+
+    return b != NULL && atomic_load(&b->queued) != 0;
 }
 /* gri_bounds_would_start tells whether a message beyond what is admitted by queue_ms finds one of
  * max_concurrency free, so that it would not wait. */
@@ -84,7 +87,7 @@ bool gri_bounds_would_start(const struct gri_actor *a, uint64_t depth);
 bool gri_bounds_measure(struct gri_actor *a, const struct gri_envelope *e);
 static inline bool gri_bounds_taken(struct gri_actor *a, const struct gri_envelope *e)
 {
-    return a->bounds == NULL || gri_bounds_measure(a, e);
+    return gri_actor_bounds(a) == NULL || gri_bounds_measure(a, e);
 }
 
 /* gri_actor_condemn has the actor exit soon, by a worker; it takes no more from now on. [any] */

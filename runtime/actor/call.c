@@ -618,7 +618,7 @@ bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value
     }
     m = a->klass->fixed[GRI_INVOKE];
     if (m == NULL || m->kind != GR_CHEAP || m->fn == NULL || !a->klass->stateless ||
-        a->max_concurrency != 0 || a->pin != 0 ||
+        gri_actor_permits(a) != 0 || a->pin != 0 ||
         (atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) == 0) {
         gri_actor_unpin(a);
         return false;

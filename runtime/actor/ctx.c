@@ -2,6 +2,7 @@
 /* ctx.c - what a handler can ask and do. */
 #include "runtime/actor/ctx.h"
 
+#include "runtime/actor/bounds.h"
 #include "runtime/actor/held.h"
 #include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
@@ -246,16 +247,21 @@ gr_value *gr_exit(gr_ctx *c, gr_value *reason)
     return gr_error_with(gr_error(GR_EBROKEN, "the actor exited"), "detail", reason);
 }
 
+void gri_ctx_defer(struct gr_ctx *c)
+{
+    c->deferred = true;
+    gri_envelope_leave(c->actor, &c->call->envelope);
+    gri_future_ref(&c->call->future);
+    gri_actor_pin_again(c->actor);
+}
+
 gr_value *gr_delegate(gr_ctx *c, gr_ref to, const char *verb, gr_value *args)
 {
     if (c->call == NULL || c->deferred) {
         gr_value_unref(args);
         return gr_error(GR_EINVAL, "there is no call to pass on");
     }
-    c->deferred = true;
-    /* the handler's frame still holds the call: it lets go when it returns */
-    gri_future_ref(&c->call->future);
-    gri_actor_pin_again(c->actor);
+    gri_ctx_defer(c);
     gri_call_forward(c->call, to, gri_verb_id(&c->rt->verbs, verb), args, NULL);
     return NULL;
 }

@@ -27,6 +27,10 @@ struct gr_ctx {
 
 void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call, bool cheap);
 void gri_ctx_leave(struct gr_ctx *c);
+/* gri_ctx_defer: somebody else will answer the handler's call, which leaves the mailbox. The frame goes on
+ * to use the call and its actor, when both may be done with, and lets go of them when the handler has
+ * returned: see gri_handle_call. */
+void gri_ctx_defer(struct gr_ctx *c);
 /* gri_ctx_stay is for a handler during whose waits nothing else may run, in any class. */
 void gri_ctx_stay(void);
 /* gri_ctx_current returns the handler run under way on this stack, if it is rt's; else NULL. */

@@ -270,7 +270,7 @@ static void batch_run(struct gri_task *t)
 static unsigned batch_window(struct gri_call *call)
 {
     int64_t limit = gr_as_int(gr_get(call->config, "max_concurrency"), 0);
-    unsigned half = call->actor->mailbox_max / 2;
+    unsigned half = gri_actor_mailbox_max(call->actor) / 2;
 
     if (limit > 0 && limit < UINT32_MAX)
         return (unsigned)limit;

@@ -38,6 +38,22 @@ void gri_reasons_fini(struct gri_reasons *r)
     gr_value_unref(r->noproc);
 }
 
+static bool is_kept(const gr_runtime *rt, const gr_value *reason)
+{
+    return reason == rt->reasons.normal || reason == rt->reasons.shutdown;
+}
+
+gr_value *gri_reason_hold(const gr_runtime *rt, const gr_value *reason)
+{
+    return is_kept(rt, reason) ? (gr_value *)(uintptr_t)reason : gr_value_ref(reason);
+}
+
+void gri_reason_drop(const gr_runtime *rt, gr_value *reason)
+{
+    if (!is_kept(rt, reason))
+        gr_value_unref(reason);
+}
+
 bool gr_reason_is(const gr_value *reason, const char *word)
 {
     return gr_value_type(reason) == GR_STR && strcmp(gr_cstr(reason, ""), word) == 0;
@@ -90,7 +106,7 @@ void gri_actor_stop(struct gri_actor *a, const gr_value *reason)
     gri_lock(&a->tie_lock);
     first = (atomic_load(&a->flags) & GRI_STOPPING) == 0;
     if (first && a->reason == NULL)
-        a->reason = gr_value_ref(reason);
+        a->reason = gri_reason_hold(a->rt, reason);
     if (first)
         atomic_fetch_or(&a->flags, GRI_STOPPING); /* seq_cst: before kick looks at the inbox */
     gri_unlock(&a->tie_lock);
@@ -111,8 +127,8 @@ void gri_exit_locked(struct gri_actor *a, const gr_value *reason, bool kill, str
     if (t->last && !kill)
         return; /* it is at its end, for the reason that it had */
     t->exits = true;
-    t->drop = a->reason;
-    a->reason = gr_value_ref(reason);
+    t->drop = is_kept(a->rt, a->reason) ? NULL : a->reason;
+    a->reason = gri_reason_hold(a->rt, reason);
     /* seq_cst: before kick looks at the inbox */
     atomic_fetch_or(&a->flags, GRI_STOPPING | GRI_EXITING | GRI_SAID | (kill ? GRI_KILLED : 0));
 }
@@ -140,50 +156,54 @@ void gri_actor_exit(struct gri_actor *a, gr_value *reason)
 
 /* ---- death ----------------------------------------------------------------------------------- */
 
-/* untie tells all who are tied to a that it has ended, or, with reason NULL, that it never was. */
-static void untie(struct gri_actor *a, gr_ref who, const gr_value *reason)
+/*
+ * end tells all who are tied to a that it has ended, or, with reason NULL, that it never was. What is
+ * in the tables when DEAD is set is told, and nothing is added later: see tie.h.
+ */
+static void end(struct gri_actor *a, struct gri_rare *r, gr_ref who, const gr_value *reason)
 {
+    struct gri_map links, monitors;
     struct gri_signal *s;
-    struct gri_ties *t;
 
+    if (r == NULL)
+        return;
     gri_lock(&a->tie_lock);
-    t = a->ties;
-    a->ties = NULL;
+    links = r->links;
+    monitors = r->monitors;
+    r->links = r->monitors = (struct gri_map){ .count = 0 };
     gri_unlock(&a->tie_lock);
     while ((s = gri_signal_take(a)) != NULL)
         s->run(a, s, false);
-    if (t == NULL)
-        return;
-    gri_bonds_break(a, &t->links, who, reason);
-    gri_monitors_forget(a, &t->monitors);
-    gri_watchers_fire(a, &t->watchers, who, reason);
-    gri_map_fini(&t->links);
-    gri_map_fini(&t->monitors);
-    gri_free(t);
+    gri_bonds_break(a, &links, who, reason);
+    gri_monitors_forget(a, &monitors);
+    gri_watchers_fire(a, &r->watchers, who, reason);
+    gri_map_fini(&links);
+    gri_map_fini(&monitors);
+}
+
+/* set_dead: false, it was dead already. */
+static bool set_dead(struct gri_actor *a)
+{
+    uint32_t before;
+
+    gri_lock(&a->tie_lock);
+    before = atomic_fetch_or(&a->flags, GRI_DEAD);
+    gri_unlock(&a->tie_lock);
+    return (before & GRI_DEAD) == 0;
 }
 
 void gri_actor_die(struct gri_actor *a)
 {
-    gr_value *reason;
-    bool first;
-
     gri_names_release(a);
     gri_point(GRI_AT_NAME_GONE);
-    gri_lock(&a->tie_lock);
-    first = (atomic_fetch_or(&a->flags, GRI_DEAD) & GRI_DEAD) == 0;
-    reason = gr_value_ref(a->reason);
-    gri_unlock(&a->tie_lock);
-    if (first)
-        untie(a, gri_actor_ref(a), reason);
-    gr_value_unref(reason);
+    if (set_dead(a)) /* from here on its reason stays, and so do its tables */
+        end(a, gri_actor_rare(a), gri_actor_ref(a), a->reason);
 }
 
 void gri_actor_forget(struct gri_actor *a)
 {
-    gri_lock(&a->tie_lock);
-    atomic_fetch_or(&a->flags, GRI_DEAD);
-    gri_unlock(&a->tie_lock);
-    untie(a, (gr_ref){ 0, 0 }, NULL);
+    set_dead(a);
+    end(a, gri_actor_rare(a), (gr_ref){ 0, 0 }, NULL);
 }
 
 /* ---- the last steps -------------------------------------------------------------------------- */
@@ -206,11 +226,12 @@ static void give_back(struct gri_task *t)
         gri_ready_later(&a->rt->sched, t);
         return;
     }
-    gr_value_unref(a->reason);
+    /* acquire: what the last to unpin it has read; `head` is the word that tells: see twin.h */
+    (void)atomic_load_explicit(&a->inbox.head, memory_order_acquire);
+    gri_reason_drop(a->rt, a->reason);
     a->reason = NULL;
-    gri_free(a->bounds);
-    a->bounds = NULL;
-    gri_registry_give(&a->rt->registry, a, a->last_id);
+    gri_rare_free(a);
+    gri_registry_give(&a->rt->registry, gri_worker_of(&a->rt->sched), a, a->last_id);
 }
 
 /* say_farewell runs terminate, unless the actor was killed or never began. */
@@ -219,6 +240,8 @@ static void say_farewell(struct gri_actor *a)
     gr_value *reason;
     uint32_t flags;
 
+    if (a->klass->cls->terminate == NULL && (atomic_load(&a->flags) & GRI_EXITING) == 0)
+        return; /* there is nothing to run, and it did not crash */
     gri_lock(&a->tie_lock);
     flags = atomic_load(&a->flags);
     reason = gr_value_ref(a->reason);
@@ -235,23 +258,20 @@ static void say_farewell(struct gri_actor *a)
 void gri_actor_finish_run(struct gri_task *t)
 {
     struct gri_actor *a = actor_of(t);
+    uint64_t id = atomic_load_explicit(&a->id, memory_order_relaxed);
 
     say_farewell(a); /* may wait, and go on on another worker */
     gri_held_fail(a);
     gri_actor_die(a);
     if (a->klass->cls->stopped != NULL)
         a->klass->cls->stopped(a->self, a->args);
-    a->last_id = atomic_load(&a->id);
-    /* From here on a sender finds no actor; the slot's memory stays. */
+    gr_value_unref(a->args);
+    a->last_id = id;
+    /* From here on a sender finds no actor; the slot's memory stays. seq_cst: before give_back looks
+     * for pins; pairs with a sender, which pins and then looks at the id. */
     atomic_store(&a->id, 0);
     gri_free(a->self);
-    gr_value_unref(a->args);
-    gri_free(a->name);
-    gri_free(a->stash); /* empty: the turn has refused what was in it */
     a->self = NULL;
-    a->args = NULL;
-    a->name = NULL;
-    a->stash = NULL;
     gri_scope_leave(&a->member); /* the runtime stays until its workers, so this task, are done */
     a->turn.run = give_back;
     give_back(t);

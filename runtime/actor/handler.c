@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* handler.c - running a method for one message, and what its end means. */
+#include "runtime/actor/bounds.h"
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/runtime_impl.h"
 
@@ -37,6 +38,24 @@ gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v)
     return gr_error_with(v, "where", gr_str(gri_actor_name(a)));
 }
 
+/* let_go gives the call's pin back, if that can be done with something else in one step; else
+ * gri_call_end does. */
+static void let_go(struct gri_actor *a, struct gri_call *call)
+{
+    if (call->counted)
+        return;
+    if (!a->klass->stateless) { /* by the turn's end */
+        call->actor = NULL;
+        if (a->owed_pins == UINT16_MAX) /* handlers that were resumed one after the other */
+            gri_actor_settle(a);
+        a->owed_pins++;
+    } else if (call->envelope.placed) { /* with its place in the mailbox */
+        call->actor = NULL;
+        call->envelope.placed = false;
+        gri_actor_leave(a);
+    }
+}
+
 void gri_handle_call(struct gri_actor *a, struct gri_call *call)
 {
     const gr_method *m = NULL;
@@ -44,6 +63,9 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
     gr_value *v;
 
     gri_klass_resolve(a->klass, call->verb, &m);
+    /* what is cheap is over soon, and leaves then: see let_go */
+    if (m->kind != GR_CHEAP || a->bounds != NULL || call->counted)
+        gri_envelope_leave(a, &call->envelope);
     if (m->kind == GRI_NATIVE) {
         ((gri_native_fn *)(void (*)(void))m->fn)(call);
         return;
@@ -61,16 +83,12 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
         gri_stash_call(a, call);
     if (c.deferred) {
         gr_value_unref(v);
-        gri_future_unref(
-            &call->future); /* the handler frame's own, taken by gr_defer as the pin is */
+        gri_future_unref(&call->future); /* see gri_ctx_defer */
         gri_actor_unpin(a);
         return;
     }
     v = gri_actor_with_where(a, gri_answer(v));
-    if (!a->klass->stateless && !call->counted) { /* in the turn, which gives it back by the way */
-        call->actor = NULL;
-        a->owed_pins++;
-    }
+    let_go(a, call);
     gri_call_end(call, v);
 }
 
@@ -125,6 +143,13 @@ void gri_handle_down(struct gri_actor *a, uint64_t monitor, gr_ref who, const gr
     leave(a, &c);
 }
 
+static uint32_t terminate_ms(const struct gri_actor *a)
+{
+    const struct gri_rare *r = gri_actor_rare(a);
+
+    return r != NULL ? r->terminate_ms : GRI_TERMINATE_MS;
+}
+
 void gri_handle_terminate(struct gri_actor *a, const gr_value *reason)
 {
     struct gr_ctx c;
@@ -132,7 +157,7 @@ void gri_handle_terminate(struct gri_actor *a, const gr_value *reason)
     gri_ctx_enter(&c, a, NULL, false);
     gri_ctx_stay(); /* the turn is not there to be given away */
     c.last = true;
-    c.limit_ns = gri_deadline_after(&a->rt->sched, a->terminate_ms);
+    c.limit_ns = gri_deadline_after(&a->rt->sched, terminate_ms(a));
     a->klass->cls->terminate(&c, a->self, reason);
     gri_ctx_leave(&c);
     gr_value_unref(c.failure);
@@ -163,7 +188,7 @@ gr_code gri_handle_init(struct gri_actor *a)
             why = stop;
         }
         gri_unlock(&a->tie_lock);
-        gr_value_unref(why);
+        gri_reason_drop(a->rt, why);
     }
     gr_value_unref(c.failure);
     gr_value_unref(c.exit);

@@ -19,7 +19,7 @@ static void fail(struct gri_actor *a, struct gri_call *call)
 
 /*
  * An exclusive actor has one handler at most that waits: it is noted in one word, by an exchange each
- * before and after the wait. All others hang in a list, under the lock. An exit takes either under
+ * before and after the wait. All others hang in a ring, under the lock. An exit takes either under
  * the lock; who finds itself taken out of the word takes the lock once, since the exit may look at it
  * until it has let go of that.
  */
@@ -32,16 +32,18 @@ static void note(struct gri_actor *a, struct gr_ctx *c)
         return;
     }
     gri_lock(&a->tie_lock);
-    gri_list_push(&a->waits, &c->wait);
+    gri_ring_push(&a->waits, &c->wait);
     gri_unlock(&a->tie_lock);
 }
 
 static struct gr_ctx *take_waiting_locked(struct gri_actor *a)
 {
-    struct gr_ctx *c = atomic_exchange(&a->waiter, NULL);
-    struct gri_list *n = c == NULL ? gri_list_pop(&a->waits) : NULL;
+    struct gri_list *n;
 
-    return n != NULL ? gri_container_of(n, struct gr_ctx, wait) : c;
+    if (gri_actor_exclusive(a))
+        return atomic_exchange(&a->waiter, NULL);
+    n = gri_ring_pop(&a->waits);
+    return n != NULL ? gri_container_of(n, struct gr_ctx, wait) : NULL;
 }
 
 bool gri_wait_begin(struct gr_ctx *c, struct gri_park *p, uint64_t *deadline_ns)
@@ -70,7 +72,7 @@ void gri_wait_end(struct gr_ctx *c)
         return;
     gri_lock(&a->tie_lock);
     if (listed)
-        gri_list_remove(&c->wait); /* harmless if an exit has done so */
+        gri_ring_remove(&a->waits, &c->wait); /* harmless if an exit has done so */
     gri_unlock(&a->tie_lock);
 }
 
@@ -106,7 +108,7 @@ void gri_defer_begin(struct gri_call *call)
     gri_lock(&a->tie_lock);
     call->listed = true;
     call->loose = loose = (atomic_load(&a->flags) & GRI_LOOSE) != 0;
-    gri_list_push(&a->deferred, &call->deferred);
+    gri_ring_push(&a->deferred, &call->deferred);
     gri_unlock(&a->tie_lock);
     if (loose)              /* from here on an exit may make it so, and takes the pin itself */
         gri_actor_unpin(a); /* the handler's frame has another one */
@@ -122,7 +124,7 @@ void gri_defer_end(struct gri_call *call)
     gri_lock(&a->tie_lock);
     listed = call->listed;
     if (listed) {
-        gri_list_remove(&call->deferred);
+        gri_ring_remove(&a->deferred, &call->deferred);
         call->listed = false;
         if (call->loose)
             gri_actor_pin_again(a); /* it can't be given back while we hold the lock */
@@ -135,19 +137,24 @@ void gri_defer_end(struct gri_call *call)
 /* loosen_calls returns how many pins it took from deferred calls. */
 static uint32_t loosen_calls_locked(struct gri_actor *a)
 {
+    struct gri_list *n = a->deferred;
     uint32_t taken = 0;
 
-    for (struct gri_list *n = a->deferred.next; n != &a->deferred; n = n->next) {
+    if (n == NULL)
+        return 0;
+    do {
         struct gri_call *call = gri_container_of(n, struct gri_call, deferred);
 
         taken += !call->loose;
         call->loose = true;
-    }
+        n = n->next;
+    } while (n != a->deferred);
     return taken;
 }
 
 void gri_held_loosen(struct gri_actor *a)
 {
+    struct gri_rare *r;
     struct gri_list *n;
     uint32_t taken;
 
@@ -157,9 +164,12 @@ void gri_held_loosen(struct gri_actor *a)
     gri_unlock(&a->tie_lock);
     for (; taken > 0; taken--)
         gri_actor_unpin(a); /* never the last: the turn has one */
+    r = gri_actor_rare(a);  /* who comes from here on finds LOOSE */
+    if (r == NULL)
+        return;
     do {
         gri_lock(&a->tie_lock);
-        n = gri_list_pop(&a->thens);
+        n = gri_list_pop(&r->thens);
         gri_unlock(&a->tie_lock);
         if (n != NULL)
             gri_then_cut(a, n);
@@ -170,11 +180,13 @@ void gri_held_fail(struct gri_actor *a)
 {
     struct gri_list *n;
 
+    if ((atomic_load(&a->flags) & GRI_LOOSE) == 0)
+        return; /* what is deferred has pins, and there are none */
     do {
         struct gri_call *call = NULL;
 
         gri_lock(&a->tie_lock);
-        n = gri_list_pop(&a->deferred);
+        n = gri_ring_pop(&a->deferred);
         if (n != NULL) {
             call = gri_container_of(n, struct gri_call, deferred);
             call->listed = false;
@@ -199,7 +211,7 @@ gr_code gri_then_begin(struct gri_actor *a, struct gri_list *node, gr_future *f,
     if ((atomic_load(&a->flags) & GRI_LOOSE) == 0)
         rc = gri_future_watch(f, w);
     if (rc == GR_OK)
-        gri_list_push(&a->thens, node);
+        gri_list_push(&gri_actor_rare(a)->thens, node);
     gri_unlock(&a->tie_lock);
     return rc;
 }

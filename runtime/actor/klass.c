@@ -59,8 +59,8 @@ static struct gri_klass *klass_new(struct gri_verbs *verbs, const gr_class *cls)
     return k;
 }
 
-const struct gri_klass *gri_klass_get(struct gri_klasses *ks, struct gri_verbs *verbs,
-                                      const gr_class *cls, gr_code *ret_rc)
+static struct gri_klass *look_up(struct gri_klasses *ks, struct gri_verbs *verbs,
+                                 const gr_class *cls, gr_code *ret_rc)
 {
     struct gri_klass *k;
 
@@ -83,6 +83,29 @@ const struct gri_klass *gri_klass_get(struct gri_klasses *ks, struct gri_verbs *
         k = gri_map_get(&ks->by_class, (uintptr_t)cls);
     }
     gri_unlock(&ks->lock);
+    return k;
+}
+
+static _Atomic(struct gri_klass *) *recent_of(struct gri_klasses *ks, const gr_class *cls)
+{
+    /* Fibonacci hashing: the high bits of the product */
+    uint64_t hash = (uint64_t)(uintptr_t)cls * UINT64_C(0x9e3779b97f4a7c15);
+
+    return &ks->recent[hash >> 32 & (GRI_RECENT_KLASSES - 1)];
+}
+
+const struct gri_klass *gri_klass_get(struct gri_klasses *ks, struct gri_verbs *verbs,
+                                      const gr_class *cls, gr_code *ret_rc)
+{
+    _Atomic(struct gri_klass *) *recent = recent_of(ks, cls);
+    /* acquire: pairs with the release below; a klass lives as long as the runtime */
+    struct gri_klass *k = atomic_load_explicit(recent, memory_order_acquire);
+
+    if (k != NULL && k->cls == cls)
+        return k;
+    k = look_up(ks, verbs, cls, ret_rc);
+    if (k != NULL)
+        atomic_store_explicit(recent, k, memory_order_release);
     return k;
 }
 

@@ -34,7 +34,11 @@ enum gri_how {
     GRI_BY_NOTHING
 };
 
+#define GRI_RECENT_KLASSES 64
+
 struct gri_klasses {
+    /* what was looked up before, by a hash of the class's address: found without the lock */
+    _Atomic(struct gri_klass *) recent[GRI_RECENT_KLASSES];
     struct gri_lock lock;
     struct gri_map by_class; /* address of the gr_class -> gri_klass, owned */
 };

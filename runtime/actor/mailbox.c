@@ -49,7 +49,7 @@ enum gri_rest gri_mailbox_go_idle(struct gri_actor *a, bool drain)
 {
     struct gri_envelope *left = a->left, *none = left;
     uint64_t debt = gri_actor_debt(a);
-    uint32_t owed = a->owed, owed_pins = a->owed_pins;
+    uint16_t owed = a->owed, owed_pins = a->owed_pins;
     union gri_two old, to;
     bool over;
 

@@ -80,9 +80,9 @@ static gr_code give_locked(struct gri_name *n, struct gri_actor *a, uint64_t id)
     else if (!gri_tie_room(a))
         rc = GR_EFULL;
     if (rc == GR_OK) {
-        gri_list_push(&a->ties->names, &n->node);
+        gri_list_push(&gri_actor_rare(a)->names, &n->node);
         n->owner = a;
-        a->tie_count++;
+        gri_actor_rare(a)->tie_count++;
     }
     gri_unlock(&a->tie_lock);
     return rc;
@@ -100,7 +100,7 @@ gr_code gr_register(gr_runtime *rt, const char *name, gr_ref ref)
         return rc;
     if (a == NULL)
         return GR_EDEAD;
-    if (!gri_ties_make(a, ref.id))
+    if (!gri_ties_ready(a, ref.id))
         return GR_ENOMEM;
     gri_lock(&rt->names.lock);
     n = make_locked(&rt->names, name);
@@ -126,7 +126,7 @@ bool gr_unregister(gr_runtime *rt, const char *name)
 
         gri_lock(&a->tie_lock);
         gri_list_remove(&n->node);
-        a->tie_count--;
+        gri_actor_rare(a)->tie_count--;
         gri_unlock(&a->tie_lock);
         n->owner = NULL;
         tidy_locked(&rt->names, n);
@@ -153,18 +153,21 @@ gr_ref gr_whereis(gr_runtime *rt, const char *name)
 void gri_names_release(struct gri_actor *a)
 {
     struct gri_names *names = &a->rt->names;
+    struct gri_rare *r = atomic_load(&a->rare); /* seq_cst: see below */
     struct gri_list *n = NULL;
     bool none;
 
-    gri_lock(&a->tie_lock); /* it ends, so no name comes any more */
-    none = a->ties == NULL || gri_list_empty(&a->ties->names);
+    if (r == NULL)
+        return; /* it ends, and its flags say so: who made `rare` to name it looks at them after that */
+    gri_lock(&a->tie_lock);
+    none = gri_list_empty(&r->names);
     gri_unlock(&a->tie_lock);
     if (none)
         return;
     gri_lock(&names->lock);
     do {
         gri_lock(&a->tie_lock);
-        n = gri_list_pop(&a->ties->names);
+        n = gri_list_pop(&r->names);
         gri_unlock(&a->tie_lock);
         if (n != NULL) {
             struct gri_name *name = gri_container_of(n, struct gri_name, node);

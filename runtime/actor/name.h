@@ -3,7 +3,7 @@
  * name.h - the table of names, and who waits for one.
  *
  * names.lock guards the table, the names in it and those who wait. A name hangs in its owner's list
- * (gri_ties.names), which is guarded by names.lock and the owner's tie_lock, in that order.
+ * (gri_rare.names), which is guarded by names.lock and the owner's tie_lock, in that order.
  */
 #ifndef GR_RUNTIME_ACTOR_NAME_H
 #define GR_RUNTIME_ACTOR_NAME_H

@@ -15,12 +15,14 @@ static gr_runtime *runtime_of(struct gri_sched *s)
 static uint64_t limit(struct gri_sched *s, uint64_t who)
 {
     struct gri_actor *a = gri_actor_pin_id(runtime_of(s), who, true);
+    const struct gri_bounds *b;
     uint64_t ns = s->watch.report_ns;
 
     if (a == NULL)
         return ns;
-    if (a->bounds != NULL && a->bounds->handler_ns != 0)
-        ns = a->bounds->handler_ns;
+    b = gri_actor_bounds(a);
+    if (b != NULL && b->handler_ns != 0)
+        ns = b->handler_ns;
     gri_actor_unpin(a);
     return ns;
 }
@@ -28,11 +30,13 @@ static uint64_t limit(struct gri_sched *s, uint64_t who)
 static void overtime(struct gri_sched *s, uint64_t who, char name[64])
 {
     struct gri_actor *a = gri_actor_pin_id(runtime_of(s), who, true);
+    const struct gri_bounds *b;
 
     if (a == NULL)
         return;
     snprintf(name, 64, "%s", gri_actor_name(a));
-    if (a->bounds != NULL && a->bounds->kill_overtime)
+    b = gri_actor_bounds(a);
+    if (b != NULL && b->kill_overtime)
         gri_actor_condemn(a, GRI_OVERTIME);
     gri_actor_unpin(a);
 }

@@ -14,11 +14,7 @@ gr_promise *gr_defer(gr_ctx *c)
 {
     if (c->call == NULL || c->deferred)
         return NULL;
-    c->deferred = true;
-    /* the handler's frame goes on to use the call and its actor when the promise may be gone: see
-     * gri_handle_call */
-    gri_future_ref(&c->call->future);
-    gri_actor_pin_again(c->actor);
+    gri_ctx_defer(c);
     gri_defer_begin(c->call);
     return (gr_promise *)(void *)c->call;
 }

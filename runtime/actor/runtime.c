@@ -135,7 +135,7 @@ static gr_code make(const gr_runtime_opts *opts, gr_runtime **ret_rt)
     if (rc == GR_OK)
         rc = gri_verbs_init(&rt->verbs, rt->node, (uint32_t)o.peer_verbs_max);
     if (rc == GR_OK)
-        rc = gri_registry_init(&rt->registry, o.actors_max);
+        rc = gri_registry_init(&rt->registry, o.actors_max, o.workers + so.spares_max);
     if (rc == GR_OK)
         rc = gri_sched_start(&rt->sched, &so);
     if (rc != GR_OK) {

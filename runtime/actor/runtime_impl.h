@@ -17,6 +17,12 @@ struct gri_reasons {
     gr_value *normal, *shutdown, *killed, *noproc;
 };
 
+/* Actors end all the time, on all workers, most of them for one of two reasons. So these two are not
+ * counted where they are an actor's `reason`: gri_reason_hold and _drop are gr_value_ref and _unref for
+ * that field. */
+gr_value *gri_reason_hold(const gr_runtime *rt, const gr_value *reason);
+void gri_reason_drop(const gr_runtime *rt, gr_value *reason GR_TAKES);
+
 gr_code gri_reasons_init(struct gri_reasons *r);
 void gri_reasons_fini(struct gri_reasons *r);
 

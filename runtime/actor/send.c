@@ -204,11 +204,13 @@ static gr_value *charge_budget(struct gri_call *call, const struct caller *who,
 
 static gr_value *charge_asker(struct gri_call *call, struct gri_actor *asker)
 {
-    if (asker == NULL || asker->bounds == NULL || asker->bounds->asks_max == 0)
+    const struct gri_bounds *b = asker != NULL ? gri_actor_bounds(asker) : NULL;
+
+    if (b == NULL || b->asks_max == 0)
         return NULL;
     if (!gri_asks_begin(asker))
         return gr_error_with(gr_error_with(gr_error(GR_EFULL, "%u calls are under way already",
-                                                    (unsigned)asker->bounds->asks_max),
+                                                    (unsigned)b->asks_max),
                                            "kind", gr_str("asks")),
                              "where", gr_str(gri_actor_name(asker)));
     call->asker = gri_actor_ref(asker).id;

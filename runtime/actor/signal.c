@@ -27,11 +27,13 @@ void gri_pin_locked(struct gri_actor *a, struct gri_told *t)
 
 void gri_signal_push_locked(struct gri_actor *a, struct gri_signal *s, struct gri_told *t)
 {
+    struct gri_rare *r = gri_actor_rare(a); /* it has ties, or has been made ready for signals */
+
     s->next = NULL;
-    if (a->tail == NULL)
-        a->tail = &a->signals;
-    *a->tail = s;
-    a->tail = &s->next;
+    if (r->tail == NULL)
+        r->tail = &r->signals;
+    *r->tail = s;
+    r->tail = &s->next;
     /* seq_cst: before kick looks whether the turn is idle; see rest() in turn.c */
     atomic_fetch_or(&a->flags, GRI_SIGNALS);
     gri_pin_locked(a, t);
@@ -39,14 +41,17 @@ void gri_signal_push_locked(struct gri_actor *a, struct gri_signal *s, struct gr
 
 struct gri_signal *gri_signal_take(struct gri_actor *a)
 {
+    struct gri_rare *r = gri_actor_rare(a);
     struct gri_signal *s;
 
+    if (r == NULL)
+        return NULL;
     gri_lock(&a->tie_lock);
-    s = a->signals;
+    s = r->signals;
     if (s != NULL)
-        a->signals = s->next;
-    if (a->signals == NULL) {
-        a->tail = NULL;
+        r->signals = s->next;
+    if (r->signals == NULL) {
+        r->tail = NULL;
         atomic_fetch_and(&a->flags, ~(uint32_t)GRI_SIGNALS);
     }
     gri_unlock(&a->tie_lock);
@@ -85,7 +90,7 @@ static void notice_run(struct gri_actor *a, struct gri_signal *s, bool live)
 
     if (live) {
         gri_lock(&a->tie_lock);
-        a->tie_count--;
+        gri_actor_rare(a)->tie_count--;
         gri_unlock(&a->tie_lock);
         gri_handle_exited(a, n->from, n->reason);
     }
@@ -132,7 +137,7 @@ static gr_code exit_live_locked(struct gri_actor *a, const gr_value *reason, boo
         return GR_EPENDING;
     if (!gri_tie_room(a))
         return GR_EFULL;
-    a->tie_count++;
+    gri_actor_rare(a)->tie_count++;
     gri_signal_push_locked(a, &(*n)->signal, t);
     *n = NULL;
     return GR_OK;
@@ -150,7 +155,8 @@ static gr_code exit_actor(gr_runtime *rt, struct gri_actor *a, gr_ref to, const 
         gri_lock(&a->tie_lock);
         rc = gri_is_live(a, to.id) ? exit_live_locked(a, reason, to_itself, &n, &told) : GR_EDEAD;
         gri_unlock(&a->tie_lock);
-        if (rc == GR_EPENDING && (n = notice_new(rt, reason)) == NULL)
+        if (rc == GR_EPENDING &&
+            (!gri_ties_ready(a, to.id) || (n = notice_new(rt, reason)) == NULL))
             rc = GR_ENOMEM;
     } while (rc == GR_EPENDING);
     if (n != NULL)

@@ -47,44 +47,61 @@ static gr_ref broken(gr_code code)
     return (gr_ref){ .node = 0, .id = (uint64_t)code };
 }
 
-/* set_up fills a fresh slot in; the actor is not to be found yet. */
+static uint32_t at_most_u32(uint64_t n)
+{
+    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+/* set_up_rare keeps what few ask for. */
+static gr_code set_up_rare(struct gri_actor *a, const gr_spawn_opts *o)
+{
+    struct gri_rare *r;
+
+    if (o->name == NULL && o->max_concurrency == 0 && o->stash_max == 0 && o->ties_max == 0 &&
+        o->terminate_ms == 0)
+        return GR_OK;
+    r = gri_rare_make(a);
+    if (r == NULL || (o->name != NULL && (r->name = gri_strdup(o->name)) == NULL))
+        return GR_ENOMEM;
+    r->max_concurrency = o->max_concurrency;
+    if (o->stash_max != 0)
+        r->stash_max = at_most_u32(o->stash_max);
+    if (o->ties_max != 0)
+        r->ties_max = at_most_u32(o->ties_max);
+    if (o->terminate_ms != 0)
+        r->terminate_ms = o->terminate_ms < 0 ? 0 : at_most_u32((uint64_t)o->terminate_ms);
+    return GR_OK;
+}
+
+/* set_up fills a fresh slot in. Nobody knows the actor's id yet, and who finds its id published finds
+ * all of this; so nothing here needs an order. */
 static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klass *k,
                       const gr_spawn_opts *o)
 {
+    uint32_t places;
+    gr_code rc;
+
     a->turn = (struct gri_task){ .run = gri_turn_run, .name = k->cls->name };
-    a->waiting.first = NULL;
-    a->klass = k;
+    atomic_store_explicit(&a->klass, k, memory_order_relaxed);
     a->rt = rt;
-    a->reason = NULL;
-    a->tie_count = 0;
-    a->ties_max = (uint32_t)(o->ties_max == 0           ? 65536
-                             : o->ties_max < UINT32_MAX ? o->ties_max
-                                                        : UINT32_MAX);
-    a->terminate_ms = o->terminate_ms == 0 ? 5000 : o->terminate_ms < 0 ? 0 : o->terminate_ms;
-    gri_list_init(&a->waits);
-    atomic_store(&a->waiter, NULL);
-    gri_list_init(&a->deferred);
-    gri_list_init(&a->thens);
-    /* not dead any more; but nobody knows its id yet */
-    atomic_store(&a->flags, k->cls->receive == NULL ? GRI_DEAF : 0);
-    a->mailbox_max = (uint32_t)(o->mailbox_max != 0 ? o->mailbox_max : rt->mailbox_max);
-    a->owed_max = a->mailbox_max / OWED_PART < OWED_MAX ? a->mailbox_max / OWED_PART : OWED_MAX;
-    a->max_concurrency = o->max_concurrency;
-    a->stash_max = o->stash_max == 0           ? a->mailbox_max
-                   : o->stash_max < UINT32_MAX ? (uint32_t)o->stash_max
-                                               : UINT32_MAX;
+    a->args = NULL;
+    a->deferred = NULL;
+    atomic_store_explicit(&a->waiter, NULL, memory_order_relaxed);
+    /* not dead any more: see tie.h */
+    atomic_store_explicit(&a->flags, k->cls->receive == NULL ? GRI_DEAF : 0, memory_order_relaxed);
     atomic_store_explicit(
-        &a->pin, o->worker > 0 ? (unsigned)(o->worker - 1) % rt->sched.worker_count + 1 : 0,
+        &a->pin,
+        (uint8_t)(o->worker > 0 ? (unsigned)(o->worker - 1) % rt->sched.worker_count + 1 : 0),
         memory_order_relaxed);
     a->init_done = k->cls->init == NULL;
-    if (a->room.next == NULL) /* else it is empty; a sender that came late may be looking at it */
-        gri_list_init(&a->room);
-    atomic_store(&a->running, 0);
+    rc = gri_bounds_set_up(a, o);
+    if (rc != GR_OK)
+        return rc;
+    places = gri_actor_mailbox_max(a);
+    a->owed_max = (uint8_t)(places / OWED_PART < OWED_MAX ? places / OWED_PART : OWED_MAX);
     if (k->cls->state_size != 0 && (a->self = gri_alloc0(k->cls->state_size)) == NULL)
         return GR_ENOMEM;
-    if (o->name != NULL && (a->name = gri_strdup(o->name)) == NULL)
-        return GR_ENOMEM;
-    return gri_bounds_set_up(a, o);
+    return set_up_rare(a, o);
 }
 
 /* tie_to_spawner makes the link and the monitor that the options ask for, before anybody knows the
@@ -105,12 +122,9 @@ static void give_up(gr_runtime *rt, struct gri_actor *a, uint64_t id)
 {
     gri_actor_forget(a);
     gri_free(a->self);
-    gri_free(a->name);
-    gri_free(a->bounds);
+    gri_rare_free(a);
     a->self = NULL;
-    a->name = NULL;
-    a->bounds = NULL;
-    gri_registry_give(&rt->registry, a, id);
+    gri_registry_give(&rt->registry, gri_worker_of(&rt->sched), a, id);
 }
 
 /* publish makes the actor to be found, and starts it if it has an init. args is taken on
@@ -122,9 +136,12 @@ static gr_code publish(gr_scope *in, struct gri_actor *a, uint64_t id, gr_value 
 
     a->args = args;
     if (a->init_done)
-        atomic_fetch_or(&a->flags, GRI_READY);
+        atomic_store_explicit(&a->flags,
+                              atomic_load_explicit(&a->flags, memory_order_relaxed) | GRI_READY,
+                              memory_order_relaxed);
     gri_mailbox_init(a, id, a->init_done);
-    atomic_store(&a->id, id); /* seq_cst: after all of the above */
+    /* release: who finds the id finds all of the above */
+    atomic_store_explicit(&a->id, id, memory_order_release);
     rc = gri_scope_add(in, &a->member, &actor_ops);
     if (rc != GR_OK) {
         atomic_store(&a->id, 0);
@@ -187,7 +204,9 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
     if (rc == GR_OK && (rt == NULL || cls == NULL || o->mailbox_max > GRI_PLACES_MAX))
         rc = GR_EINVAL;
     if (rc == GR_OK && (k = gri_klass_get(&rt->klasses, &rt->verbs, cls, &rc)) != NULL)
-        rc = (a = gri_registry_take(&rt->registry, &id)) != NULL ? GR_OK : GR_EFULL;
+        rc = (a = gri_registry_take(&rt->registry, gri_worker_of(&rt->sched), &id)) != NULL
+                 ? GR_OK
+                 : GR_EFULL;
     if (rc == GR_EFULL)
         gri_count(rt->sched.ledger, GRI_COUNT_REFUSED_ACTORS, 1);
     if (rc == GR_OK && a != NULL)

@@ -18,18 +18,25 @@ struct gri_stash {
     uint32_t count;                       /* in both, and asked for by handlers that still run */
 };
 
+static struct gri_stash *stash_of(const struct gri_actor *a)
+{
+    const struct gri_rare *r = gri_actor_rare(a);
+
+    return r != NULL ? r->stash : NULL;
+}
+
 /* reserve takes one of stash_max. */
 static gr_code reserve(struct gri_actor *a)
 {
-    if (a->stash == NULL)
-        a->stash = gri_new0(struct gri_stash);
-    if (a->stash == NULL)
+    struct gri_rare *r = gri_rare_make(a);
+
+    if (r == NULL || (r->stash == NULL && (r->stash = gri_new0(struct gri_stash)) == NULL))
         return GR_ENOMEM;
-    if (a->stash->count >= a->stash_max) {
+    if (r->stash->count >= r->stash_max) {
         gri_count(a->rt->sched.ledger, GRI_COUNT_REFUSED_STASH, 1);
         return GR_EFULL;
     }
-    a->stash->count++;
+    r->stash->count++;
     return GR_OK;
 }
 
@@ -43,12 +50,12 @@ static gr_code stash_message(gr_ctx *c)
         gri_actor_unpin(c->actor); /* never the last: the turn is not over */
     }
     if (e == NULL) {
-        c->actor->stash->count--;
+        stash_of(c->actor)->count--;
         return pinned ? GR_ENOMEM : GR_EFULL;
     }
     e->bytes = gri_message_bytes(c->msg);
     gri_charge(c->rt, e->bytes);
-    gri_envelope_push(&c->actor->stash->kept, e);
+    gri_envelope_push(&stash_of(c->actor)->kept, e);
     c->msg = NULL;
     return GR_OK;
 }
@@ -64,10 +71,8 @@ gr_code gr_stash(gr_ctx *c)
         return rc;
     if (!call)
         return stash_message(c);
-    c->deferred = true;
+    gri_ctx_defer(c);
     c->stashed = true;
-    gri_future_ref(&c->call->future); /* the handler's frame goes on to use it: see gr_defer */
-    gri_actor_pin_again(c->actor);
     return GR_OK;
 }
 
@@ -82,10 +87,10 @@ void gri_stash_call(struct gri_actor *a, struct gri_call *call)
     /* seq_cst: as in gri_call_post */
     atomic_store(&call->state, GRI_QUEUED);
     if (!gri_call_cancelled(call)) {
-        gri_envelope_push(&a->stash->kept, &call->envelope);
+        gri_envelope_push(&stash_of(a)->kept, &call->envelope);
         return;
     }
-    a->stash->count--;
+    stash_of(a)->count--;
     if (atomic_compare_exchange_strong(&call->state, &queued, GRI_RUNNING))
         gri_call_end(call, NULL);
     else
@@ -94,7 +99,7 @@ void gri_stash_call(struct gri_actor *a, struct gri_call *call)
 
 void gr_unstash_all(gr_ctx *c)
 {
-    struct gri_stash *s = c->actor->klass->stateless ? NULL : c->actor->stash;
+    struct gri_stash *s = c->actor->klass->stateless ? NULL : stash_of(c->actor);
 
     if (s == NULL || s->kept.first == NULL)
         return;
@@ -108,12 +113,14 @@ void gr_unstash_all(gr_ctx *c)
 
 bool gri_stash_holds(const struct gri_actor *a)
 {
-    return a->stash != NULL && (a->stash->kept.first != NULL || a->stash->back.first != NULL);
+    const struct gri_stash *s = stash_of(a);
+
+    return s != NULL && (s->kept.first != NULL || s->back.first != NULL);
 }
 
 struct gri_envelope *gri_stash_next(struct gri_actor *a, bool all)
 {
-    struct gri_stash *s = a->stash;
+    struct gri_stash *s = stash_of(a);
     struct gri_envelope *e;
 
     if (s == NULL)

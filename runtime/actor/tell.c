@@ -10,6 +10,7 @@
 #include "runtime/value/value.h"
 
 #define BYTES_WAIT_MAX_MS 16
+#define SENT_IN_A_ROW 256
 
 struct tell {
     struct gri_envelope envelope;
@@ -135,6 +136,14 @@ static gr_code wait_room(gr_runtime *rt, gr_ref to, const struct gri_envelope *e
     return rc;
 }
 
+/* take_turns lets others run after so many messages: those who get them do so while these are in the
+ * processor's cache, and not only when a mailbox is full. */
+static void take_turns(struct gri_exec *e)
+{
+    if (e->ctx != NULL && ++e->sent >= SENT_IN_A_ROW)
+        gri_let_others_run(e);
+}
+
 static gr_code send_or_wait(gr_runtime *rt, gr_ref to, struct gri_envelope *e, bool wait)
 {
     gr_code rc = e->bytes != 0 ? wait_bytes(rt, e->bytes, wait) : GR_OK;
@@ -151,8 +160,11 @@ static gr_code send_or_wait(gr_runtime *rt, gr_ref to, struct gri_envelope *e, b
         if (r.code == GR_OK)
             r = tell_once(rt, to, e);
     }
-    if (r.code == GR_OK)
+    if (r.code == GR_OK) {
+        if (wait)
+            take_turns(gri_exec());
         return GR_OK;
+    }
     gri_charge(rt, -(int64_t)e->bytes);
     gri_tell_free(e);
     return r.dropped ? GR_OK : r.code;

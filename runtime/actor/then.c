@@ -9,7 +9,7 @@
 struct then {
     struct gri_envelope envelope;
     struct gri_waiter waiter;
-    struct gri_list node;    /* in actor->thens, until it is handled or cut */
+    struct gri_list node;    /* in the actor's thens, until it is handled or cut */
     struct gri_actor *actor; /* pinned */
     struct gri_call *call;   /* counted; in whose handler gr_then was called, NULL: in receive */
     gr_future *future;       /* owned */
@@ -68,7 +68,8 @@ static void then_fire(struct gri_waiter *w)
 
 gr_code gr_then(gr_ctx *c, gr_future *f, gr_then_fn *fn, void (*drop)(void *arg), void *arg)
 {
-    struct then *t = f != NULL && !c->last ? gri_new0(struct then) : NULL;
+    struct then *t =
+        f != NULL && !c->last && gri_rare_make(c->actor) != NULL ? gri_new0(struct then) : NULL;
     gr_code rc = c->last ? GR_EDEAD : GR_ENOMEM;
 
     if (t == NULL) {

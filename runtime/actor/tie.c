@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tie.c - an actor's tables of links and monitors, and their locks. See tie.h. */
+/* tie.c - an actor's tables of links and monitors, and their locks: see tie.h. And the block of rare
+ * things in which they are: see actor.h. */
 #include "runtime/actor/tie.h"
 
 #include "runtime/actor/runtime_impl.h"
@@ -21,28 +22,82 @@ void gri_unlock_pair(struct gri_actor *a, struct gri_actor *b)
         gri_unlock(&b->tie_lock);
 }
 
-bool gri_ties_make(struct gri_actor *a, uint64_t id)
+/* ---- what few actors need -------------------------------------------------------------------- */
+
+static struct gri_rare *rare_new(void)
 {
-    struct gri_ties *t;
+    struct gri_rare *r = gri_new0(struct gri_rare);
+
+    if (r == NULL)
+        return NULL;
+    r->terminate_ms = GRI_TERMINATE_MS;
+    r->ties_max = GRI_TIES_MAX;
+    gri_list_init(&r->room);
+    gri_list_init(&r->thens);
+    gri_list_init(&r->watchers);
+    gri_list_init(&r->names);
+    return r;
+}
+
+/* rare_set gives r to an actor that can't end meanwhile; false: somebody was faster. */
+static bool rare_set(struct gri_actor *a, struct gri_rare *r)
+{
+    struct gri_rare *none = NULL;
+
+    r->stash_max = gri_actor_mailbox_max(a);
+    /* release: pairs with gri_actor_rare */
+    return atomic_compare_exchange_strong(&a->rare, &none, r);
+}
+
+struct gri_rare *gri_rare_make(struct gri_actor *a)
+{
+    struct gri_rare *r = gri_actor_rare(a);
+
+    if (r != NULL)
+        return r;
+    r = rare_new();
+    if (r == NULL || rare_set(a, r))
+        return r;
+    gri_free(r);
+    return gri_actor_rare(a);
+}
+
+void gri_rare_free(struct gri_actor *a)
+{
+    struct gri_rare *r;
+
+    if (gri_actor_rare(a) == NULL)
+        return;
+    gri_lock(&a->tie_lock); /* see gri_actor_wake_senders */
+    r = gri_actor_rare(a);
+    atomic_store_explicit(&a->rare, NULL, memory_order_relaxed);
+    gri_unlock(&a->tie_lock);
+    gri_map_fini(&r->links);
+    gri_map_fini(&r->monitors);
+    gri_free(r->name);
+    gri_free(r->bounds);
+    gri_free(r->stash); /* empty: the turn has refused what was in it */
+    gri_free(r);
+}
+
+bool gri_ties_ready(struct gri_actor *a, uint64_t id)
+{
+    struct gri_rare *r;
     bool there;
 
     gri_lock(&a->tie_lock);
-    there = a->ties != NULL;
+    there = gri_actor_rare(a) != NULL || !gri_is_live(a, id);
     gri_unlock(&a->tie_lock);
     if (there)
         return true;
-    t = gri_new0(struct gri_ties);
-    if (t == NULL)
+    r = rare_new();
+    if (r == NULL)
         return false;
-    gri_list_init(&t->watchers);
-    gri_list_init(&t->names);
     gri_lock(&a->tie_lock);
-    if (a->ties == NULL && gri_is_live(a, id)) {
-        a->ties = t;
-        t = NULL;
-    }
+    if (gri_is_live(a, id) && rare_set(a, r))
+        r = NULL;
     gri_unlock(&a->tie_lock);
-    gri_free(t);
+    gri_free(r);
     return true;
 }
 
@@ -61,7 +116,10 @@ gr_code gri_tie_target(gr_runtime *rt, gr_ref ref, struct gri_actor **ret_actor)
 
     *ret_actor = NULL;
     if (ref.node == rt->node) {
+        /* one that has another id now never has this one again; and while it has, it is set up */
         *ret_actor = gri_registry_find(&rt->registry, ref.id);
+        if (*ret_actor != NULL && (ref.id == 0 || atomic_load(&(*ret_actor)->id) != ref.id))
+            *ret_actor = NULL;
         return GR_OK;
     }
     err = gri_ref_error(rt, ref);

@@ -3,7 +3,7 @@
  * tie.h - what binds an actor to others: links, monitors, names; and the signals that come of it.
  *
  * An actor's tie_lock guards its ties, its queue of signals, its reason, what hangs in `waits`,
- * `deferred` and `thens`, and the steps of its end in `flags`. A link or monitor is one object that
+ * `deferred` and `thens`, and the steps of its end in `flags`. Ties and signals are in gri_rare. A link or monitor is one object that
  * hangs in the tables of two actors. What changes both takes both locks, the lower slot first
  * (gri_lock_pair); nothing else takes a second actor's lock. Slots of actors are memory for ever, so
  * the lock of one that is gone may be taken; whether it still is the one that was meant is asked
@@ -37,14 +37,6 @@ struct gri_watch {
     void (*fire)(struct gri_watch *w, gr_ref who, const gr_value *reason);
 };
 
-/* Made when first needed. */
-struct gri_ties {
-    struct gri_map links;     /* the other actor's id -> gri_link_end */
-    struct gri_map monitors;  /* number -> gri_monitor, which this actor has set */
-    struct gri_list watchers; /* gri_watch */
-    struct gri_list names;    /* gri_name; guarded by names.lock as well */
-};
-
 /* What is to be done about an actor once its lock is free. */
 struct gri_told {
     struct gri_actor *actor; /* pinned; NULL: nothing */
@@ -62,13 +54,17 @@ static inline bool gri_is_live(const struct gri_actor *a, uint64_t id)
 void gri_lock_pair(struct gri_actor *a, struct gri_actor *b);
 void gri_unlock_pair(struct gri_actor *a, struct gri_actor *b);
 
-/* gri_ties_make gives the actor of that id its tables, if it is there and has none; id 0: one that is
- * not born yet. false when out of memory. */
-bool gri_ties_make(struct gri_actor *a, uint64_t id);
-/* gri_tie_room tells whether one more tie fits. The caller holds the lock. */
+/* gri_ties_ready gives the actor of that id its tables (gri_rare), if it is live and has none; id 0: one
+ * that is not born yet. No pin is needed. false when out of memory. */
+bool gri_ties_ready(struct gri_actor *a, uint64_t id);
+/* gri_rare_free frees what an actor has of rare things, when nobody looks at it any more. */
+void gri_rare_free(struct gri_actor *a);
+/* gri_tie_room tells whether one more tie fits. The caller holds the lock, and the actor has tables. */
 static inline bool gri_tie_room(const struct gri_actor *a)
 {
-    return a->tie_count < a->ties_max;
+    const struct gri_rare *r = gri_actor_rare(a);
+
+    return r->tie_count < r->ties_max;
 }
 /* gri_past_reason_locked is what is told of an actor that is not live: why its init failed, if it
  * stays to say so, else "noproc". Borrowed, for as long as the lock is held. */

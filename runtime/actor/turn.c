@@ -80,11 +80,13 @@ static void call_run(struct gri_task *t)
         fail_queued(a, call, gri_actor_error(a, gri_actor_name(a)));
         return;
     }
-    gri_envelope_leave(a, &call->envelope);
-    if (start_call(call))
-        gri_handle_call(a, call);
-    else
+    if (start_call(call)) {
+        gri_handle_call(a,
+                        call); /* which leaves the mailbox, since it knows when that is cheapest */
+    } else {
+        gri_envelope_leave(a, &call->envelope);
         gri_call_drop_shell(a, call);
+    }
 }
 
 /* submit offers the call to the blocking pool. GR_ECANCELED: it was cancelled meanwhile, or the pool
@@ -157,7 +159,7 @@ void gri_actor_send_call(struct gri_actor *a, struct gri_call *call)
     if (serve_default(a, call, how))
         return;
     gri_call_goes(call, how);
-    if (a->klass->stateless && a->max_concurrency == 0 &&
+    if (a->klass->stateless && gri_actor_permits(a) == 0 &&
         (atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) != 0)
         dispatch(a, call);
     else
@@ -168,7 +170,7 @@ void gri_actor_release_permit(struct gri_actor *a)
 {
     /* seq_cst: of "give a permit back, read HELD" and "set HELD, look at running" the later sees
      * the other */
-    atomic_fetch_sub(&a->running, 1);
+    atomic_fetch_sub(&gri_actor_rare(a)->running, 1);
     if ((atomic_load(&a->flags) & GRI_HELD) != 0 &&
         (atomic_fetch_and(&a->flags, ~(uint32_t)GRI_HELD) & GRI_HELD) != 0)
         gri_mailbox_kick(a); /* a turn that is on its way already looks for permits itself */
@@ -235,7 +237,7 @@ static gr_value *waited_too_long(const struct gri_actor *a)
 /* owe takes e's place, for the turn to give back. */
 static void owe(struct gri_actor *a, struct gri_envelope *e)
 {
-    if (!e->placed || a->bounds != NULL) {
+    if (!e->placed || gri_actor_bounds(a) != NULL) {
         gri_envelope_leave(a, e);
         return;
     }
@@ -249,7 +251,7 @@ static enum next turn_call(struct gri_actor *a, struct gri_call *call)
 {
     const gr_method *m = method_of(a, call);
 
-    call->counted = a->max_concurrency != 0;
+    call->counted = gri_actor_permits(a) != 0;
     if (!gri_bounds_taken(a, &call->envelope)) {
         gri_count(a->rt->sched.ledger, GRI_COUNT_REFUSED_QUEUE_MS, 1);
         fail_queued(a, call, waited_too_long(a));
@@ -378,7 +380,9 @@ static bool may_drain(struct gri_actor *a)
  * pin keeps once the turn is over. */
 static bool queues_outside(const struct gri_actor *a)
 {
-    return a->bounds != NULL && a->bounds->overflow == GR_OVERFLOW_DROP_OLDEST;
+    const struct gri_bounds *b = gri_actor_bounds(a);
+
+    return b != NULL && b->overflow == GR_OVERFLOW_DROP_OLDEST;
 }
 
 /* due tells whether there is something to do that no message says. */
@@ -408,13 +412,12 @@ static bool heed(struct gri_actor *a)
 
 /* permit takes one of max_concurrency; false: none is left. An actor that stops asks for none,
  * since it refuses all calls. */
-static bool permit(struct gri_actor *a)
+static bool permit(struct gri_actor *a, struct gri_rare *r)
 {
-    if (a->max_concurrency == 0 || (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0)
+    if ((atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0 ||
+        atomic_fetch_add(&r->running, 1) < r->max_concurrency)
         return true;
-    if (atomic_fetch_add(&a->running, 1) < a->max_concurrency)
-        return true;
-    atomic_fetch_sub(&a->running, 1);
+    atomic_fetch_sub(&r->running, 1);
     return false;
 }
 
@@ -422,13 +425,14 @@ static bool permit(struct gri_actor *a)
  * in the stash, too, to refuse it. */
 static struct gri_envelope *take(struct gri_actor *a)
 {
+    const struct gri_rare *r = gri_actor_rare(a);
     struct gri_envelope *e = NULL;
 
-    if (a->stash != NULL)
+    if (r != NULL && r->stash != NULL)
         e = gri_stash_next(a, (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED)) != 0);
     if (e == NULL)
         e = gri_mailbox_pop(a);
-    return e != NULL || a->bounds == NULL ? e : gri_bounds_pop(a);
+    return e != NULL || gri_actor_bounds(a) == NULL ? e : gri_bounds_pop(a);
 }
 
 /*
@@ -438,14 +442,19 @@ static struct gri_envelope *take(struct gri_actor *a)
  */
 static struct gri_envelope *next_message(struct gri_actor *a)
 {
-    struct gri_envelope *e = a->waiting.first;
+    struct gri_rare *r = gri_actor_rare(a);
+    struct gri_envelope *e;
 
-    if (e != NULL && permit(a)) {
-        gri_envelope_pop(&a->waiting);
+    if (r == NULL || r->max_concurrency == 0)
+        return take(a);
+    e = r->waiting.first;
+    if (e != NULL && permit(a, r)) {
+        gri_envelope_pop(&r->waiting);
         return e;
     }
-    while ((e = take(a)) != NULL && e->kind == GRI_CALL && (a->waiting.first != NULL || !permit(a)))
-        gri_envelope_push(&a->waiting, e);
+    while ((e = take(a)) != NULL && e->kind == GRI_CALL &&
+           (r->waiting.first != NULL || !permit(a, r)))
+        gri_envelope_push(&r->waiting, e);
     return e;
 }
 
@@ -476,12 +485,13 @@ static enum gri_rest go_idle(struct gri_actor *a, bool drain, bool waits)
 /* rest ends a turn that has nothing to do. */
 static enum gri_rest rest(struct gri_actor *a)
 {
-    bool waits = a->waiting.first != NULL;
+    struct gri_rare *r = gri_actor_rare(a);
+    bool waits = r != NULL && r->waiting.first != NULL;
     bool stops = (atomic_load(&a->flags) & GRI_STOPPING) != 0;
 
     if (waits) {
         atomic_fetch_or(&a->flags, GRI_HELD);
-        if (atomic_load(&a->running) < a->max_concurrency)
+        if (atomic_load(&r->running) < r->max_concurrency)
             return GRI_SOMETHING_CAME;
     } else if (stops && !may_drain(a)) {
         return GRI_SOMETHING_CAME;

@@ -32,9 +32,11 @@ static void monitor_unref(struct gri_monitor *m, uint32_t count)
 /* unset_locked takes it out of its watcher's table; the reference is the caller's to drop. */
 static void unset_locked(struct gri_monitor *m)
 {
-    gri_map_del(&m->watcher->ties->monitors, m->number);
+    struct gri_rare *r = gri_actor_rare(m->watcher);
+
+    gri_map_del(&r->monitors, m->number);
     m->set = false;
-    m->watcher->tie_count--;
+    r->tie_count--;
 }
 
 /* unlist_locked takes it out of its target's list, if it is there: how many references to drop. */
@@ -44,7 +46,7 @@ static uint32_t unlist_locked(struct gri_monitor *m)
         return 0;
     gri_list_remove(&m->watch.node);
     m->watch.listed = false;
-    m->target->tie_count--;
+    gri_actor_rare(m->target)->tie_count--;
     return 1;
 }
 
@@ -138,19 +140,23 @@ void gri_monitors_forget(struct gri_actor *a, struct gri_map *monitors)
 
 static void list_locked(struct gri_actor *target, struct gri_watch *w)
 {
-    gri_list_push(&target->ties->watchers, &w->node);
+    struct gri_rare *r = gri_actor_rare(target);
+
+    gri_list_push(&r->watchers, &w->node);
     w->listed = true;
-    target->tie_count++;
+    r->tie_count++;
 }
 
 /* set_locked enters m into its watcher's table. */
 static gr_code set_locked(struct gri_monitor *m)
 {
+    struct gri_rare *r = gri_actor_rare(m->watcher);
+
     if (!gri_tie_room(m->watcher))
         return GR_EFULL;
-    if (!gri_map_put(&m->watcher->ties->monitors, m->number, m))
+    if (!gri_map_put(&r->monitors, m->number, m))
         return GR_ENOMEM;
-    m->watcher->tie_count++;
+    r->tie_count++;
     m->set = true;
     return GR_OK;
 }
@@ -164,7 +170,7 @@ static gr_code monitor(struct gri_actor *a, struct gri_actor *target, gr_ref who
     bool live;
     gr_code rc;
 
-    if (!gri_ties_make(a, gri_actor_ref(a).id) || !gri_ties_make(target, born ? 0 : who.id) ||
+    if (!gri_ties_ready(a, gri_actor_ref(a).id) || !gri_ties_ready(target, born ? 0 : who.id) ||
         (m = gri_new0(struct gri_monitor)) == NULL)
         return GR_ENOMEM;
     *m = (struct gri_monitor){ .signal.run = signal_run,
@@ -213,12 +219,13 @@ gr_code gri_watch_born(struct gri_actor *parent, struct gri_actor *child, uint64
 bool gr_demonitor(gr_ctx *c, uint64_t number)
 {
     struct gri_actor *a = c->actor;
+    struct gri_rare *r = gri_actor_rare(a);
     struct gri_monitor *m;
     uint32_t drop = 1;
     bool was_set;
 
     gri_lock(&a->tie_lock);
-    m = a->ties != NULL ? gri_map_get(&a->ties->monitors, number) : NULL;
+    m = r != NULL ? gri_map_get(&r->monitors, number) : NULL;
     if (m != NULL)
         atomic_fetch_add(&m->refs, 1);
     gri_unlock(&a->tie_lock);
@@ -269,7 +276,7 @@ static void ended_cancel(struct gr_future *f, gr_code why)
     if (listed) {
         gri_list_remove(&e->watch.node);
         e->watch.listed = false;
-        e->target->tie_count--;
+        gri_actor_rare(e->target)->tie_count--;
     }
     gri_unlock(&e->target->tie_lock);
     if (!listed)
@@ -294,7 +301,7 @@ static gr_value *watch_end(gr_runtime *rt, struct ended *e, gr_ref who)
 
     if (a == NULL)
         return who.node == rt->node ? gr_value_ref(rt->reasons.noproc) : gri_ref_error(rt, who);
-    if (!gri_ties_make(a, who.id))
+    if (!gri_ties_ready(a, who.id))
         return gr_error(GR_ENOMEM, "out of memory");
     gri_lock(&a->tie_lock);
     if (!gri_is_live(a, who.id))

@@ -20,19 +20,10 @@ static gr_resize_fn *hook;
 static void *hook_ctx;
 static atomic_bool used;
 
-static void *resize(void *p, size_t size)
+static void note_use(void)
 {
     if (!atomic_load_explicit(&used, memory_order_relaxed))
         atomic_store_explicit(&used, true, memory_order_relaxed);
-    if (size != 0 && gri_fault(GRI_AT_ALLOC))
-        return NULL;
-    if (hook != NULL)
-        return hook(hook_ctx, p, size);
-    if (size == 0) {
-        free(p);
-        return NULL;
-    }
-    return realloc(p, size);
 }
 
 gr_code gr_set_allocator(gr_resize_fn *fn, void *ctx)
@@ -46,7 +37,11 @@ gr_code gr_set_allocator(gr_resize_fn *fn, void *ctx)
 
 void *gri_alloc(size_t size)
 {
-    return resize(NULL, size ? size : 1);
+    note_use();
+    if (gri_fault(GRI_AT_ALLOC))
+        return NULL;
+    size = size != 0 ? size : 1;
+    return hook == NULL ? malloc(size) : hook(hook_ctx, NULL, size);
 }
 
 void *gri_alloc0(size_t size)
@@ -60,7 +55,11 @@ void *gri_alloc0(size_t size)
 
 void *gri_resize(void *p, size_t size)
 {
-    return resize(p, size ? size : 1);
+    note_use();
+    if (gri_fault(GRI_AT_ALLOC))
+        return NULL;
+    size = size != 0 ? size : 1;
+    return hook == NULL ? realloc(p, size) : hook(hook_ctx, p, size);
 }
 
 void *gri_alloc_array(size_t count, size_t size)
@@ -72,8 +71,13 @@ void *gri_alloc_array(size_t count, size_t size)
 
 void gri_free(void *p)
 {
-    if (p != NULL)
-        resize(p, 0);
+    if (p == NULL)
+        return;
+    note_use();
+    if (hook == NULL)
+        free(p);
+    else
+        hook(hook_ctx, p, 0);
 }
 
 void gr_free(void *p)
@@ -111,17 +115,34 @@ char *gri_strdup(const char *s)
 /* it loses sight of the block, whose only pointer lies in the block itself */
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
-/* The block that the hook gave is remembered right in front of the aligned one. */
+/* align_in returns the aligned place in a block, and remembers the block right in front of it. */
+static void *align_in(char *block, size_t align)
+{
+    uintptr_t at = ((uintptr_t)block + sizeof(void *) + align - 1) & ~(uintptr_t)(align - 1);
+
+    ((void **)at)[-1] = block;
+    return (void *)at;
+}
+
 void *gri_alloc_aligned(size_t align, size_t size)
 {
     char *block = gri_alloc(size + align + sizeof(void *));
-    uintptr_t at;
 
-    if (block == NULL)
-        return NULL;
-    at = ((uintptr_t)block + sizeof(void *) + align - 1) & ~(uintptr_t)(align - 1);
-    ((void **)at)[-1] = block;
-    return (void *)at;
+    return block != NULL ? align_in(block, align) : NULL;
+}
+
+void *gri_alloc_aligned0(size_t align, size_t size)
+{
+    size_t all = size + align + sizeof(void *);
+    char *block;
+
+    if (hook != NULL) {
+        block = gri_alloc0(all);
+    } else {
+        note_use();
+        block = gri_fault(GRI_AT_ALLOC) ? NULL : calloc(1, all);
+    }
+    return block != NULL ? align_in(block, align) : NULL;
 }
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop

@@ -15,8 +15,10 @@ void *gri_alloc_array(size_t count, size_t size); /* zeroed; NULL when count * s
 void gri_free(void *p);                           /* NULL is fine */
 char *gri_strdup(const char *s);
 char *gri_strndup(const char *s, size_t len);
-/* gri_alloc_aligned: align is a power of two; free with gri_free_aligned. */
+/* gri_alloc_aligned: align is a power of two; free with gri_free_aligned. _aligned0: zeroed, and where the
+ * system gives zeroed pages they are not touched. */
 void *gri_alloc_aligned(size_t align, size_t size);
+void *gri_alloc_aligned0(size_t align, size_t size);
 void gri_free_aligned(void *p);
 
 /* gri_alloc_trim gives free memory back to the system, as far as the allocator is able to: what

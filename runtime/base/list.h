@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* list.h - an intrusive doubly linked ring; a node alone points to itself. */
+/* list.h - an intrusive doubly linked ring; a node alone points to itself. Its head is a node too, or,
+ * in half the space, a pointer to the first node: gri_ring. */
 #ifndef GR_RUNTIME_BASE_LIST_H
 #define GR_RUNTIME_BASE_LIST_H
 
@@ -45,6 +46,33 @@ static inline struct gri_list *gri_list_pop(struct gri_list *l)
     if (n == l)
         return NULL;
     gri_list_remove(n);
+    return n;
+}
+
+/* A ring's head is NULL when it is empty. */
+static inline void gri_ring_push(struct gri_list **first, struct gri_list *n)
+{
+    gri_list_init(n);
+    if (*first != NULL)
+        gri_list_push(*first, n);
+    else
+        *first = n;
+}
+
+/* gri_ring_remove does nothing when n is alone, and not in this ring. */
+static inline void gri_ring_remove(struct gri_list **first, struct gri_list *n)
+{
+    if (*first == n)
+        *first = n->next != n ? n->next : NULL;
+    gri_list_remove(n);
+}
+
+static inline struct gri_list *gri_ring_pop(struct gri_list **first)
+{
+    struct gri_list *n = *first;
+
+    if (n != NULL)
+        gri_ring_remove(first, n);
     return n;
 }
 

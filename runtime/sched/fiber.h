@@ -44,6 +44,7 @@ struct gri_exec {
     struct gri_cancel *cancel; /* borrowed; what interrupts its waits, NULL: nothing does */
     unsigned cheap;            /* > 0: cheap code, which can't wait */
     unsigned pin;              /* 1-based worker that it must resume on; 0: any */
+    unsigned sent;             /* messages since it last let others run: see gri_let_others_run */
     const struct gri_exec_hooks *hooks; /* borrowed; NULL: none */
 };
 

@@ -176,6 +176,14 @@ void gri_ready(struct gri_sched *s, struct gri_task *t);
 void gri_ready_later(struct gri_sched *s, struct gri_task *t);
 void gri_ready_on(struct gri_sched *s, struct gri_task *t, unsigned worker);
 
+/* gri_worker_has_queued: w, which is the caller's, has something to run besides what runs. */
+static inline bool gri_worker_has_queued(const struct gri_worker *w)
+{
+    return atomic_load_explicit(&w->lifo, memory_order_relaxed) != NULL ||
+           atomic_load_explicit(&w->head, memory_order_relaxed) !=
+               atomic_load_explicit(&w->tail, memory_order_relaxed);
+}
+
 /* gri_next_task is what a worker's loop runs next; it waits for work. NULL: the scheduler stops. */
 struct gri_task *gri_next_task(struct gri_worker *w);
 void gri_wake_worker(struct gri_worker *w);
@@ -200,6 +208,13 @@ bool gri_take_lifo(struct gri_task *t);
 /* gri_exec returns what runs on this thread now. A call, not inlined: after a switch it is
  * another. */
 struct gri_exec *gri_exec(void);
+/* gri_worker_of is the calling worker's number, if it is one of s's; else UINT32_MAX. */
+static inline uint32_t gri_worker_of(const struct gri_sched *s)
+{
+    const struct gri_worker *w = gri_exec()->worker;
+
+    return w != NULL && w->sched == s ? w->index : UINT32_MAX;
+}
 /* gri_exec_swap is for the simulation, whose threads share a real one. */
 struct gri_exec *gri_exec_swap(struct gri_exec *e);
 
@@ -210,6 +225,9 @@ struct gri_exec *gri_exec_swap(struct gri_exec *e);
  */
 gr_code gri_suspend(void (*commit)(void *arg), void *arg);
 void gri_resume(struct gri_sched *s, struct gri_fiber *f);
+/* gri_let_others_run has the running handler stand back behind what its worker has queued, if there is
+ * something; nothing in cheap code, and on threads that are no workers. [waits] */
+void gri_let_others_run(struct gri_exec *e);
 /* gri_resume_now readies a fiber past its hooks. gri_run_fiber goes on with it at once on this
  * worker, leaving the current stack to the spares: when it returns, the caller must return to the
  * loop and touch nothing. */

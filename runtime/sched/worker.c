@@ -226,6 +226,28 @@ void gri_resume(struct gri_sched *s, struct gri_fiber *f)
         gri_resume_now(s, f);
 }
 
+/* On the stack that replaced the handler's. */
+static void stand_back(void *arg)
+{
+    struct gri_fiber *f = arg;
+    struct gri_sched *s = gri_exec()->worker->sched;
+
+    if (f->exec.pin != 0 || (f->exec.hooks != NULL && f->exec.hooks->resuming != NULL)) {
+        gri_resume(s, f);
+        return;
+    }
+    f->task.run = resume_run;
+    f->task.name = "resume";
+    gri_ready_later(s, &f->task);
+}
+
+void gri_let_others_run(struct gri_exec *e)
+{
+    e->sent = 0;
+    if (e->worker != NULL && e->fiber != NULL && e->cheap == 0 && gri_worker_has_queued(e->worker))
+        gri_suspend(stand_back, e->fiber); /* without a stack to go on with it keeps the worker */
+}
+
 /* ---- starting and stopping ------------------------------------------------------------------- */
 
 static void *worker_main(void *arg)
