@@ -64,7 +64,7 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
 
     gri_klass_resolve(a->klass, call->verb, &m);
     /* what is cheap is over soon, and leaves then: see let_go */
-    if (m->kind != GR_CHEAP || a->bounds != NULL || call->counted)
+    if (m->kind != GR_CHEAP || gri_actor_bounds(a) != NULL || call->counted)
         gri_envelope_leave(a, &call->envelope);
     if (m->kind == GRI_NATIVE) {
         ((gri_native_fn *)(void (*)(void))m->fn)(call);
