@@ -81,7 +81,7 @@ struct gri_actor {
     uint16_t owed_pins; /* pins of calls that it has ended */
     uint8_t owed_max;
     bool init_done;
-    uint8_t pin;              /* 1-based worker; 0: any */
+    _Atomic uint8_t pin;      /* 1-based worker; 0: any; senders look at it before they pin */
     _Atomic bool room_wanted; /* somebody is in rare->room; written under tie_lock */
     union {
         struct gri_list *deferred;   /* a ring, guarded by tie_lock: see held.h */
@@ -184,6 +184,7 @@ uint32_t gri_actor_mailbox_max(const struct gri_actor *a);
 /* Pins and places that are handed out; what is above is left for those who look first and add then. */
 #define GRI_PINS_MAX (GRI_COUNT_MAX - 65536)
 #define GRI_PLACES_MAX (GRI_COUNT_MAX - 65536)
+#define GRI_ADMIT_ALL (GRI_PLACES_MAX + 32768) /* actor.admit of who drops the oldest instead */
 #define GRI_PIN UINT64_C(1)
 #define GRI_LOAD_DRAINED (UINT64_C(1) << GRI_COUNT_BITS)
 #define GRI_PLACE (UINT64_C(1) << (GRI_COUNT_BITS + 1))
@@ -216,7 +217,7 @@ static inline bool gri_inbox_is(union gri_two in, uint64_t id)
 }
 static inline uint64_t gri_actor_load(const struct gri_actor *a)
 {
-    return atomic_load(&a->inbox.load);
+    return gri_twin_load(&a->inbox);
 }
 
 /* gri_actor_pin finds a ref's actor in this runtime and pins it. NULL with *ret_err, owned by the

@@ -45,7 +45,7 @@ gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o)
         o->mailbox_bytes_max > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)o->mailbox_bytes_max;
     b->queue_ns = o->queue_ms > 0 ? (uint64_t)o->queue_ms * NS_PER_MS : 0;
     if (o->overflow == GR_OVERFLOW_DROP_OLDEST) /* who comes always finds room */
-        atomic_store_explicit(&a->admit, UINT32_MAX, memory_order_relaxed);
+        atomic_store_explicit(&a->admit, GRI_ADMIT_ALL, memory_order_relaxed);
     return GR_OK;
 }
 

@@ -46,6 +46,8 @@ static void let_go(struct gri_actor *a, struct gri_call *call)
         return;
     if (!a->klass->stateless) { /* by the turn's end */
         call->actor = NULL;
+        if (a->owed_pins == UINT16_MAX) /* handlers that were resumed one after the other */
+            gri_actor_settle(a);
         a->owed_pins++;
     } else if (call->envelope.placed) { /* with its place in the mailbox */
         call->actor = NULL;

@@ -28,11 +28,16 @@ void gri_mailbox_close(struct gri_actor *a)
 
 void gri_mailbox_kick(struct gri_actor *a)
 {
+    gri_mailbox_kick_id(a, atomic_load(&a->id));
+}
+
+void gri_mailbox_kick_id(struct gri_actor *a, uint64_t id)
+{
     union gri_two old = gri_twin_read(&a->inbox), to;
 
     gri_point(GRI_AT_KICK);
     do {
-        if (gri_inbox_top(old.head) != GRI_IDLE)
+        if (gri_inbox_top(old.head) != GRI_IDLE || !gri_inbox_is(old, id))
             return;
         to.head = gri_inbox_head(old.head, NULL);
         to.load = old.load;

@@ -17,8 +17,10 @@
  * message readies the turn. gri_mailbox_close takes that back. */
 void gri_mailbox_init(struct gri_actor *a, uint64_t id, bool idle);
 void gri_mailbox_close(struct gri_actor *a);
-/* gri_mailbox_kick readies a turn if none is queued or running: for what is told by flags. */
+/* gri_mailbox_kick readies a turn if none is queued or running: for what is told by flags. The caller
+ * has a pin. gri_mailbox_kick_id is for who has none: the slot may be another actor's by now. */
 void gri_mailbox_kick(struct gri_actor *a);
+void gri_mailbox_kick_id(struct gri_actor *a, uint64_t id);
 
 static inline void gri_envelope_link(struct gri_envelope *e, uint64_t head)
 {
@@ -37,7 +39,7 @@ static inline bool gri_actor_has_room(const struct gri_actor *a, uint64_t depth)
 {
     uint32_t admit = atomic_load_explicit(&a->admit, memory_order_relaxed);
 
-    return depth < admit && !(admit != UINT32_MAX && gri_fault(GRI_AT_MAILBOX_FULL));
+    return depth < admit && !(admit != GRI_ADMIT_ALL && gri_fault(GRI_AT_MAILBOX_FULL));
 }
 
 /* gri_inbox_come adds places and pins to the load of the actor `id`, and, unless e is NULL, pushes e.

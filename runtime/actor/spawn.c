@@ -88,7 +88,10 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
     a->deferred = a->waits = NULL;
     /* not dead any more: see tie.h */
     atomic_store_explicit(&a->flags, k->cls->receive == NULL ? GRI_DEAF : 0, memory_order_relaxed);
-    a->pin = (uint8_t)(o->worker > 0 ? (unsigned)(o->worker - 1) % rt->sched.worker_count + 1 : 0);
+    atomic_store_explicit(
+        &a->pin,
+        (uint8_t)(o->worker > 0 ? (unsigned)(o->worker - 1) % rt->sched.worker_count + 1 : 0),
+        memory_order_relaxed);
     a->init_done = k->cls->init == NULL;
     rc = gri_bounds_set_up(a, o);
     if (rc != GR_OK)

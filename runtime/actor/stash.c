@@ -42,16 +42,19 @@ static gr_code reserve(struct gri_actor *a)
 
 static gr_code stash_message(gr_ctx *c)
 {
-    struct gri_envelope *e = gri_tell_new(gr_value_ref(c->msg));
+    struct gri_envelope *e = NULL;
+    bool pinned = gri_actor_pin_more(c->actor);
 
+    if (pinned && (e = gri_tell_new(gr_value_ref(c->msg))) == NULL) {
+        gr_value_unref((gr_value *)(uintptr_t)c->msg);
+        gri_actor_unpin(c->actor); /* never the last: the turn is not over */
+    }
     if (e == NULL) {
         stash_of(c->actor)->count--;
-        gr_value_unref((gr_value *)(uintptr_t)c->msg);
-        return GR_ENOMEM;
+        return pinned ? GR_ENOMEM : GR_EFULL;
     }
     e->bytes = gri_message_bytes(c->msg);
     gri_charge(c->rt, e->bytes);
-    gri_actor_pin_again(c->actor);
     gri_envelope_push(&stash_of(c->actor)->kept, e);
     c->msg = NULL;
     return GR_OK;

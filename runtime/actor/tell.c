@@ -125,11 +125,11 @@ static gr_code wait_room(gr_runtime *rt, gr_ref to, const struct gri_envelope *e
 {
     gr_value *err = NULL;
     struct gri_actor *a = gri_actor_pin(rt, to, &err);
-    gr_code rc;
+    gr_code rc = gr_error_code(err);
 
     gr_value_unref(err);
-    if (a == NULL)
-        return GR_EDEAD;
+    if (a == NULL) /* gone, or too many pin it, whose end tells nobody */
+        return rc == GR_EFULL ? gr_sleep(rt, 1) : GR_EDEAD;
     /* nobody makes room in an actor that waits for us */
     rc = gri_ctx_holds(rt, to.id) ? GR_EDEADLK : gri_actor_wait_room(a, e->bytes);
     gri_actor_unpin(a);

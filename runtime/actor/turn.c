@@ -376,15 +376,24 @@ static bool may_drain(struct gri_actor *a)
     return true;
 }
 
+/* queues_outside tells whether messages may wait where they are not in the inbox: in memory that only a
+ * pin keeps once the turn is over. */
+static bool queues_outside(const struct gri_actor *a)
+{
+    const struct gri_bounds *b = gri_actor_bounds(a);
+
+    return b != NULL && b->overflow == GR_OVERFLOW_DROP_OLDEST;
+}
+
 /* due tells whether there is something to do that no message says. */
-static bool due(const struct gri_actor *a, bool bounded, bool waits)
+static bool due(const struct gri_actor *a, bool waits, bool outside)
 {
     uint32_t flags = atomic_load(&a->flags);
 
     return ((flags & GRI_STOPPING) != 0 && (gri_actor_load(a) & GRI_LOAD_DRAINED) == 0) ||
            (flags & (GRI_EXITING | GRI_LOOSE)) == GRI_EXITING ||
            (flags & (GRI_SIGNALS | GRI_STOPPING | GRI_FAILED)) == GRI_SIGNALS ||
-           (waits && (flags & GRI_HELD) == 0) || (bounded && gri_bounds_waits(a));
+           (waits && (flags & GRI_HELD) == 0) || (outside && gri_bounds_waits(a));
 }
 
 /* heed runs what one signal asks for; false: there is none. */
@@ -449,15 +458,36 @@ static struct gri_envelope *next_message(struct gri_actor *a)
     return e;
 }
 
+/* go_idle ends the turn; with drain the actor's own pin goes. */
+static enum gri_rest go_idle(struct gri_actor *a, bool drain, bool waits)
+{
+    uint64_t id = atomic_load_explicit(&a->id, memory_order_relaxed);
+    bool pinned = queues_outside(a);
+    enum gri_rest how;
+
+    if (pinned)
+        gri_actor_pin_again(a);
+    how = gri_mailbox_go_idle(a, drain);
+    if (how == GRI_WENT_IDLE) {
+        gri_point(GRI_AT_WENT_IDLE);
+        /* Told to stop or something else, or given a permit, just now, by somebody who saw us running; a
+         * push may have readied another turn meanwhile, so nothing of the turn's own may be looked at
+         * here. That turn may have ended the actor, too, so what its slot says by now may be of the
+         * next one. */
+        if (due(a, waits, pinned))
+            gri_mailbox_kick_id(a, id);
+    }
+    if (pinned)
+        gri_actor_unpin(a);
+    return how;
+}
+
 /* rest ends a turn that has nothing to do. */
 static enum gri_rest rest(struct gri_actor *a)
 {
     struct gri_rare *r = gri_actor_rare(a);
     bool waits = r != NULL && r->waiting.first != NULL;
     bool stops = (atomic_load(&a->flags) & GRI_STOPPING) != 0;
-    /* once it is idle it may end, but for a pin; and its bounds are looked at once more */
-    bool bounded = gri_actor_bounds(a) != NULL;
-    enum gri_rest how;
 
     if (waits) {
         atomic_fetch_or(&a->flags, GRI_HELD);
@@ -466,23 +496,7 @@ static enum gri_rest rest(struct gri_actor *a)
     } else if (stops && !may_drain(a)) {
         return GRI_SOMETHING_CAME;
     }
-    if (bounded)
-        gri_actor_pin_again(a);
-    how = gri_mailbox_go_idle(a, stops && !waits);
-    if (how != GRI_WENT_IDLE) {
-        if (bounded)
-            gri_actor_unpin(a);
-        return how;
-    }
-    gri_point(GRI_AT_WENT_IDLE);
-    /* told to stop or something else, or given a permit, just now, by somebody who saw us running; a
-     * push may have readied another turn meanwhile, so nothing of the turn's own may be looked at
-     * here */
-    if (due(a, bounded, waits))
-        gri_mailbox_kick(a);
-    if (bounded)
-        gri_actor_unpin(a);
-    return GRI_WENT_IDLE;
+    return go_idle(a, stops && !waits, waits);
 }
 
 static void count_messages(unsigned n)

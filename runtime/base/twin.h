@@ -6,9 +6,12 @@
  * none, or GR_TWIN_LOCKED asks for it, the few that change a pair take a lock; who reads one word
  * never does.
  *
- * Orders: a swap and gri_twin_add are sequentially consistent. What a swap has published is seen by
- * who reads `head` (acquire) or changes either word. ThreadSanitizer keeps what it knows by address,
- * and so would not see that an addition to `load` follows a swap: for it an addition is a swap, too.
+ * Orders: a swap, gri_twin_add and all reads here are sequentially consistent: of "change the pair, then
+ * read a flag" and "set the flag, then read the pair" the later one sees the other, even if it finds
+ * nothing to swap. What a swap has published is seen by who reads `head` (acquire) or changes either
+ * word. ThreadSanitizer keeps what it knows by address, and so would not see that an addition to `load`
+ * follows a swap, nor that a read of `load` does: for it an addition is a swap, and such a read is
+ * followed by one of `head`.
  */
 #ifndef GR_RUNTIME_BASE_TWIN_H
 #define GR_RUNTIME_BASE_TWIN_H
@@ -56,9 +59,19 @@ static inline union gri_two gri_twin_read(const union gri_twin *p)
 {
     union gri_two two;
 
-    two.head = atomic_load_explicit(&p->head, memory_order_acquire);
-    two.load = atomic_load_explicit(&p->load, memory_order_acquire);
+    two.head = atomic_load(&p->head);
+    two.load = atomic_load(&p->load);
     return two;
+}
+
+static inline uint64_t gri_twin_load(const union gri_twin *p)
+{
+    uint64_t load = atomic_load(&p->load);
+
+#if defined(__SANITIZE_THREAD__)
+    (void)atomic_load(&p->head);
+#endif
+    return load;
 }
 
 #if defined(GR_TWIN_LOCKED)
@@ -112,25 +125,25 @@ static inline bool gri_twin_swap(union gri_twin *p, union gri_two *old, union gr
     if (was.head == old->head && was.load == old->load)
         return true;
 #else
-    uint32_t busy = 1;
+    uint32_t failed = 1; /* of the two: not the same, another store came between */
 
-    do {
-        __asm__ __volatile__("ldaxp %0, %1, %2"
-                             : "=&r"(was.head), "=&r"(was.load)
-                             : "Q"(p->both)
-                             : "memory");
-        if (was.head != old->head || was.load != old->load)
-            break;
-        __asm__ __volatile__("stlxp %w0, %2, %3, %1"
-                             : "=&r"(busy), "=Q"(p->both)
-                             : "r"(to.head), "r"(to.load)
-                             : "memory");
-    } while (busy != 0);
-    if (busy == 0) {
-        atomic_thread_fence(
-            memory_order_seq_cst); /* a store-release may yet wait for later loads */
+    /* All between the two is registers, or the store might never succeed. The barrier: a store-release
+     * may yet wait for later loads. */
+    __asm__ __volatile__(
+        "1:  ldaxp %[head], %[load], %[at]\n"
+        "    cmp   %[head], %[old_head]\n"
+        "    ccmp  %[load], %[old_load], #0, eq\n"
+        "    b.ne  2f\n"
+        "    stlxp %w[failed], %[to_head], %[to_load], %[at]\n"
+        "    cbnz  %w[failed], 1b\n"
+        "    dmb   ish\n"
+        "2:"
+        : [head] "=&r"(was.head), [load] "=&r"(was.load), [failed] "+&r"(failed), [at] "+Q"(p->both)
+        : [old_head] "r"(old->head), [old_load] "r"(old->load), [to_head] "r"(to.head),
+          [to_load] "r"(to.load)
+        : "cc", "memory");
+    if (failed == 0)
         return true;
-    }
 #endif
     *old = was;
     return false;

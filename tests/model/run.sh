@@ -80,14 +80,23 @@ breaks() {
 
 if [ "$size" = small ]; then
     holds mailbox -DPRODUCERS=2 -DMESSAGES=2 -DFINE=0
-    holds load -DSENDERS=1
+    holds mailbox -DPRODUCERS=2 -DMESSAGES=2 -DFINE=0 -DSTOP=0 -DADMIT=1
+    holds mailbox -DPRODUCERS=1 -DMESSAGES=2 -DFINE=0 -DSIGNAL=1
+    holds load -DTELLS=2
+    holds load -DENTERS=1
+    holds load -DBOUNDED=1 -DASKS=1
+    holds load -DBOUNDED=1 -DQUEUES=1
+    holds load -DTELLS=1 -DEXITS=1 -DFAILS=1
     holds idle -DPLAIN=0 -DBURST=0
     holds idle -DMONITOR=0 -DBURST=0
 else
     holds mailbox -DPRODUCERS=2 -DMESSAGES=2
-    holds mailbox -DPRODUCERS=3 -DMESSAGES=2 -DFINE=0
-    holds mailbox -DPRODUCERS=3 -DMESSAGES=3 -DFINE=0 -DSTOP=0
-    holds load
+    holds mailbox -DPRODUCERS=2 -DMESSAGES=2 -DSTOP=0 -DADMIT=1
+    holds mailbox -DPRODUCERS=2 -DMESSAGES=2 -DSTOP=0 -DADMIT=2 -DSIGNAL=1
+    holds mailbox -DPRODUCERS=3 -DMESSAGES=1 -DFINE=0 -DADMIT=2
+    holds load -DTELLS=1 -DENTERS=1
+    holds load -DTELLS=2 -DASKS=1 -DEXITS=1
+    holds load -DBOUNDED=2 -DQUEUES=1
     holds idle -DMONITOR=0
 fi
 holds park
@@ -107,12 +116,15 @@ if [ "$bugs" = one ]; then
     breaks park -DBUG=1
     breaks meet -DBUG=1
     breaks future -DBUG=1
-    breaks load -DBUG=1
+    breaks load -DBUG=1 -DENTERS=1
     breaks idle -DBUG=1 -DMONITOR=0
     finish
 fi
-for bug in 1 2 3 4 5; do
+for bug in 1 2 3 4 5 6 7 8 11; do
     breaks mailbox "-DBUG=$bug" -DPRODUCERS=2 -DMESSAGES=2
+done
+for bug in 9 10; do
+    breaks mailbox "-DBUG=$bug" -DPRODUCERS=2 -DMESSAGES=2 -DSTOP=0 -DADMIT=1
 done
 for bug in 1 2 3 4 5 6; do
     breaks park "-DBUG=$bug"
@@ -126,8 +138,18 @@ done
 for bug in 1 2 3 4 5 6; do
     breaks future "-DBUG=$bug"
 done
-for bug in 1 2 3 4; do
-    breaks load "-DBUG=$bug"
+for bug in 1 2; do
+    breaks load "-DBUG=$bug" -DENTERS=1
+done
+for bug in 3 4 8; do
+    breaks load "-DBUG=$bug" -DASKS=1
+done
+for bug in 5 6; do
+    breaks load "-DBUG=$bug" -DTELLS=1
+done
+breaks load -DBUG=7 -DFAILS=1
+for bug in 9 10; do
+    breaks load "-DBUG=$bug" -DBOUNDED=1 -DQUEUES=1
 done
 for bug in 1 2 5; do
     breaks idle "-DBUG=$bug" -DMONITOR=0

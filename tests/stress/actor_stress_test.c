@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* actor_stress_test.c - no lost wake-up, never two handlers at once, actors that come and go. */
+#include <greenroom/link.h>
+
 #include "tests/support/engine.h"
 
 /* ---- ping-pong between many: a lost wake-up ends a rally ------------------------------------- */
@@ -153,9 +155,19 @@ Test(actor_stress, reentrant_handlers_with_few_permits)
 
 /* ---- actors that come and go, with senders who don't know ------------------------------------ */
 
+/* What is sent names its receiver. */
 static _Atomic uint64_t current_id;
 static _Atomic bool over;
-static _Atomic int odd;
+static _Atomic int odd, mistaken;
+
+static bool is_meant(gr_ctx *c, const gr_value *to)
+{
+    bool meant = gr_value_type(to) != GR_REFV || gr_as_ref(to).id == gr_self(c).id;
+
+    if (!meant)
+        atomic_fetch_add(&mistaken, 1);
+    return meant;
+}
 
 static gr_code sometimes(gr_ctx *c, void *self, const gr_value *args)
 {
@@ -166,66 +178,152 @@ static gr_code sometimes(gr_ctx *c, void *self, const gr_value *args)
 static gr_value *leave(gr_ctx *c, void *self, const gr_value *args)
 {
     (void)self;
-    return gr_as_int(args, 0) % 7 == 0 ? gr_exit(c, gr_error(GR_EPROTO, "enough"))
-                                       : gr_value_ref(args);
+    is_meant(c, gr_at(args, 0));
+    return gr_as_int(gr_at(args, 1), 0) % 7 == 0 ? gr_exit(c, gr_error(GR_EPROTO, "enough"))
+                                                 : gr_value_ref(args);
 }
 
 static void ignore(gr_ctx *c, void *self, const gr_value *msg)
 {
-    (void)c, (void)self, (void)msg;
+    (void)self;
+    is_meant(c, gr_at(msg, 0));
 }
 
 static const gr_method short_methods[] = { { "invoke", GR_ASYNC, leave, NULL } };
 static const gr_class short_class = GR_CLASS(.name = "short", .state_size = 8, .init = sometimes,
                                              GR_METHODS(short_methods), .receive = ignore);
+static const gr_class plain_class =
+    GR_CLASS(.name = "plain", .state_size = 8, GR_METHODS(short_methods), .receive = ignore);
+static const gr_class stateless_class = GR_CLASS(.name = "stateless", GR_METHODS(short_methods));
 
-static void *bother(void *arg)
+static gr_code check_on(gr_ref to)
 {
-    uint64_t node = *(uint64_t *)arg;
+    gr_value *err = gr_check(rt, to);
+    gr_code rc = err != NULL ? gr_error_code(err) : GR_OK;
 
-    for (int i = 0; !atomic_load(&over); i++) {
-        gr_ref to = { node, atomic_load(&current_id) };
-        gr_code rc;
+    gr_value_unref(err);
+    return rc;
+}
 
-        if (i % 3 == 0) {
-            rc = gr_tell(rt, to, gr_int(i));
-        } else if (i % 3 == 1) {
-            gr_value *err = gr_check(rt, to);
+/* bother_once does one of what may be done with a ref; c NULL: by no actor. */
+static gr_code bother_once(gr_ctx *c, gr_ref to, int i)
+{
+    gr_value *msg = gr_list(gr_ref_value(to), gr_int(i));
+    uint64_t monitor;
 
-            rc = err != NULL ? gr_error_code(err) : GR_OK;
-            gr_value_unref(err);
-        } else {
-            rc = code_of(gr_ainvoke(rt, to, gr_int(i), NULL));
-        }
-        if (rc != GR_OK && rc != GR_EDEAD && rc != GR_ERATE && rc != GR_EPROTO &&
-            rc != GR_EBROKEN && rc != GR_EFULL)
-            atomic_store(&odd, (int)rc);
+    switch (i % 8) {
+    case 0:
+    case 1: return gr_tell(rt, to, msg);
+    case 2: return gr_tell_wait(rt, to, msg);
+    case 3:
+    case 4: return code_of(gr_ainvoke(rt, to, msg, NULL));
+    default: gr_value_unref(msg);
     }
+    if (i % 8 == 5)
+        return i % 5 == 0 ? gr_exit_to(rt, to, gr_str(i % 3 == 0 ? "kill" : "go")) : check_on(to);
+    if (c == NULL)
+        return check_on(to);
+    return i % 8 == 6 ? gr_monitor(c, to, &monitor) : gr_link(c, to);
+}
+
+static void bother(gr_ctx *c, uint64_t node, int i)
+{
+    gr_code rc = bother_once(c, (gr_ref){ node, atomic_load(&current_id) }, i);
+
+    if (rc != GR_OK && rc != GR_EDEAD && rc != GR_ERATE && rc != GR_EPROTO && rc != GR_EBROKEN &&
+        rc != GR_EFULL && rc != GR_ETYPE)
+        atomic_store(&odd, (int)rc);
+}
+
+static void *bother_outside(void *arg)
+{
+    for (int i = 0; !atomic_load(&over); i++)
+        bother(NULL, *(uint64_t *)arg, i);
     return NULL;
+}
+
+static gr_code trap(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self, (void)args;
+    gr_trap_exit(c, true);
+    return GR_OK;
+}
+
+static gr_value *bother_inside(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    for (int i = 0; i < 40; i++)
+        bother(c, gr_self(c).node, i);
+    return gr_value_ref(args);
+}
+
+static void hear_exit(gr_ctx *c, void *self, gr_ref from, const gr_value *reason)
+{
+    (void)c, (void)self, (void)from, (void)reason;
+}
+
+static void hear_down(gr_ctx *c, void *self, uint64_t monitor, gr_ref who, const gr_value *reason)
+{
+    (void)c, (void)self, (void)monitor, (void)who, (void)reason;
+}
+
+static const gr_method bother_methods[] = { { "invoke", GR_ASYNC, bother_inside, NULL } };
+static const gr_class bother_class =
+    GR_CLASS(.name = "bother", .state_size = 8, .init = trap, .exited = hear_exit,
+             .down = hear_down, GR_METHODS(bother_methods));
+
+static void *bother_by_actor(void *arg)
+{
+    gr_ref by = gr_spawn(root, &bother_class, NULL);
+
+    (void)arg;
+    while (!atomic_load(&over))
+        cr_assert_eq(code_of(gr_ainvoke(rt, by, gr_nil(), NULL)), GR_OK);
+    gr_stop(rt, by);
+    return NULL;
+}
+
+/* The n-th of those that come and go: some fail to start, some have bounds, or no state. */
+static gr_ref spawn_one(gr_scope *s, int n)
+{
+    switch (n % 6) {
+    case 0: return gr_spawn(s, &plain_class, GR_SPAWN(.mailbox_max = 2));
+    case 1:
+        return gr_spawn(s, &plain_class,
+                        GR_SPAWN(.mailbox_max = 4, .overflow = GR_OVERFLOW_DROP_OLDEST));
+    case 2:
+        return gr_spawn(s, &plain_class,
+                        GR_SPAWN(.mailbox_bytes_max = 200, .queue_ms = 1, .worker = 1 + n % 3));
+    case 3: return gr_spawn(s, &stateless_class, GR_SPAWN(.max_concurrency = (unsigned)n % 4));
+    default: return gr_spawn(s, &short_class, GR_SPAWN(.args = gr_int(n), .name = "short-lived"));
+    }
 }
 
 Test(actor_stress, stale_refs_never_reach_another_actor)
 {
-    pthread_t threads[2];
+    pthread_t threads[3];
     gr_ref a = gr_spawn(root, &short_class, GR_SPAWN(.args = gr_int(1)));
     uint64_t node = a.node;
 
     atomic_store(&current_id, a.id);
-    for (int i = 0; i < 2; i++)
-        pthread_create(&threads[i], NULL, bother, &node);
+    for (int i = 0; i < 3; i++)
+        pthread_create(&threads[i], NULL, i < 2 ? bother_outside : bother_by_actor, &node);
     for (int i = 0; i < 1500; i++) {
         gr_scope *s = gr_scope_new(root);
 
-        a = gr_spawn(s, &short_class, GR_SPAWN(.args = gr_int(i), .name = "short-lived"));
+        a = spawn_one(s, i);
         atomic_store(&current_id, a.id);
+        if (i % 5 == 0)
+            sched_yield();
         if (i % 2 == 0)
             gr_stop(rt, a);
         gr_scope_free(s);
     }
     atomic_store(&over, true);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
     cr_assert_eq(atomic_load(&odd), 0, "%s", gr_code_name((gr_code)atomic_load(&odd)));
+    cr_assert_eq(atomic_load(&mistaken), 0);
 }
 
 static void start(void)
