@@ -47,7 +47,10 @@ static inline bool gri_actor_has_room(const struct gri_actor *a, uint64_t depth)
 static inline enum gri_entry gri_inbox_come(struct gri_actor *a, uint64_t id, uint64_t load,
                                             struct gri_envelope *e, union gri_two *ret_old)
 {
-    union gri_two old = gri_twin_read(&a->inbox), to;
+    union gri_two old, to;
+
+    gri_twin_want(&a->inbox);
+    old = gri_twin_read(&a->inbox);
 
     gri_point(GRI_AT_PIN);
     do {
