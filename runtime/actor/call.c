@@ -679,7 +679,9 @@ struct gri_call_more *gri_call_more(struct gri_call *call)
 
 struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_stream *in)
 {
-    struct gri_call *call = gri_cache_alloc(gri_exec()->worker, GRI_BLOCK_CALL);
+    struct gri_worker *w = gri_exec()->worker;
+    struct gri_call *call = w != NULL ? gri_cache_alloc(w, GRI_BLOCK_CALL)
+                                      : gri_cache_alloc_from(&rt->sched, GRI_BLOCK_CALL);
 
     _Static_assert(sizeof(*call) <= GRI_BLOCK_CALL_BYTES, "a call fits its block");
     if (call == NULL) {
