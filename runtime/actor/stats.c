@@ -72,7 +72,8 @@ static void read_sched(struct gri_sched *sched, gr_stats *s)
     s->stacks_high = (uint64_t)atomic_load(&sched->fibers_high);
     s->workers_now = atomic_load(&sched->active_count);
     s->spares_now = s->workers_now - sched->worker_count;
-    s->workers_idle_now = atomic_load_explicit(&sched->idle_count, memory_order_relaxed);
+    /* not relaxed: who then reads again finds what the idle ones had counted */
+    s->workers_idle_now = atomic_load(&sched->idle_count);
     s->workers_searching_now = atomic_load_explicit(&sched->searching, memory_order_relaxed);
     s->queue_now = depth.all;
     s->queue_shared_now = depth.shared;

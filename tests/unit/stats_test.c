@@ -37,7 +37,7 @@ static gr_stats at_rest(void)
     gr_stats s;
 
     until((s = stats(), s.workers_idle_now) == s.workers_now);
-    return s;
+    return stats(); /* what they had counted when they were read may have been before that */
 }
 
 /* ---- actors ---------------------------------------------------------------------------------- */
