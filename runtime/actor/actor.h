@@ -289,6 +289,8 @@ gr_ref gri_actor_ref(const struct gri_actor *a);
  * has taken IDLE out of the inbox. */
 void gri_actor_ready_turn(struct gri_actor *a);
 
+/* gri_actor_free_state: nobody uses it any more. spawn.c */
+void gri_actor_free_state(struct gri_actor *a);
 /* gri_actor_finish_run is the task of an actor that nobody pins any more: see exit.c. */
 void gri_actor_finish_run(struct gri_task *t);
 /* gri_ref_error says why a ref leads to no actor. */

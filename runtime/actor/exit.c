@@ -270,8 +270,7 @@ void gri_actor_finish_run(struct gri_task *t)
     /* From here on a sender finds no actor; the slot's memory stays. seq_cst: before give_back looks
      * for pins; pairs with a sender, which pins and then looks at the id. */
     atomic_store(&a->id, 0);
-    gri_free(a->self);
-    a->self = NULL;
+    gri_actor_free_state(a);
     gri_scope_leave(&a->member); /* the runtime stays until its workers, so this task, are done */
     a->turn.run = give_back;
     give_back(t);

@@ -8,6 +8,7 @@
 #define ONE_GENERATION (UINT64_C(1) << GRI_SLOT_BITS)
 #define SHELF_MAX (3 * GRI_SLOT_BUNDLE) /* what a shelf holds at most: old, young, fresh */
 #define SHELVES_PART 16
+#define CHUNKS_BY_PAGE 4
 
 gr_code gri_registry_init(struct gri_registry *r, size_t actors_max, uint32_t workers)
 {
@@ -40,7 +41,8 @@ void gri_registry_fini(struct gri_registry *r)
 
 /* ---- under the lock -------------------------------------------------------------------------- */
 
-/* A chunk is zeroed, and its pages are touched when their slots are handed out. */
+/* A chunk is zeroed. The pages of the first few are touched when their slots are handed out; who makes
+ * more actors than lie in these will make many. */
 static bool make_chunk_locked(struct gri_registry *r, uint32_t index)
 {
     struct gri_actor *chunk =
@@ -48,6 +50,8 @@ static bool make_chunk_locked(struct gri_registry *r, uint32_t index)
 
     if (chunk == NULL)
         return false;
+    if (index >= CHUNKS_BY_PAGE)
+        gri_alloc_touch(chunk, GRI_CHUNK * sizeof(*chunk));
     atomic_store_explicit(&r->chunks[index], chunk, memory_order_release);
     return true;
 }

@@ -2,12 +2,15 @@
 /* spawn.c - making actors, and the calls that stop and check them. */
 #include "runtime/actor/actor.h"
 
+#include <string.h>
+
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/ctx.h"
 #include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/tie.h"
 #include "runtime/base/alloc.h"
+#include "runtime/sched/cache.h"
 
 /* A turn may keep one in so many of a mailbox's places for a while, and no more than that: see owed
  * in actor.h. So a small mailbox takes exactly what it should. */
@@ -73,6 +76,41 @@ static gr_code set_up_rare(struct gri_actor *a, const gr_spawn_opts *o)
     return GR_OK;
 }
 
+/* ---- state ----------------------------------------------------------------------------------- */
+
+/* A small state comes from the caches of the workers, as messages do; block_for(): GRI_BLOCKS, it is
+ * not small. */
+static enum gri_block block_for(size_t size)
+{
+    return size <= GRI_BLOCK_TELL_BYTES    ? GRI_BLOCK_TELL
+           : size <= GRI_BLOCK_SMALL_BYTES ? GRI_BLOCK_SMALL
+                                           : GRI_BLOCKS;
+}
+
+static void *state_new(size_t size)
+{
+    enum gri_block kind = block_for(size);
+    void *state;
+
+    if (kind == GRI_BLOCKS)
+        return gri_alloc0(size);
+    state = gri_cache_alloc(gri_exec()->worker, kind);
+    return state != NULL ? memset(state, 0, size) : NULL;
+}
+
+void gri_actor_free_state(struct gri_actor *a)
+{
+    enum gri_block kind = block_for(a->klass->cls->state_size);
+
+    if (a->self != NULL && kind != GRI_BLOCKS)
+        gri_cache_free(gri_exec()->worker, kind, a->self);
+    else
+        gri_free(a->self);
+    a->self = NULL;
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
 /* set_up fills a fresh slot in. Nobody knows the actor's id yet, and who finds its id published finds
  * all of this; so nothing here needs an order. */
 static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klass *k,
@@ -98,7 +136,7 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
         return rc;
     places = gri_actor_mailbox_max(a);
     a->owed_max = (uint8_t)(places / OWED_PART < OWED_MAX ? places / OWED_PART : OWED_MAX);
-    if (k->cls->state_size != 0 && (a->self = gri_alloc0(k->cls->state_size)) == NULL)
+    if (k->cls->state_size != 0 && (a->self = state_new(k->cls->state_size)) == NULL)
         return GR_ENOMEM;
     return set_up_rare(a, o);
 }
@@ -120,9 +158,8 @@ static gr_code tie_to_spawner(struct gri_actor *a, uint64_t id, const gr_spawn_o
 static void give_up(gr_runtime *rt, struct gri_actor *a, uint64_t id)
 {
     gri_actor_forget(a);
-    gri_free(a->self);
+    gri_actor_free_state(a);
     gri_rare_free(a);
-    a->self = NULL;
     gri_registry_give(&rt->registry, gri_worker_of(&rt->sched), a, id);
 }
 

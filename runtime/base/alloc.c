@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/base/alloc.h"
 
+#include <sys/mman.h>
+
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -90,6 +92,19 @@ void gri_alloc_trim(void)
 #if defined(__GLIBC__)
     if (hook == NULL)
         malloc_trim(0);
+#endif
+}
+
+void gri_alloc_touch(void *p, size_t size)
+{
+#if defined(MADV_POPULATE_WRITE)
+    uintptr_t page = 4096, from = ((uintptr_t)p + page - 1) & ~(page - 1);
+    uintptr_t to = ((uintptr_t)p + size) & ~(page - 1);
+
+    if (hook == NULL && from < to) /* if it fails, the pages come as they are met */
+        (void)madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+#else
+    (void)p, (void)size;
 #endif
 }
 

@@ -15,6 +15,9 @@ void *gri_alloc_array(size_t count, size_t size); /* zeroed; NULL when count * s
 void gri_free(void *p);                           /* NULL is fine */
 char *gri_strdup(const char *s);
 char *gri_strndup(const char *s, size_t len);
+/* gri_alloc_touch has the system give memory to the pages of a block that is about to be used from end
+ * to end: at once, not page by page as they are met. Nothing with an allocator of the user's. */
+void gri_alloc_touch(void *p, size_t size);
 /* gri_alloc_aligned: align is a power of two; free with gri_free_aligned. _aligned0: zeroed, and where the
  * system gives zeroed pages they are not touched. */
 void *gri_alloc_aligned(size_t align, size_t size);

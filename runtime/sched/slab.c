@@ -73,6 +73,7 @@ static struct slab *slab_new(struct depot *d)
 
     if (s == NULL)
         return NULL;
+    gri_alloc_touch(s, sizeof(*s) + (PAGES + 1) * PAGE - 1);
     *s = (struct slab){ .depot = d };
     gri_list_init(&s->node);
     atomic_fetch_add_explicit(&d->store->refs, 1, memory_order_relaxed);
