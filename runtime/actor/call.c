@@ -702,15 +702,25 @@ struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_
 
 /* ---- direct calls ---------------------------------------------------------------------------- */
 
+/* w is another runtime's when its handler has a batch run in this one. */
+static void count_direct(gr_runtime *rt, struct gri_worker *w)
+{
+    if (w->sched == &rt->sched)
+        gri_tally_count(w->tally, GRI_COUNT_CALLS_DIRECT, 1);
+    else
+        gri_count(rt->sched.ledger, GRI_COUNT_CALLS_DIRECT, 1);
+}
+
 bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value **ret_v)
 {
     gr_runtime *rt = parent->rt;
+    struct gri_worker *w = gri_exec()->worker;
     gr_value *err = NULL;
     struct gri_actor *a;
     const gr_method *m;
     struct gr_ctx c;
 
-    if (r.node != rt->node || gri_call_budget(parent) != NULL || gri_exec()->worker == NULL ||
+    if (r.node != rt->node || gri_call_budget(parent) != NULL || w == NULL ||
         gri_fault(GRI_AT_NO_DIRECT))
         return false;
     a = gri_actor_pin(rt, r, &err);
@@ -725,6 +735,7 @@ bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value
         gri_actor_unpin(a);
         return false;
     }
+    count_direct(rt, w);
     gri_ctx_enter(&c, a, parent, true);
     c.deferred = true; /* the call is the composition's to answer, not the step's */
     *ret_v = gri_answer(m->fn(&c, NULL, args));
