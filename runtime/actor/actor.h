@@ -88,7 +88,7 @@ struct gri_actor {
         struct gri_actor *next_free; /* while the slot is free: see registry.h */
     };
     union {
-        struct gri_list *waits;        /* handlers that wait; a ring, guarded by tie_lock: see held.h */
+        struct gri_list *waits; /* handlers that wait; a ring, guarded by tie_lock: see held.h */
         struct gri_actor *next_bundle; /* while the slot is free: see registry.h */
     };
 };

@@ -3,6 +3,7 @@
 
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define WINDOWS 10
@@ -49,6 +50,15 @@ gr_code gri_bounds_set_up(struct gri_actor *a, const gr_spawn_opts *o)
     return GR_OK;
 }
 
+/* bounds_of is for an actor that is known to have some. */
+static struct gri_bounds *bounds_of(const struct gri_actor *a)
+{
+    struct gri_bounds *b = gri_actor_bounds(a);
+
+    gri_assert(b != NULL);
+    return b;
+}
+
 uint32_t gri_actor_mailbox_max(const struct gri_actor *a)
 {
     const struct gri_bounds *b = gri_actor_bounds(a);
@@ -89,7 +99,7 @@ gr_value *gri_bounds_full(struct gri_actor *a, enum gri_count why)
 
 bool gri_bounds_enter(struct gri_actor *a, struct gri_envelope *e)
 {
-    struct gri_bounds *b = gri_actor_bounds(a);
+    struct gri_bounds *b = bounds_of(a);
 
     if (b->queue_ns != 0)
         e->stamp = (uint32_t)(gri_sched_now(&a->rt->sched) >> STAMP_SHIFT);
@@ -138,7 +148,7 @@ static bool over_locked(const struct gri_bounds *b)
  * run code of the caller's. */
 static void push_newest(struct gri_actor *a, struct gri_envelope *e)
 {
-    struct gri_bounds *b = gri_actor_bounds(a);
+    struct gri_bounds *b = bounds_of(a);
     struct gri_envelope *oldest;
 
     do {
@@ -164,7 +174,7 @@ static void push_newest(struct gri_actor *a, struct gri_envelope *e)
 
 void gri_bounds_put(struct gri_actor *a, struct gri_envelope *e)
 {
-    if (gri_actor_bounds(a)->overflow != GR_OVERFLOW_DROP_OLDEST ||
+    if (bounds_of(a)->overflow != GR_OVERFLOW_DROP_OLDEST ||
         e->kind == GRI_PROBE) { /* which is never dropped: it asks about the start, however busy */
         gri_actor_post(a, e);
         return;
@@ -207,7 +217,7 @@ bool gri_bounds_would_start(const struct gri_actor *a, uint64_t depth)
 
 static void admit(struct gri_actor *a, uint64_t messages)
 {
-    uint32_t max = gri_actor_bounds(a)->mailbox_max;
+    uint32_t max = bounds_of(a)->mailbox_max;
 
     if (messages > max)
         messages = max;
@@ -218,7 +228,7 @@ static void admit(struct gri_actor *a, uint64_t messages)
  * end. */
 static void measure(struct gri_actor *a, uint64_t now)
 {
-    struct gri_bounds *b = gri_actor_bounds(a);
+    struct gri_bounds *b = bounds_of(a);
 
     if (b->more) {
         b->busy_ns += now - b->last_ns;
@@ -236,7 +246,7 @@ static void measure(struct gri_actor *a, uint64_t now)
 
 bool gri_bounds_measure(struct gri_actor *a, const struct gri_envelope *e)
 {
-    struct gri_bounds *b = gri_actor_bounds(a);
+    struct gri_bounds *b = bounds_of(a);
     uint64_t depth, now, waited;
 
     if (b->queue_ns == 0 || !e->placed)
@@ -269,7 +279,7 @@ static void sentence_run(struct gri_task *t)
 
 void gri_actor_condemn(struct gri_actor *a, enum gri_verdict why)
 {
-    struct gri_bounds *b = gri_actor_bounds(a);
+    struct gri_bounds *b = bounds_of(a);
     uint32_t none = GRI_NO_VERDICT;
 
     if (!atomic_compare_exchange_strong(&b->verdict, &none, (uint32_t)why))

@@ -320,7 +320,9 @@ static void by_transform(struct gri_call *call)
     else if (call->verb == GRI_STREAM)
         gri_call_forward(call, gri_actor_ref(call->actor), GRI_TRANSFORM, gr_nil(), in);
     else
-        gather_start(call, gri_call_sub_stream(call, gri_actor_ref(call->actor), GRI_TRANSFORM, gr_nil(), in, NULL),
+        gather_start(call,
+                     gri_call_sub_stream(call, gri_actor_ref(call->actor), GRI_TRANSFORM, gr_nil(),
+                                         in, NULL),
                      false);
 }
 
@@ -335,10 +337,10 @@ static void run_default(struct gri_call *call, enum gri_how how)
                          gr_error(GR_EINVAL, "'%s' needs an input stream", gri_call_verb(call)));
         break;
     case GRI_BY_STREAM:
-        gather_start(
-            call,
-            gri_call_sub_stream(call, gri_actor_ref(call->actor), GRI_STREAM, gr_value_ref(call->args), NULL, NULL),
-            false);
+        gather_start(call,
+                     gri_call_sub_stream(call, gri_actor_ref(call->actor), GRI_STREAM,
+                                         gr_value_ref(call->args), NULL, NULL),
+                     false);
         break;
     case GRI_BY_TRANSFORM: by_transform(call); break;
     default: batch_start(call); break;

@@ -3,6 +3,7 @@
 
 #include "runtime/actor/actor.h"
 #include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
 
 #define LAST_GENERATION ((UINT64_C(1) << 35) - 1)
 #define ONE_GENERATION (UINT64_C(1) << GRI_SLOT_BITS)
@@ -112,6 +113,7 @@ static struct gri_actor *begin(struct gri_registry *r, uint32_t slot, uint64_t *
 {
     struct gri_actor *a = gri_registry_find(r, slot);
 
+    gri_assert(a != NULL); /* its chunk was made when the slot was taken */
     a->slot = slot;
     *ret_id = slot | ONE_GENERATION;
     return a;

@@ -12,6 +12,7 @@
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"
 #include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
 
 struct gri_stash {
     struct gri_envelope_queue kept, back; /* set aside; put back, to be taken first */
@@ -23,6 +24,15 @@ static struct gri_stash *stash_of(const struct gri_actor *a)
     const struct gri_rare *r = gri_actor_rare(a);
 
     return r != NULL ? r->stash : NULL;
+}
+
+/* reserved_in is the stash of an actor in which one of stash_max is taken, so that there is one. */
+static struct gri_stash *reserved_in(const struct gri_actor *a)
+{
+    struct gri_stash *s = stash_of(a);
+
+    gri_assert(s != NULL);
+    return s;
 }
 
 /* reserve takes one of stash_max. */
@@ -50,12 +60,12 @@ static gr_code stash_message(gr_ctx *c)
         gri_actor_unpin(c->actor); /* never the last: the turn is not over */
     }
     if (e == NULL) {
-        stash_of(c->actor)->count--;
+        reserved_in(c->actor)->count--;
         return pinned ? GR_ENOMEM : GR_EFULL;
     }
     e->bytes = gri_message_bytes(c->msg);
     gri_charge(c->rt, e->bytes);
-    gri_envelope_push(&stash_of(c->actor)->kept, e);
+    gri_envelope_push(&reserved_in(c->actor)->kept, e);
     c->msg = NULL;
     return GR_OK;
 }
@@ -87,10 +97,10 @@ void gri_stash_call(struct gri_actor *a, struct gri_call *call)
     /* seq_cst: as in gri_call_post */
     atomic_store(&call->state, GRI_QUEUED);
     if (!gri_call_cancelled(call)) {
-        gri_envelope_push(&stash_of(a)->kept, &call->envelope);
+        gri_envelope_push(&reserved_in(a)->kept, &call->envelope);
         return;
     }
-    stash_of(a)->count--;
+    reserved_in(a)->count--;
     if (atomic_compare_exchange_strong(&call->state, &queued, GRI_RUNNING))
         gri_call_end(call, NULL);
     else

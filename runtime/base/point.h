@@ -147,7 +147,7 @@ static inline bool gri_fault(enum gri_point p)
 enum gri_plant {
     GRI_PLANT_NONE,
     GRI_PLANT_LOST_MESSAGE,      /* a turn goes idle without a second look at its mailbox */
-    GRI_PLANT_DOUBLE_COMPLETION, /* a call is answered after a read and a write, not after one exchange */
+    GRI_PLANT_DOUBLE_COMPLETION, /* a call is answered after a read and a write, not one exchange */
     GRI_PLANT_LOST_WAKEUP,       /* a worker parks without a second look at the queues */
     GRI_PLANT_LOST_RESUME,       /* a handler that parks overlooks a wake-up that came first */
     GRI_PLANT_STALE_REF,         /* a sender trusts the id that it read before it pinned */

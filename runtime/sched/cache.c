@@ -5,16 +5,11 @@
 
 #if defined(GR_TESTING)
 _Atomic bool gri_cache_off;
-/* Memcheck, too, is to see every block go and come. */
 #if defined(__has_include)
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
-#define MEMCHECK (RUNNING_ON_VALGRIND != 0)
 #endif
 #endif
-#endif
-#ifndef MEMCHECK
-#define MEMCHECK false
 #endif
 
 /* ---- blocks that come from the allocator one by one ------------------------------------------ */
@@ -83,6 +78,16 @@ void gri_cache_free_slow(struct gri_worker *w, enum gri_block kind, void *p)
     alone_free(p);
 }
 #else
+/* is_off: each block is to come from the allocator. So it is when Memcheck is to see it. */
+static bool is_off(void)
+{
+#if defined(RUNNING_ON_VALGRIND)
+    if (RUNNING_ON_VALGRIND != 0)
+        return true;
+#endif
+    return GRI_CACHE_OFF;
+}
+
 /* refill fetches blocks to an empty shelf; false: there are none. */
 static bool refill(struct gri_shelf *shelf, struct gri_store *store, enum gri_block kind)
 {
@@ -101,7 +106,7 @@ void *gri_cache_alloc_slow(struct gri_worker *w, enum gri_block kind)
     struct gri_shelf *shelf = w != NULL ? &w->shelf[kind] : NULL;
     struct gri_free_block *b;
 
-    if (w == NULL || GRI_CACHE_OFF || MEMCHECK)
+    if (w == NULL || is_off())
         return alone_new(kind);
     if (gri_fault(GRI_AT_ALLOC))
         return NULL;
@@ -117,7 +122,7 @@ void *gri_cache_alloc_from(struct gri_sched *s, enum gri_block kind)
 {
     struct gri_free_block *b;
 
-    if (GRI_CACHE_OFF || MEMCHECK)
+    if (is_off())
         return alone_new(kind);
     if (gri_fault(GRI_AT_ALLOC))
         return NULL;

@@ -249,8 +249,8 @@ void gri_let_others_run(struct gri_exec *e)
 {
     e->sent = 0;
     if (e->worker != NULL && e->fiber != NULL && e->cheap == 0 && gri_worker_has_queued(e->worker))
-        gri_suspend(e->fiber, stand_back,
-                    e->fiber); /* without a stack to go on with it keeps the worker */
+        /* without a stack to go on with it keeps the worker */
+        gri_suspend(e->fiber, stand_back, e->fiber);
 }
 
 /* ---- starting and stopping ------------------------------------------------------------------- */

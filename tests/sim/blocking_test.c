@@ -10,7 +10,7 @@
 
 #include "tests/support/test.h"
 
-enum { ROUNDS = 40, IDLE_MS = 3 };
+enum { ROUNDS = 120, IDLE_MS = 3 };
 
 static struct {
     gr_future *call[ROUNDS];
@@ -97,5 +97,5 @@ Test(blocking, every_call_ends)
              GR_RUNTIME(.blocking_max = 1024, .blocking_idle_ms = IDLE_MS,
                         .sim_faults = GR_SIM_SCHED | GR_SIM_TIME | GR_SIM_FULL | GR_SIM_THREADS),
              blocking_play);
-    sim_all_well(&sum, 400);
+    sim_all_well(&sum, 1000);
 }

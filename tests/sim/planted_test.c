@@ -15,7 +15,7 @@
 
 #include "tests/support/test.h"
 
-#define SEEDS 5000
+#define SEEDS 2000
 #define SEED_S 10 /* longer than this, a seed hangs */
 
 static void books(struct sim *s)
