@@ -47,12 +47,27 @@ typedef struct gr_stats {
     uint64_t stuck_workers;   /* were in one handler for stuck_ms */
     uint64_t spares_now;      /* spare workers at work */
     uint64_t blocking_threads_high;
+
+    /* what the engine does: docs/architecture.md says what they tell */
+    uint64_t turns;           /* of actors: each takes up to 64 messages */
+    uint64_t calls_inline;    /* of calls_started: cheap ones, run on the stack of who waited for them */
+    uint64_t calls_direct;    /* a batch's cheap items, run in place; not among calls_started */
+    uint64_t waits;           /* handlers that left their stack, to wait or to stand back */
+    uint64_t stood_back;      /* of these: they had told so much that others were let run first */
+    uint64_t steals, stolen;  /* a worker's visits to another's queue that brought something; the tasks */
+    uint64_t injected;        /* tasks that came by the shared queue: from other threads, or overflow */
+    uint64_t parks, wakes;    /* workers that went to sleep for want of work; that were woken up */
+    uint64_t queue_now;       /* tasks that are ready and wait for a worker, wherever they lie */
+    uint64_t queue_shared_now, queue_pinned_now; /* of these: for any worker; for a certain one */
+    uint64_t workers_now;     /* that serve, spare ones too */
+    uint64_t workers_idle_now, workers_searching_now; /* of these: asleep; awake, without work yet */
 } gr_stats;
 
 /*
  * gr_stats_read fills *s in; s->size says how much of it the caller knows, so set it first:
- * gr_stats s = GR_STATS_INIT. Costs a few hundred loads and three short locks. The numbers are read
- * one after another, while others count.    [any]
+ * gr_stats s = GR_STATS_INIT. Costs some forty loads for each worker and three short locks, and
+ * stops nobody. The numbers are read one after another, while others count, so they need not fit
+ * each other to the last.    [any]
  */
 #define GR_STATS_INIT { .size = sizeof(gr_stats) }
 GR_API void gr_stats_read(gr_runtime *rt, gr_stats *s);

@@ -679,7 +679,9 @@ struct gri_call_more *gri_call_more(struct gri_call *call)
 
 struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_stream *in)
 {
-    struct gri_call *call = gri_cache_alloc(gri_exec()->worker, GRI_BLOCK_CALL);
+    struct gri_worker *w = gri_exec()->worker;
+    struct gri_call *call = w != NULL ? gri_cache_alloc(w, GRI_BLOCK_CALL)
+                                      : gri_cache_alloc_from(&rt->sched, GRI_BLOCK_CALL);
 
     _Static_assert(sizeof(*call) <= GRI_BLOCK_CALL_BYTES, "a call fits its block");
     if (call == NULL) {
@@ -700,15 +702,25 @@ struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_
 
 /* ---- direct calls ---------------------------------------------------------------------------- */
 
+/* w is another runtime's when its handler has a batch run in this one. */
+static void count_direct(gr_runtime *rt, struct gri_worker *w)
+{
+    if (w->sched == &rt->sched)
+        gri_tally_count(w->tally, GRI_COUNT_CALLS_DIRECT, 1);
+    else
+        gri_count(rt->sched.ledger, GRI_COUNT_CALLS_DIRECT, 1);
+}
+
 bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value **ret_v)
 {
     gr_runtime *rt = parent->rt;
+    struct gri_worker *w = gri_exec()->worker;
     gr_value *err = NULL;
     struct gri_actor *a;
     const gr_method *m;
     struct gr_ctx c;
 
-    if (r.node != rt->node || gri_call_budget(parent) != NULL || gri_exec()->worker == NULL ||
+    if (r.node != rt->node || gri_call_budget(parent) != NULL || w == NULL ||
         gri_fault(GRI_AT_NO_DIRECT))
         return false;
     a = gri_actor_pin(rt, r, &err);
@@ -723,6 +735,7 @@ bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value
         gri_actor_unpin(a);
         return false;
     }
+    count_direct(rt, w);
     gri_ctx_enter(&c, a, parent, true);
     c.deferred = true; /* the call is the composition's to answer, not the step's */
     *ret_v = gri_answer(m->fn(&c, NULL, args));

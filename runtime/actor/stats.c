@@ -16,7 +16,17 @@ static const struct {
         GRI_COUNT_##name, offsetof(gr_stats, field)                                                \
     }
     COUNT(MESSAGES, messages),
+    COUNT(TURNS, turns),
     COUNT(CALLS, calls_started),
+    COUNT(CALLS_INLINE, calls_inline),
+    COUNT(CALLS_DIRECT, calls_direct),
+    COUNT(WAITS, waits),
+    COUNT(STOOD_BACK, stood_back),
+    COUNT(INJECTED, injected),
+    COUNT(STEALS, steals),
+    COUNT(STOLEN, stolen),
+    COUNT(PARKS, parks),
+    COUNT(WAKES, wakes),
     COUNT(REFUSED_MAILBOX, refused_mailbox),
     COUNT(REFUSED_MAILBOX_BYTES, refused_mailbox_bytes),
     COUNT(REFUSED_QUEUE_MS, refused_queue_ms),
@@ -56,10 +66,18 @@ static void read_ledger(struct gri_ledger *l, gr_stats *s)
 static void read_sched(struct gri_sched *sched, gr_stats *s)
 {
     struct gri_blocking *b = &sched->blocking;
+    struct gri_depth depth = gri_sched_depth(sched);
 
     s->stacks_now = atomic_load(&sched->fibers);
     s->stacks_high = (uint64_t)atomic_load(&sched->fibers_high);
-    s->spares_now = atomic_load(&sched->active_count) - sched->worker_count;
+    s->workers_now = atomic_load(&sched->active_count);
+    s->spares_now = s->workers_now - sched->worker_count;
+    /* not relaxed: who then reads again finds what the idle ones had counted */
+    s->workers_idle_now = atomic_load(&sched->idle_count);
+    s->workers_searching_now = atomic_load_explicit(&sched->searching, memory_order_relaxed);
+    s->queue_now = depth.all;
+    s->queue_shared_now = depth.shared;
+    s->queue_pinned_now = depth.pinned;
     gri_lock(&b->lock);
     s->blocking_threads_now = b->threads;
     s->blocking_threads_high = b->threads_high;

@@ -499,9 +499,13 @@ static enum gri_rest rest(struct gri_actor *a)
     return go_idle(a, stops && !waits, waits);
 }
 
-static void count_messages(unsigned n)
+/* count_turn counts a turn that ends here, and its messages. */
+static inline void count_turn(unsigned messages)
 {
-    gri_tally_count(gri_exec()->worker->tally, GRI_COUNT_MESSAGES, n);
+    struct gri_tally *t = gri_exec()->worker->tally;
+
+    gri_tally_count(t, GRI_COUNT_MESSAGES, messages);
+    gri_tally_count(t, GRI_COUNT_TURNS, 1);
 }
 
 /* yield_turn lets others have the worker, and goes on later. */
@@ -543,19 +547,19 @@ void gri_turn_run(struct gri_task *t)
                 break;
             }
             if (e->kind == GRI_RESUME) /* this frame may never go on */
-                count_messages(TURN_BUDGET - budget);
+                count_turn(TURN_BUDGET - budget);
             next = turn_message(a, e);
             if (next == LOST)
                 return;
         }
         budget--;
         if (next == GO_ON && (budget == 0 || gri_fault(GRI_AT_SHORT_TURN))) {
-            count_messages(TURN_BUDGET - budget);
+            count_turn(TURN_BUDGET - budget);
             yield_turn(a);
             return;
         }
     }
-    count_messages(TURN_BUDGET - budget);
+    count_turn(TURN_BUDGET - budget);
     if (how == GRI_OVER)
         gri_actor_finish_run(&a->turn);
 }

@@ -66,6 +66,12 @@ void *gri_cache_alloc_slow(struct gri_worker *w, enum gri_block kind)
     return alone_new(kind);
 }
 
+void *gri_cache_alloc_from(struct gri_sched *s, enum gri_block kind)
+{
+    (void)s;
+    return alone_new(kind);
+}
+
 void gri_cache_free_slow(struct gri_worker *w, enum gri_block kind, void *p)
 {
     (void)w, (void)kind;
@@ -110,6 +116,18 @@ void *gri_cache_alloc_slow(struct gri_worker *w, enum gri_block kind)
     shelf->first = b->next;
     shelf->count--;
     return b;
+}
+
+void *gri_cache_alloc_from(struct gri_sched *s, enum gri_block kind)
+{
+    struct gri_free_block *b;
+
+    if (is_off())
+        return alone_new(kind);
+    if (gri_fault(GRI_AT_ALLOC))
+        return NULL;
+    b = gri_store_take_one(s->store, kind);
+    return b != NULL ? b : alone_new(kind);
 }
 
 /* make_room moves the full stack to the side, and what was there to the store. */

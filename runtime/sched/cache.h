@@ -6,9 +6,9 @@
  * out again without a lock. What a worker frees more of than it makes, a consumer's messages say, goes
  * to the runtime's store (slab.h) by the bundle, where the producers' workers find it, in order.
  *
- * Threads that are no workers ask the allocator each time; such a block lies at an odd multiple of
- * 16, a slab's at an even one, so that who frees it sees which it is. A block may be freed on any thread,
- * also when its runtime is gone.
+ * Threads that are no workers ask the allocator each time, or, for calls, the store. The allocator's
+ * blocks lie at odd multiples of 16, a slab's at even ones, so that who frees one sees which it is. A
+ * block may be freed on any thread, also when its runtime is gone.
  */
 #ifndef GR_RUNTIME_SCHED_CACHE_H
 #define GR_RUNTIME_SCHED_CACHE_H
@@ -57,6 +57,9 @@ static inline void *gri_cache_alloc(struct gri_worker *w, enum gri_block kind)
     return b;
 #endif
 }
+
+/* gri_cache_alloc_from is for a thread that is no worker, and makes many: from a runtime's slabs. */
+void *gri_cache_alloc_from(struct gri_sched *s, enum gri_block kind);
 
 /* gri_cache_free: p is not NULL, and was allocated as that kind, on whatever thread. */
 static inline void gri_cache_free(struct gri_worker *w, enum gri_block kind, void *p)

@@ -27,10 +27,21 @@ struct gri_worker;
 
 enum gri_meter_kind { GRI_METER_CALLS, GRI_METER_BYTES, GRI_METERS };
 
-/* Events. The first few happen all the time, the others when something is refused or odd. */
+/* Events. Those down to WAKES happen all the time, the most frequent in the tally's first line of memory;
+ * the others when something is refused or odd. */
 enum gri_count {
     GRI_COUNT_MESSAGES,
+    GRI_COUNT_TURNS,
     GRI_COUNT_CALLS,
+    GRI_COUNT_CALLS_INLINE,
+    GRI_COUNT_CALLS_DIRECT,
+    GRI_COUNT_WAITS,
+    GRI_COUNT_STOOD_BACK,
+    GRI_COUNT_INJECTED,
+    GRI_COUNT_STEALS,
+    GRI_COUNT_STOLEN,
+    GRI_COUNT_PARKS,
+    GRI_COUNT_WAKES,
     GRI_COUNT_REFUSED_MAILBOX,
     GRI_COUNT_REFUSED_MAILBOX_BYTES,
     GRI_COUNT_REFUSED_QUEUE_MS,

@@ -204,8 +204,11 @@ bool gri_take_lifo(struct gri_task *t)
     struct gri_worker *w = gri_exec()->worker;
     struct gri_task *expected = t;
 
-    return w != NULL && atomic_compare_exchange_strong_explicit(
-                            &w->lifo, &expected, NULL, memory_order_acq_rel, memory_order_relaxed);
+    if (w == NULL || !atomic_compare_exchange_strong_explicit(
+                         &w->lifo, &expected, NULL, memory_order_acq_rel, memory_order_relaxed))
+        return false;
+    gri_tally_count(w->tally, GRI_COUNT_CALLS_INLINE, 1);
+    return true;
 }
 
 /* ---- finding work ---------------------------------------------------------------------------- */
@@ -244,11 +247,20 @@ static struct gri_task *take_outside(struct gri_worker *w)
 
     if (inbox_first)
         t = locked_pop(&w->inbox_lock, &w->inbox, &w->inbox_count);
-    if (t == NULL)
+    if (t == NULL) {
         t = locked_pop(&s->inject_lock, &s->injected, &s->inject_count);
+        if (t != NULL) /* here, since who takes it has a tally, and who adds it may have none */
+            gri_tally_count(w->tally, GRI_COUNT_INJECTED, 1);
+    }
     if (t == NULL && !inbox_first)
         t = locked_pop(&w->inbox_lock, &w->inbox, &w->inbox_count);
     return t;
+}
+
+static void count_steal(struct gri_worker *w, uint32_t tasks)
+{
+    gri_tally_count(w->tally, GRI_COUNT_STEALS, 1);
+    gri_tally_count(w->tally, GRI_COUNT_STOLEN, tasks);
 }
 
 /* ring_steal moves half of another's ring, at most STEAL_MAX, into w's own, which is empty, but for the
@@ -280,6 +292,7 @@ static struct gri_task *ring_steal(struct gri_worker *w, struct gri_worker *from
     } while (!atomic_compare_exchange_weak_explicit(&from->head, &head, head + n,
                                                     memory_order_acq_rel, memory_order_acquire));
     atomic_store(&w->tail, tail + n - 1); /* as in ring_push */
+    count_steal(w, n);
     return first;
 }
 
@@ -295,8 +308,8 @@ static struct gri_task *steal(struct gri_worker *w)
         if (atomic_load_explicit(&w->tail, memory_order_relaxed) ==
             atomic_load_explicit(&w->head, memory_order_relaxed))
             t = ring_steal(w, from);
-        else
-            t = ring_take(from);
+        else if ((t = ring_take(from)) != NULL)
+            count_steal(w, 1);
         if (t != NULL)
             return t;
     }
@@ -369,9 +382,11 @@ static void park(struct gri_worker *w)
         }
     }
     gri_point(GRI_AT_PARK);
+    gri_tally_count(w->tally, GRI_COUNT_PARKS, 1);
     while (atomic_load(&w->wake) == 0)
         gri_futex_wait(&w->wake, 0, GRI_NEVER);
     atomic_store(&w->wake, 0);
+    gri_tally_count(w->tally, GRI_COUNT_WAKES, 1);
 }
 
 static void stop_searching(struct gri_worker *w)
@@ -458,6 +473,32 @@ struct gri_task *gri_next_task(struct gri_worker *w)
     }
     gri_worker_begins(w, 0);
     return t;
+}
+
+/* ring_depth: head is read first, so it is never past tail; but more may have come and gone since. */
+static uint32_t ring_depth(struct gri_worker *w)
+{
+    uint32_t head = atomic_load_explicit(&w->head, memory_order_acquire);
+    uint32_t n = atomic_load_explicit(&w->tail, memory_order_relaxed) - head;
+
+    return n < GRI_RING ? n : GRI_RING;
+}
+
+struct gri_depth gri_sched_depth(struct gri_sched *s)
+{
+    unsigned live = atomic_load(&s->live_count);
+    struct gri_depth d = { .shared = atomic_load_explicit(&s->inject_count, memory_order_relaxed) };
+
+    d.all = d.shared;
+    for (unsigned i = 0; i < live; i++) {
+        struct gri_worker *w = &s->workers[i];
+        uint32_t pinned = atomic_load_explicit(&w->inbox_count, memory_order_relaxed);
+
+        d.pinned += pinned;
+        d.all +=
+            pinned + ring_depth(w) + (atomic_load_explicit(&w->lifo, memory_order_relaxed) != NULL);
+    }
+    return d;
 }
 
 /* ---- timers --------------------------------------------------------------------------------- */

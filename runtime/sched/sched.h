@@ -184,6 +184,12 @@ static inline bool gri_worker_has_queued(const struct gri_worker *w)
                atomic_load_explicit(&w->tail, memory_order_relaxed);
 }
 
+/* What is ready and waits, for any worker and for a certain one, while others go on adding and taking. */
+struct gri_depth {
+    uint64_t all, shared, pinned;
+};
+struct gri_depth gri_sched_depth(struct gri_sched *s); /* [any] */
+
 /* gri_next_task is what a worker's loop runs next; it waits for work. NULL: the scheduler stops. */
 struct gri_task *gri_next_task(struct gri_worker *w);
 void gri_wake_worker(struct gri_worker *w);
@@ -202,7 +208,8 @@ static inline void gri_worker_begins(struct gri_worker *w, uint64_t who)
                           memory_order_release);
 }
 
-/* gri_take_lifo takes t out of the calling worker's LIFO slot, if it is what lies there. */
+/* gri_take_lifo takes t out of the calling worker's LIFO slot, if it is what lies there, for the caller to
+ * run at once: it counts as inline. */
 bool gri_take_lifo(struct gri_task *t);
 
 /* gri_exec returns what runs on this thread now. A call, not inlined: code that goes on after a switch

@@ -12,17 +12,23 @@
 
 #define PAGE ((size_t)4096)
 #define PAGE_HEAD ((size_t)64) /* a line, so that blocks of a line's size don't straddle two */
-#define PAGES 8                /* of a slab */
-#define BUNDLES_MAX 256        /* of one size, in the depot */
+/* Pages of a slab: few of the first ones, so that a small runtime stays small; later the one that is lost
+ * to alignment should not count. */
+#define PAGES_FIRST 8
+#define PAGES_LATER 64
+#define SLABS_FIRST 8
+#define BUNDLES_MAX 256 /* of one size, in the depot */
 
 struct depot {
     struct gri_lock lock;                /* guards all below, and this depot's slabs */
     struct gri_free_block *first, *last; /* bundles, the oldest first */
     unsigned bundles;
-    struct gri_list some, none; /* slabs with blocks to hand out, and without */
-    bool spare;                 /* one of `some` has all of its blocks at home, and is kept */
-    bool closed;                /* none is kept any more */
-    size_t size;                /* of a block */
+    struct gri_free_block *loose; /* for threads that are no workers, who take one at a time */
+    _Atomic unsigned slabs;       /* written under the lock */
+    struct gri_list some, none;   /* slabs with blocks to hand out, and without */
+    bool spare;                   /* one of `some` has all of its blocks at home, and is kept */
+    bool closed;                  /* none is kept any more */
+    size_t size;                  /* of a block */
     unsigned per_page;
     struct gri_store *store; /* whose depot it is */
 };
@@ -38,8 +44,9 @@ struct slab {
     struct gri_list node; /* in some or none; first, so that leak checkers find the slab's start */
     struct depot *depot;
     struct gri_free_block *home; /* blocks that came back */
-    unsigned cut;                /* blocks that have been handed out at least once */
-    unsigned out;                /* blocks that are not at home */
+    unsigned pages;
+    unsigned cut; /* blocks that have been handed out at least once */
+    unsigned out; /* blocks that are not at home */
 };
 
 /* At the beginning of each page. */
@@ -69,12 +76,15 @@ static struct slab *slab_of(struct gri_free_block *b)
 
 static struct slab *slab_new(struct depot *d)
 {
-    struct slab *s = gri_alloc(sizeof(*s) + (PAGES + 1) * PAGE - 1);
+    unsigned slabs = atomic_load_explicit(&d->slabs, memory_order_relaxed);
+    unsigned pages = slabs < SLABS_FIRST ? PAGES_FIRST : PAGES_LATER;
+    size_t size = sizeof(struct slab) + (pages + 1) * PAGE - 1;
+    struct slab *s = gri_alloc(size);
 
     if (s == NULL)
         return NULL;
-    gri_alloc_touch(s, sizeof(*s) + (PAGES + 1) * PAGE - 1);
-    *s = (struct slab){ .depot = d };
+    gri_alloc_touch(s, size);
+    *s = (struct slab){ .depot = d, .pages = pages };
     gri_list_init(&s->node);
     atomic_fetch_add_explicit(&d->store->refs, 1, memory_order_relaxed);
     return s;
@@ -103,7 +113,7 @@ static void slabs_free(struct gri_list *list)
 
 static bool all_cut(const struct slab *s)
 {
-    return s->cut == PAGES * s->depot->per_page;
+    return s->cut == s->pages * s->depot->per_page;
 }
 
 /* cut hands out the next block that has never been. */
@@ -161,6 +171,7 @@ static void home_locked(struct slab *s, struct gri_free_block *b, struct gri_lis
         d->spare = true;
         return;
     }
+    atomic_fetch_sub_explicit(&d->slabs, 1, memory_order_relaxed);
     gri_list_remove(&s->node);
     gri_list_push(whole, &s->node);
 }
@@ -232,10 +243,40 @@ struct gri_free_block *gri_store_take(struct gri_store *s, enum gri_block kind, 
     if (fresh == NULL)
         return NULL;
     gri_lock(&d->lock);
+    atomic_fetch_add_explicit(&d->slabs, 1, memory_order_relaxed);
     end = take_locked(fresh, end, ret_count);
     *end = NULL;
     gri_unlock(&d->lock);
     return list;
+}
+
+static struct gri_free_block *loose_locked(struct depot *d)
+{
+    struct gri_free_block *b = d->loose;
+
+    if (b != NULL)
+        d->loose = b->next;
+    return b;
+}
+
+struct gri_free_block *gri_store_take_one(struct gri_store *s, enum gri_block kind)
+{
+    struct depot *d = &s->depot[kind];
+    struct gri_free_block *b, *last;
+    unsigned count;
+
+    gri_lock(&d->lock);
+    b = loose_locked(d);
+    gri_unlock(&d->lock);
+    if (b != NULL || (b = gri_store_take(s, kind, &count)) == NULL || b->next == NULL)
+        return b;
+    for (last = b->next; last->next != NULL; last = last->next)
+        ;
+    gri_lock(&d->lock);
+    last->next = d->loose;
+    d->loose = b->next;
+    gri_unlock(&d->lock);
+    return b;
 }
 
 static struct gri_free_block *reversed(struct gri_free_block *list)
@@ -308,6 +349,7 @@ static void free_spare(struct depot *d, bool close)
 
         if (s->out == 0) {
             d->spare = false;
+            atomic_fetch_sub_explicit(&d->slabs, 1, memory_order_relaxed);
             gri_list_remove(n);
             gri_list_push(&whole, n);
             break;
@@ -325,7 +367,10 @@ static void trim(struct gri_store *s, bool close)
 
         do {
             gri_lock(&d->lock);
-            b = bundle_locked(d);
+            b = d->loose;
+            d->loose = NULL;
+            if (b == NULL)
+                b = bundle_locked(d);
             gri_unlock(&d->lock);
             gri_blocks_go_home(b);
         } while (b != NULL);

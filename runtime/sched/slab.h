@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * slab.h - where a runtime's blocks of fixed sizes come from: slabs of 8 pages each, cut in address order.
+ * slab.h - where a runtime's blocks of fixed sizes come from: slabs of pages, cut in address order.
  *
  * A store has a depot for each size, with a lock. A block is out (in use, or on a worker's shelf), in
  * a bundle of the depot's, or at home in its slab. Bundles come and go whole and in the order in
@@ -26,6 +26,8 @@ struct gri_store *gri_store_new(void); /* NULL: out of memory */
 /* gri_store_take returns a list of up to GRI_BUNDLE blocks; NULL: out of memory. [any] */
 struct gri_free_block *gri_store_take(struct gri_store *s, enum gri_block kind,
                                       unsigned *ret_count);
+/* gri_store_take_one is for threads that are no workers. [any] */
+struct gri_free_block *gri_store_take_one(struct gri_store *s, enum gri_block kind);
 /* gri_store_give takes a whole bundle, the block that was freed last first. Its blocks may be other
  * stores'. [any] */
 void gri_store_give(struct gri_store *s, enum gri_block kind, struct gri_free_block *bundle);

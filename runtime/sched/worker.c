@@ -203,6 +203,7 @@ gr_code gri_suspend(struct gri_fiber *f, void (*commit)(void *arg), void *arg)
         gri_count(w->sched->ledger, GRI_COUNT_REFUSED_FIBERS, 1);
         return GR_EFULL;
     }
+    gri_tally_count(w->tally, GRI_COUNT_WAITS, 1);
     if (f->exec.hooks != NULL)
         f->exec.hooks->suspending(&f->exec);
     switch_to(w, next, commit, arg);
@@ -231,8 +232,10 @@ void gri_resume(struct gri_sched *s, struct gri_fiber *f)
 static void stand_back(void *arg)
 {
     struct gri_fiber *f = arg;
-    struct gri_sched *s = gri_exec()->worker->sched;
+    struct gri_worker *w = gri_exec()->worker;
+    struct gri_sched *s = w->sched;
 
+    gri_tally_count(w->tally, GRI_COUNT_STOOD_BACK, 1);
     if (f->exec.pin != 0 || (f->exec.hooks != NULL && f->exec.hooks->resuming != NULL)) {
         gri_resume(s, f);
         return;
