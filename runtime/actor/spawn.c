@@ -14,8 +14,8 @@
 
 /* A turn may keep one in so many of a mailbox's places for a while, and no more than that: see owed
  * in actor.h. So a small mailbox takes exactly what it should. */
-#define OWED_PART 16
-#define OWED_MAX 64
+#define OWED_PART 64
+#define OWED_MAX 32
 
 static void member_cancel(struct gri_member *m, gr_code why)
 {
