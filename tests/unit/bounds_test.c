@@ -243,6 +243,52 @@ Test(bounds, messages_are_counted_however_turns_change_hands)
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
+/* A turn counts what it has taken off the mailbox by the bundle, but no more than that: who has nearly as
+ * many calls outstanding as the mailbox takes is not refused, whichever workers he and the actor are on. */
+#define OUTSTANDING 1000
+
+static void ask_many(gr_ctx *c, void *self, const gr_value *args)
+{
+    static gr_future *asked[OUTSTANDING];
+    gr_runtime *r = gr_runtime_of(c);
+    gr_ref whom = gr_as_ref(args);
+
+    (void)self;
+    for (int i = 0; i < 40 * OUTSTANDING; i++) {
+        gr_future **f = &asked[i % OUTSTANDING];
+        gr_value *err = NULL;
+
+        if (i >= OUTSTANDING)
+            gr_value_unref(gr_take(*f, &err));
+        cr_assert_null(err, "%s", gr_error_text(err));
+        *f = gr_acall(r, whom, "note", gr_int(i), NULL);
+    }
+    for (int i = 0; i < OUTSTANDING; i++)
+        gr_future_free(asked[i]);
+    post(&entered);
+}
+
+static const gr_class asker_class = GR_CLASS(.name = "asker", .state_size = 1, .receive = ask_many);
+
+static gr_value *count_note(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c;
+    ++*(long *)self;
+    return gr_value_ref(args);
+}
+
+static const gr_method count_methods[] = { { "note", GR_ASYNC, count_note, NULL } };
+static const gr_class count_class =
+    GR_CLASS(.name = "count", .state_size = sizeof(long), GR_METHODS(count_methods));
+
+Test(bounds, a_thousand_calls_outstanding_fit_a_mailbox_of_a_few_more)
+{
+    gr_ref server = gr_spawn(root, &count_class, NULL);
+
+    cr_assert_eq(gr_tell(rt, gr_spawn(root, &asker_class, NULL), gr_ref_value(server)), GR_OK);
+    take(&entered);
+}
+
 Test(bounds, a_mailbox_has_a_limit_in_bytes)
 {
     gr_ref a = held(GR_SPAWN(.mailbox_bytes_max = 10000));
