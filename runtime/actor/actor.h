@@ -75,8 +75,8 @@ struct gri_actor {
 
     _Alignas(64) struct gri_task turn;
     struct gri_envelope *ready; /* taken from inbox, in order */
-    struct gri_envelope
-        *left;          /* a tell that was taken, but left in inbox as its end; see mailbox.h */
+    /* a tell that was taken, but left in inbox as its end; see mailbox.h */
+    struct gri_envelope *left;
     uint16_t owed;      /* places of messages that the turn has taken; owed_max at most */
     uint16_t owed_pins; /* pins of calls that it has ended */
     uint8_t owed_max;
@@ -106,8 +106,8 @@ struct gri_rare {
 
     uint32_t max_concurrency; /* 0: no limit */
     _Atomic uint32_t running; /* calls that hold one of max_concurrency */
-    struct gri_envelope_queue
-        waiting; /* the turn's: calls for which there was no permit, in order */
+    /* the turn's: calls for which there was no permit, in order */
+    struct gri_envelope_queue waiting;
 
     uint32_t stash_max;
     struct gri_stash *stash; /* owned; NULL until something is stashed. The turn's */

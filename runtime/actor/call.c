@@ -47,38 +47,6 @@ gr_stream *gri_call_take_in(struct gri_call *call)
     return in;
 }
 
-/* ---- what it weighs -------------------------------------------------------------------------- */
-
-uint32_t gri_message_weigh(const gr_value *v)
-{
-    size_t bytes = gri_value_bytes(v);
-
-    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
-}
-
-void gri_charge_some(gr_runtime *rt, int64_t bytes)
-{
-    gri_meter_add(rt->sched.ledger, GRI_METER_BYTES, bytes);
-}
-
-bool gri_bytes_fit(gr_runtime *rt, uint32_t bytes)
-{
-    const struct gri_ledger *l = rt->sched.ledger;
-
-    return bytes == 0 || bytes > l->meter[GRI_METER_BYTES].max ||
-           gri_meter_has_room(l, GRI_METER_BYTES, bytes);
-}
-
-gr_code gri_check_some(gr_runtime *rt, uint32_t bytes)
-{
-    struct gri_ledger *l = rt->sched.ledger;
-
-    if (gri_meter_has_room(l, GRI_METER_BYTES, bytes))
-        return GR_OK;
-    gri_count(l, GRI_COUNT_REFUSED_BYTES, 1);
-    return bytes > l->meter[GRI_METER_BYTES].max ? GR_ENOMEM : GR_EFULL;
-}
-
 /* unmeter takes an ended call off what is counted of calls in flight. */
 static void unmeter(struct gri_call *call)
 {
@@ -336,9 +304,9 @@ static void finish(struct gri_call *call, gr_value *v)
     more = gri_call_has_more(call);
     if (more != NULL)
         disarm(call, more);
-    if (more != NULL &&
-        atomic_load(&more->id) != 0) /* seq_cst: after the completion, as `more` is; */
-        forget_number(call, more);   /* pairs with op_name */
+    /* seq_cst: after the completion, as `more` is; pairs with op_name */
+    if (more != NULL && atomic_load(&more->id) != 0)
+        forget_number(call, more);
     if (call->streams)
         end_stream(call, true);
     if (call->in != NULL) {
@@ -597,7 +565,6 @@ static gr_code op_hurry(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
     struct gri_task *t = &call->task;
-
     const struct gr_ctx *c = gri_ctx_current(call->rt);
 
     if (c != NULL && gri_run_holds(c, call->target))
@@ -612,8 +579,8 @@ static gr_code op_hurry(struct gr_future *f)
 static void op_destroy(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
-
     struct gri_call_more *more = gri_call_has_more(call);
+    struct gri_worker *w = gri_exec()->worker;
 
     gr_value_unref(call->args);
     gr_value_unref(call->config);
@@ -621,9 +588,9 @@ static void op_destroy(struct gr_future *f)
     gri_free(atomic_load_explicit(&call->run, memory_order_relaxed));
     if (more != NULL) {
         gri_budget_unref(more->budget);
-        gri_cache_free(gri_exec()->worker, GRI_BLOCK_MORE, more);
+        gri_cache_free(w, GRI_BLOCK_MORE, more);
     }
-    gri_cache_free(gri_exec()->worker, GRI_BLOCK_CALL, call);
+    gri_cache_free(w, GRI_BLOCK_CALL, call);
 }
 
 static const struct gri_future_ops call_ops = { .cancel = op_cancel,
@@ -663,15 +630,15 @@ const struct gri_member_ops gri_call_member_ops = { .cancel = member_cancel,
 struct gri_call_more *gri_call_more(struct gri_call *call)
 {
     struct gri_call_more *there = gri_call_has_more(call), *more;
+    struct gri_worker *w = gri_exec()->worker;
 
     _Static_assert(sizeof(*more) <= GRI_BLOCK_MORE_BYTES, "it fits its block");
-    if (there != NULL || (more = gri_cache_alloc(gri_exec()->worker, GRI_BLOCK_MORE)) == NULL)
+    if (there != NULL || (more = gri_cache_alloc(w, GRI_BLOCK_MORE)) == NULL)
         return there;
     *more = (struct gri_call_more){ .call = call };
     if (atomic_compare_exchange_strong(&call->more, &there, more))
         return more;
-    gri_cache_free(gri_exec()->worker, GRI_BLOCK_MORE,
-                   more); /* somebody else asks for the call's number, too */
+    gri_cache_free(w, GRI_BLOCK_MORE, more); /* somebody else asks for the call's number, too */
     return there;
 }
 
@@ -698,51 +665,4 @@ struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_
     atomic_init(&call->state, GRI_RUNNING);
     atomic_init(&call->verb, verb);
     return call;
-}
-
-/* ---- direct calls ---------------------------------------------------------------------------- */
-
-/* w is another runtime's when its handler has a batch run in this one. */
-static void count_direct(gr_runtime *rt, struct gri_worker *w)
-{
-    if (w->sched == &rt->sched)
-        gri_tally_count(w->tally, GRI_COUNT_CALLS_DIRECT, 1);
-    else
-        gri_count(rt->sched.ledger, GRI_COUNT_CALLS_DIRECT, 1);
-}
-
-bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value **ret_v)
-{
-    gr_runtime *rt = parent->rt;
-    struct gri_worker *w = gri_exec()->worker;
-    gr_value *err = NULL;
-    struct gri_actor *a;
-    const gr_method *m;
-    struct gr_ctx c;
-
-    if (r.node != rt->node || gri_call_budget(parent) != NULL || w == NULL ||
-        gri_fault(GRI_AT_NO_DIRECT))
-        return false;
-    a = gri_actor_pin(rt, r, &err);
-    if (a == NULL) {
-        gr_value_unref(err);
-        return false; /* the long way says why */
-    }
-    m = a->klass->fixed[GRI_INVOKE];
-    if (m == NULL || m->kind != GR_CHEAP || m->fn == NULL || !a->klass->stateless ||
-        gri_actor_permits(a) != 0 || a->pin != 0 ||
-        (atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) == 0) {
-        gri_actor_unpin(a);
-        return false;
-    }
-    count_direct(rt, w);
-    gri_ctx_enter(&c, a, parent, true);
-    c.deferred = true; /* the call is the composition's to answer, not the step's */
-    *ret_v = gri_answer(m->fn(&c, NULL, args));
-    gri_ctx_leave(&c);
-    gr_value_unref(c.failure);
-    gr_value_unref(c.exit);
-    gri_actor_unpin(a);
-    gr_value_unref(args);
-    return true;
 }

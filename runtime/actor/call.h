@@ -115,9 +115,8 @@ struct gri_call {
     struct gr_future future; /* first, so that a gr_future is a call; see gri_call_of */
     struct gri_envelope envelope;
     union {
-        struct gri_task
-            task;           /* when it goes to a worker past the mailbox; never named: see below */
-        struct gri_job job; /* of the blocking pool, which is done with the node by then */
+        struct gri_task task;     /* when it goes to a worker past the mailbox */
+        struct gri_job job;       /* of the blocking pool, which is done with the node by then */
         struct gri_list deferred; /* in actor->deferred while listed */
     };
     struct gri_member member; /* in the caller's run scope, or where the options said */

@@ -81,8 +81,8 @@ static void call_run(struct gri_task *t)
         return;
     }
     if (start_call(call)) {
-        gri_handle_call(a,
-                        call); /* which leaves the mailbox, since it knows when that is cheapest */
+        /* which leaves the mailbox, since it knows when that is cheapest */
+        gri_handle_call(a, call);
     } else {
         gri_envelope_leave(a, &call->envelope);
         gri_call_drop_shell(a, call);

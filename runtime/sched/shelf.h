@@ -32,6 +32,22 @@ struct gri_free_block {
     struct gri_free_block *next, *bundle;
 };
 
+/* gri_blocks_reversed turns a list around in place: a stack of blocks that were freed in order has the
+ * last on top. */
+static inline struct gri_free_block *gri_blocks_reversed(struct gri_free_block *list)
+{
+    struct gri_free_block *back = NULL;
+
+    while (list != NULL) {
+        struct gri_free_block *next = list->next;
+
+        list->next = back;
+        back = list;
+        list = next;
+    }
+    return back;
+}
+
 /* A stack of up to one bundle, and a whole bundle or none. Only the worker's own thread uses it. */
 struct gri_shelf {
     struct gri_free_block *first, *spare;

@@ -279,24 +279,10 @@ struct gri_free_block *gri_store_take_one(struct gri_store *s, enum gri_block ki
     return b;
 }
 
-static struct gri_free_block *reversed(struct gri_free_block *list)
-{
-    struct gri_free_block *back = NULL;
-
-    while (list != NULL) {
-        struct gri_free_block *next = list->next;
-
-        list->next = back;
-        back = list;
-        list = next;
-    }
-    return back;
-}
-
 void gri_store_give(struct gri_store *s, enum gri_block kind, struct gri_free_block *bundle)
 {
     struct depot *d = &s->depot[kind];
-    struct gri_free_block *b = reversed(bundle);
+    struct gri_free_block *b = gri_blocks_reversed(bundle);
     bool kept;
 
     b->bundle = NULL;

@@ -43,21 +43,6 @@ static struct gri_free_block *take(enum gri_block kind)
     return list;
 }
 
-/* backwards is a bundle as a shelf has it when its blocks were freed in order. */
-static struct gri_free_block *backwards(struct gri_free_block *list)
-{
-    struct gri_free_block *back = NULL;
-
-    while (list != NULL) {
-        struct gri_free_block *next = list->next;
-
-        list->next = back;
-        back = list;
-        list = next;
-    }
-    return back;
-}
-
 Test(cache, blocks_are_cut_one_behind_the_other_and_whole)
 {
     for (int k = 0; k < GRI_BLOCKS; k++) {
@@ -85,7 +70,7 @@ Test(cache, bundles_come_back_in_the_order_in_which_they_were_given)
     for (int i = 0; i < 3; i++)
         given[i] = take(GRI_BLOCK_TELL);
     for (int i = 0; i < 3; i++)
-        gri_store_give(store, GRI_BLOCK_TELL, backwards(given[i]));
+        gri_store_give(store, GRI_BLOCK_TELL, gri_blocks_reversed(given[i]));
     for (int i = 0; i < 3; i++) {
         again = take(GRI_BLOCK_TELL);
         cr_assert_eq(again, given[i]);
@@ -104,7 +89,7 @@ static void give_many(enum gri_block kind)
     for (int i = 0; i < MANY; i++)
         taken[i] = take(kind);
     for (int i = 0; i < MANY; i++)
-        gri_store_give(store, kind, backwards(taken[i]));
+        gri_store_give(store, kind, gri_blocks_reversed(taken[i]));
 }
 
 Test(cache, what_a_store_keeps_is_bounded)

@@ -106,14 +106,23 @@ Test(stats, turns_take_messages)
     engine_down();
 }
 
-Test(stats, cheap_calls_run_on_the_stack_of_who_waits)
+/* start_with_echo: whatever is made at a first call is there. */
+static gr_ref start_with_echo(void)
 {
-    gr_stats before, after;
     gr_ref to;
 
     start_one();
     to = echo();
     cr_assert_eq(int_of(gr_ainvoke(rt, to, gr_int(1), NULL)), 1);
+    return to;
+}
+
+Test(stats, cheap_calls_run_on_the_stack_of_who_waits)
+{
+    gr_stats before, after;
+    gr_ref to;
+
+    to = start_with_echo();
     before = at_rest();
     do_many("ask", to);
     after = at_rest();
@@ -128,9 +137,7 @@ Test(stats, cheap_items_of_a_batch_are_no_calls_of_their_own)
     gr_stats before, after;
     gr_ref to;
 
-    start_one();
-    to = echo();
-    cr_assert_eq(int_of(gr_ainvoke(rt, to, gr_int(1), NULL)), 1);
+    to = start_with_echo();
     before = at_rest();
     cr_assert_eq(code_of(gr_acall(rt, to, "batch", gr_list(gr_int(1), gr_int(2), gr_int(3)), NULL)),
                  GR_OK);
@@ -255,9 +262,7 @@ Test(stats, a_worker_parks_until_there_is_work)
     gr_stats before, after;
     gr_ref to;
 
-    start_one();
-    to = echo();
-    cr_assert_eq(int_of(gr_ainvoke(rt, to, gr_int(1), NULL)), 1);
+    to = start_with_echo();
     until((before = at_rest(), before.parks) == before.wakes + 1);
     cr_assert_eq(int_of(gr_ainvoke(rt, to, gr_int(1), NULL)), 1);
     until((after = at_rest(), after.parks) == after.wakes + 1 && after.wakes > before.wakes);
