@@ -14,8 +14,18 @@
 struct printer {
     gr_ref who;
     const char *verb; /* NULL: the answer to invoke, as it comes */
+    gr_value *config; /* counted; of what is called: the printer itself is no part of it */
     enum gri_form form;
+    bool events; /* of the run, instead of its answer */
 };
+
+static void printer_free(void *arg)
+{
+    struct printer *p = arg;
+
+    gr_value_unref(p->config);
+    gri_free(p);
+}
 
 /* call_opts cover one call: the session's scope, the command's config and time limit. */
 static gr_call_opts call_opts(const struct gri_session *s, const struct gri_options *o)
@@ -27,15 +37,23 @@ static gr_call_opts call_opts(const struct gri_session *s, const struct gri_opti
                            .return_exceptions = o->return_exceptions };
 }
 
+static gr_stream *open_stream(gr_runtime *rt, const struct printer *p, const gr_value *input)
+{
+    const gr_call_opts *opts = GR_CALL(.config = gr_value_ref(p->config));
+
+    if (p->events)
+        return gr_astream_events(rt, p->who, gr_value_ref(input), opts, NULL);
+    if (p->verb == NULL)
+        return gr_astream(rt, p->who, gr_value_ref(input), opts);
+    return gr_astream_call(rt, p->who, p->verb, gr_value_ref(input), NULL, opts);
+}
+
 /* print_stream is the printer's runnable: it answers with true when all was printed, with false
  * when it could not be. */
 static gr_value *print_stream(gr_ctx *c, void *arg, const gr_value *input)
 {
     struct printer *p = arg;
-    gr_runtime *rt = gr_runtime_of(c);
-    gr_stream *stream = p->verb == NULL
-                            ? gr_astream(rt, p->who, gr_value_ref(input), NULL)
-                            : gr_astream_call(rt, p->who, p->verb, gr_value_ref(input), NULL, NULL);
+    gr_stream *stream = open_stream(gr_runtime_of(c), p, input);
     gr_value *failure = NULL;
     bool written = true, texts = false;
 
@@ -61,7 +79,8 @@ static gr_value *print_stream(gr_ctx *c, void *arg, const gr_value *input)
     return failure != NULL ? failure : gr_bool(written);
 }
 
-static int answer_stream(struct gri_session *s, gr_ref who, const char *verb, struct gri_options *o)
+static int answer_stream(struct gri_session *s, gr_ref who, const char *verb, bool events,
+                         struct gri_options *o)
 {
     struct printer *p = gri_new0(struct printer);
     gr_call_opts opts = call_opts(s, o);
@@ -72,12 +91,17 @@ static int answer_stream(struct gri_session *s, gr_ref who, const char *verb, st
         gr_value_unref(opts.config);
         return gri_session_fail(s, gr_error(GR_ENOMEM, "out of memory"));
     }
-    *p = (struct printer){ .who = who, .verb = verb, .form = o->form };
-    done = gri_session_wait(s,
-                            gr_ainvoke(s->rt,
-                                       gr_lambda(s->scope, GR_BLOCKING, print_stream, gri_free, p),
-                                       gr_value_ref(o->input), &opts),
-                            &error);
+    *p = (struct printer){ .who = who,
+                           .verb = verb,
+                           .config = opts.config,
+                           .form = events ? GRI_FORM_JSON : o->form,
+                           .events = events };
+    opts.config = NULL;
+    done = gri_session_wait(
+        s,
+        gr_ainvoke(s->rt, gr_lambda(s->scope, GR_BLOCKING, print_stream, printer_free, p),
+                   gr_value_ref(o->input), &opts),
+        &error);
     if (done == NULL)
         return gri_session_fail(s, error);
     exit_code = gr_as_bool(done, false) ? GRI_EXIT_OK : GRI_EXIT_FAILED;
@@ -103,8 +127,8 @@ int gri_chain_answer(struct gri_session *s, gr_ref who, const char *verb, enum g
     gr_future *f;
     int exit_code = GRI_EXIT_OK;
 
-    if (way == GRI_WAY_STREAM)
-        return answer_stream(s, who, verb, o);
+    if (way == GRI_WAY_STREAM || way == GRI_WAY_EVENTS)
+        return answer_stream(s, who, verb, way == GRI_WAY_EVENTS, o);
     opts = call_opts(s, o);
     if (way == GRI_WAY_BATCH)
         f = gr_abatch(s->rt, who, gr_value_ref(o->input), &opts);

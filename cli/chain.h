@@ -19,6 +19,8 @@ struct gri_chain {
 /* gri_chain_open reads the file and starts a runtime. Returns -1, or the exit code after
  * saying why. gri_chain_close in any case. */
 int gri_chain_open(struct gri_chain *c, const char *path, unsigned workers);
+/* gri_chain_open_node does so as the node of that name, as gri_deploy_enter has it; NULL: as none. */
+int gri_chain_open_node(struct gri_chain *c, const char *path, const char *node, unsigned workers);
 void gri_chain_close(struct gri_chain *c);
 /* gri_chain_tell prints the mistakes found so far and returns GRI_EXIT_USAGE. */
 int gri_chain_tell(const struct gri_chain *c);
@@ -30,7 +32,7 @@ struct gri_chain_actor *gri_chain_pick(const struct gri_chain_file *file, const 
 
 /* gri_chain_answer calls who, in the way that the options say, and prints the answer.
  * verb NULL: invoke. Inputs are many if batch. Returns the exit code. */
-enum gri_way { GRI_WAY_CALL, GRI_WAY_STREAM, GRI_WAY_BATCH };
+enum gri_way { GRI_WAY_CALL, GRI_WAY_STREAM, GRI_WAY_BATCH, GRI_WAY_EVENTS };
 int gri_chain_answer(struct gri_session *s, gr_ref who, const char *verb, enum gri_way way,
                      struct gri_options *o);
 

@@ -6,6 +6,7 @@
  * recursion ends, and is as deep as the check's.
  */
 #include "cli/chain_build.h"
+#include "cli/chain_isolate.h"
 
 #include <string.h>
 
@@ -41,9 +42,8 @@ bool gri_chain_build(struct gri_chain_builder *b, struct gri_chain_actor *a)
     return b->report->count == mistakes;
 }
 
-/* note_made remembers an actor for gri_chain_settle; first is where its parts begin. */
-static void note_made(struct gri_chain_builder *b, const struct gri_chain_node *kind, gr_ref ref,
-                      size_t first)
+void gri_build_note(struct gri_chain_builder *b, const struct gri_chain_node *kind, gr_ref ref,
+                    size_t first)
 {
     if (b->made_count == b->made_cap) {
         size_t cap = b->made_cap == 0 ? 16 : b->made_cap * 2;
@@ -56,7 +56,7 @@ static void note_made(struct gri_chain_builder *b, const struct gri_chain_node *
         b->made = made;
         b->made_cap = cap;
     }
-    b->made[b->made_count++] = (struct gri_chain_made){ kind, ref, first, false };
+    b->made[b->made_count++] = (struct gri_chain_made){ .kind = kind, .ref = ref, .first = first };
 }
 
 /* answer_nothing is the barrier's runnable. */
@@ -87,10 +87,16 @@ bool gri_chain_settle(struct gri_chain_builder *b)
     gr_stop(b->rt, barrier);
     for (size_t i = 0; i < b->made_count; i++) {
         struct gri_chain_made *m = &b->made[i];
-        gr_value *error = gr_check(b->rt, m->ref);
+        gr_value *error = NULL;
 
+        if (m->isolated) /* a process takes its time to start, and has a limit for that */
+            gr_value_unref(gr_take(gr_started(b->rt, m->ref), &error));
+        else
+            error = gr_check(b->rt, m->ref);
         m->refused = error != NULL;
-        if (m->refused && !part_refused(b, i))
+        if (m->refused && m->isolated)
+            gri_chain_isolated_mistake(b->report, m->kind, error);
+        else if (m->refused && !part_refused(b, i))
             gri_chain_mistake(b->report, m->kind->at, "%s: %s", m->kind->text,
                               gr_error_text(error));
         gr_value_unref(error);
@@ -110,15 +116,21 @@ gr_ref gri_build_actor(struct gri_chain_builder *b, const struct gri_chain_node 
         struct gri_chain_actor *a = gri_chain_actor_find(b->file, gri_chain_text(n));
 
         gri_assert(a != NULL);
-        if (a != NULL && gri_chain_build(b, a))
-            ref = a->ref;
+        if (a != NULL)
+            (void)gri_deploy_reach(b, a, &ref);
         return ref;
     }
     kind = gri_chain_kind_find(n->items[0].key->text);
     gri_assert(kind != NULL);
-    if (kind != NULL) {
+    if (kind != NULL && !b->file->one_process && gri_chain_is_isolated(n)) {
+        gr_ref sup = gri_build_isolated(b, n, &ref);
+
+        gri_build_note(b, n->items[0].key, sup, first);
+        if (b->made_count > first)
+            b->made[b->made_count - 1].isolated = true;
+    } else if (kind != NULL) {
         ref = kind->build(b, n->items[0].value);
-        note_made(b, n->items[0].key, ref, first);
+        gri_build_note(b, n->items[0].key, ref, first);
     }
     return ref;
 }
@@ -219,4 +231,18 @@ bool gri_arg_bool(const struct gri_chain_node *args, const char *key)
     bool truth = false;
 
     return n != NULL && gri_chain_to_bool(n, &truth) && truth;
+}
+
+/* ---- for the kinds --------------------------------------------------------------------------- */
+
+gr_ref gri_build_no_memory(struct gri_chain_builder *b, const struct gri_chain_node *n)
+{
+    gri_chain_mistake(b->report, n->at, "out of memory");
+    return (gr_ref){ 0, 0 };
+}
+
+const struct gri_chain_node *gri_build_arg(const char *kind, const struct gri_chain_node *args,
+                                           const char *key)
+{
+    return gri_chain_arg_of(gri_chain_kind_find(kind), args, key);
 }

@@ -26,6 +26,7 @@ struct gri_chain_made {
     gr_ref ref;
     size_t first; /* its parts are those from here on */
     bool refused;
+    bool isolated; /* ref is the supervisor of its process */
 };
 
 struct gri_chain_builder {
@@ -55,6 +56,16 @@ bool gri_chain_settle(struct gri_chain_builder *b);
 
 /* ---- for the kinds --------------------------------------------------------------------------- */
 
+/* gri_build_note remembers an actor for gri_chain_settle; kind is what names it in a mistake, first where its
+ * parts begin, builder's made_count before they were made. */
+void gri_build_note(struct gri_chain_builder *b, const struct gri_chain_node *kind, gr_ref ref,
+                    size_t first);
+/* gri_build_no_memory tells that memory ran out while an actor was made; {0, 0}. */
+gr_ref gri_build_no_memory(struct gri_chain_builder *b, const struct gri_chain_node *n);
+/* gri_build_arg finds a key of a kind that may stand alone; NULL when it is not there. */
+const struct gri_chain_node *gri_build_arg(const char *kind, const struct gri_chain_node *args,
+                                           const char *key);
+
 /* gri_build_actor makes what stands where an actor is due; {0, 0} if n is NULL. */
 gr_ref gri_build_actor(struct gri_chain_builder *b, const struct gri_chain_node *n);
 /* gri_build_path returns the path of text seen from the chain file's folder; free it.
@@ -76,17 +87,38 @@ gr_ref gri_build_openai_embeddings(struct gri_chain_builder *b, const struct gri
 gr_ref gri_build_memory_store(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_retriever(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_remote(struct gri_chain_builder *b, const struct gri_chain_node *args);
+gr_ref gri_build_pool(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_prompt(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_chat_prompt(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_chat_model(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_extractive_model(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_str_parser(struct gri_chain_builder *b, const struct gri_chain_node *args);
+gr_ref gri_build_json_parser(struct gri_chain_builder *b, const struct gri_chain_node *args);
+gr_ref gri_build_comma_list_parser(struct gri_chain_builder *b, const struct gri_chain_node *args);
+gr_ref gri_build_numbered_list_parser(struct gri_chain_builder *b,
+                                      const struct gri_chain_node *args);
+gr_ref gri_build_markdown_list_parser(struct gri_chain_builder *b,
+                                      const struct gri_chain_node *args);
 gr_ref gri_build_format_docs(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_sequence(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_parallel(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_passthrough(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_assign(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_pick(struct gri_chain_builder *b, const struct gri_chain_node *args);
+gr_ref gri_build_router(struct gri_chain_builder *b, const struct gri_chain_node *args);
+gr_ref gri_build_each(struct gri_chain_builder *b, const struct gri_chain_node *args);
+gr_ref gri_build_branch(struct gri_chain_builder *b, const struct gri_chain_node *args);
+gr_ref gri_build_bind(struct gri_chain_builder *b, const struct gri_chain_node *args);
+gr_ref gri_build_with_config(struct gri_chain_builder *b, const struct gri_chain_node *args);
+gr_ref gri_build_with_types(struct gri_chain_builder *b, const struct gri_chain_node *args);
+gr_ref gri_build_configurable_alternatives(struct gri_chain_builder *b,
+                                           const struct gri_chain_node *args);
+gr_ref gri_build_configurable_fields(struct gri_chain_builder *b,
+                                     const struct gri_chain_node *args);
+gr_ref gri_build_memory_history(struct gri_chain_builder *b, const struct gri_chain_node *args);
+gr_ref gri_build_with_message_history(struct gri_chain_builder *b,
+                                      const struct gri_chain_node *args);
+gr_ref gri_build_as_tool(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_with_retry(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_with_fallbacks(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_splitter(struct gri_chain_builder *b, const struct gri_chain_node *args);

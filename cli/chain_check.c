@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "cli/chain_file.h"
+#include "cli/chain_isolate.h"
+#include "cli/node_settings.h"
 #include "runtime/base/assert.h"
 
 struct check {
@@ -18,9 +20,12 @@ struct check {
     struct gri_chain_report *report;
     const struct gri_chain_actor *open[GRI_CHAIN_REFS_MAX]; /* the names that led here */
     size_t depth;
+    bool isolated; /* what is looked at is made in a process of its own */
 };
 
 static void check_actor(struct check *c, const struct gri_chain_node *n);
+static void check_keys(struct check *c, const struct gri_chain_kind *kind,
+                       const struct gri_chain_node *args, struct gri_chain_place at);
 
 void gri_chain_unknown_key(struct gri_chain_report *r, const struct gri_chain_node *key,
                            const char *in, const void *names, size_t count, size_t stride)
@@ -105,6 +110,14 @@ static void check_named(struct check *c, struct gri_chain_actor *a, const struct
     check_actor(c, a->node);
     c->depth--;
     a->state = GRI_CHAIN_DONE;
+}
+
+/* check_use notes that the actor that is looked at refers to another, and looks at that. */
+static void check_use(struct check *c, struct gri_chain_actor *a, const struct gri_chain_node *n)
+{
+    if (c->depth > 0 && !gri_deploy_note_use(c->file, c->open[c->depth - 1], a))
+        gri_chain_mistake(c->report, n->at, "out of memory");
+    check_named(c, a, n);
 }
 
 /* ---- values of keys -------------------------------------------------------------------------- */
@@ -198,10 +211,36 @@ static void check_headers(struct check *c, const struct gri_chain_node *n, const
     }
 }
 
+/* check_placed takes which messages are put in: {variable, n_messages}. */
+static void check_placed(struct check *c, const struct gri_chain_node *n)
+{
+    static const struct gri_chain_key keys[] = {
+        { "variable", GRI_ARG_TEXT, true, 0, 0, "" },
+        { "n_messages", GRI_ARG_INT, false, 1, 1e6, "" },
+    };
+    static const struct gri_chain_kind placed = { .name = "messages",
+                                                  .keys = keys,
+                                                  .key_count = 2 };
+
+    check_keys(c, &placed, n, n->at);
+}
+
+static void check_role(struct check *c, const struct gri_chain_item *message, const char *key)
+{
+    const char *role = message->key->text;
+    bool placed = strcmp(role, "placeholder") == 0 || strcmp(role, "messages") == 0;
+
+    if (placed && message->value->type == GRI_CHAIN_MAP)
+        check_placed(c, message->value);
+    else if (message->value->type != GRI_CHAIN_SCALAR)
+        wrong(c, message->value, key,
+              placed ? "a variable, or {variable, n_messages}" : "a template");
+}
+
 static void check_roles(struct check *c, const struct gri_chain_node *n, const char *key)
 {
-    static const char *const roles[] = { "system",    "human",     "ai",         "user",
-                                         "assistant", "developer", "placeholder" };
+    static const char *const roles[] = { "system",    "human",     "ai",          "user",
+                                         "assistant", "developer", "placeholder", "messages" };
 
     if (n->type != GRI_CHAIN_LIST || n->count == 0) {
         wrong(c, n, key, "a list of {role: template}");
@@ -220,8 +259,7 @@ static void check_roles(struct check *c, const struct gri_chain_node *n, const c
         if (!known)
             gri_chain_unknown_key(c->report, message->items[0].key, "a message", roles,
                                   sizeof(roles) / sizeof(roles[0]), sizeof(roles[0]));
-        if (message->items[0].value->type != GRI_CHAIN_SCALAR)
-            wrong(c, message->items[0].value, key, "a template");
+        check_role(c, &message->items[0], key);
     }
 }
 
@@ -241,16 +279,67 @@ static void check_actors(struct check *c, const struct gri_chain_node *n,
         check_actor(c, n->items[i].value);
 }
 
-static void check_keys(struct check *c, const struct gri_chain_kind *kind,
-                       const struct gri_chain_node *args, struct gri_chain_place at);
+static void check_arms(struct check *c, const struct gri_chain_node *n, const char *key)
+{
+    if (n->type != GRI_CHAIN_LIST || n->count == 0) {
+        wrong(c, n, key, gri_chain_arg_name(GRI_ARG_ARMS));
+        return;
+    }
+    for (size_t i = 0; i < n->count; i++) {
+        const struct gri_chain_node *arm = n->items[i].value;
+        const struct gri_chain_node *condition = gri_chain_get(arm, "if");
+        const struct gri_chain_node *runnable = gri_chain_get(arm, "then");
+
+        if (arm->type != GRI_CHAIN_MAP || arm->count != 2 || condition == NULL ||
+            runnable == NULL) {
+            wrong(c, arm, key, "{if: actor, then: actor}");
+            continue;
+        }
+        check_actor(c, condition);
+        check_actor(c, runnable);
+    }
+}
+
+/* check_made takes an actor in place, not a name: it is made again, and a store's files are not. */
+static void check_made(struct check *c, const struct gri_chain_node *n, const char *key)
+{
+    if (n->type != GRI_CHAIN_MAP || n->count != 1) {
+        wrong(c, n, key, gri_chain_arg_name(GRI_ARG_MADE));
+        return;
+    }
+    if (strcmp(n->items[0].key->text, "memory_store") == 0)
+        gri_chain_mistake(c->report, n->items[0].key->at,
+                          "%s: a memory_store can't be made again: what is in it would be lost",
+                          key);
+    check_actor(c, n);
+}
+
+static void check_fields(struct check *c, const struct gri_chain_node *n, const char *key,
+                         const struct gri_chain_node *made);
 
 static void check_load(struct check *c, const struct gri_chain_node *n)
 {
+    if (c->isolated)
+        gri_chain_mistake(c->report, n->at,
+                          "load: a store in a process of its own can't load files");
     if (n->type == GRI_CHAIN_LIST) {
         for (size_t i = 0; i < n->count; i++)
             check_keys(c, &gri_chain_load_kind, n->items[i].value, n->items[i].value->at);
     } else {
         check_keys(c, &gri_chain_load_kind, n, n->at);
+    }
+}
+
+/* check_urls takes one URL, or a list of them. */
+static void check_urls(struct check *c, const struct gri_chain_node *n, const char *key)
+{
+    bool list = n->type == GRI_CHAIN_LIST;
+
+    for (size_t i = 0; i < (list ? n->count : 1); i++) {
+        const struct gri_chain_node *url = list ? n->items[i].value : n;
+
+        if (!is_text(url) || !gri_chain_is_url(gri_chain_text(url)))
+            wrong(c, url, key, gri_chain_arg_name(GRI_ARG_URL));
     }
 }
 
@@ -268,6 +357,7 @@ static void check_value(struct check *c, const struct gri_chain_node *n,
         if (!is_text(n) || !gri_chain_is_url(gri_chain_text(n)))
             wrong(c, n, key->name, gri_chain_arg_name(key->type));
         break;
+    case GRI_ARG_URLS: check_urls(c, n, key->name); break;
     case GRI_ARG_INT:
     case GRI_ARG_REAL: check_number(c, n, key); break;
     case GRI_ARG_BOOL:
@@ -276,10 +366,9 @@ static void check_value(struct check *c, const struct gri_chain_node *n,
         break;
     case GRI_ARG_VARIABLE: check_variable(c, n, key->name); break;
     case GRI_ARG_SECRET:
-        gri_chain_mistake(c->report, n->at,
-                          "%s: a key does not belong into a chain file; name the "
-                          "environment variable that holds it with key_env",
-                          key->name);
+        gri_chain_mistake(c->report, n->at, "%s: a %s does not belong into a chain file; %s",
+                          key->name, strcmp(key->name, "secret") == 0 ? "secret" : "key",
+                          key->help);
         break;
     case GRI_ARG_TEXTS: check_texts(c, n, key->name); break;
     case GRI_ARG_DATA:
@@ -291,6 +380,15 @@ static void check_value(struct check *c, const struct gri_chain_node *n,
     case GRI_ARG_ACTORS:
     case GRI_ARG_STEPS: check_actors(c, n, key); break;
     case GRI_ARG_ROLES: check_roles(c, n, key->name); break;
+    case GRI_ARG_ARMS: check_arms(c, n, key->name); break;
+    case GRI_ARG_MADE: check_made(c, n, key->name); break;
+    case GRI_ARG_FIELDS: break; /* by check_keys, which knows whose fields they are */
+    case GRI_ARG_KEYS:
+        if (n->type == GRI_CHAIN_LIST)
+            check_texts(c, n, key->name);
+        else if (!is_text(n))
+            wrong(c, n, key->name, gri_chain_arg_name(key->type));
+        break;
     case GRI_ARG_LOAD: check_load(c, n); break;
     }
 }
@@ -304,6 +402,62 @@ static const struct gri_chain_key *find_key(const struct gri_chain_kind *kind, c
             return &kind->keys[i];
     }
     return NULL;
+}
+
+/* check_field takes by which key of the config's configurable a field is set, or more of it. */
+static void check_field(struct check *c, const struct gri_chain_node *n, const char *key)
+{
+    static const struct gri_chain_key keys[] = {
+        { "id", GRI_ARG_TEXT, true, 0, 0, "" },
+        { "options", GRI_ARG_DATA, false, 0, 0, "" },
+        { "default", GRI_ARG_TEXT, false, 0, 0, "" },
+        { "title", GRI_ARG_TEXT, false, 0, 0, "" },
+        { "description", GRI_ARG_TEXT, false, 0, 0, "" },
+        { "is_shared", GRI_ARG_BOOL, false, 0, 0, "" },
+    };
+    static const struct gri_chain_kind field = { .name = "a field",
+                                                 .keys = keys,
+                                                 .key_count = sizeof(keys) / sizeof(keys[0]) };
+    const struct gri_chain_node *options = gri_chain_get(n, "options");
+    const struct gri_chain_node *first = gri_chain_get(n, "default");
+
+    if (n->type != GRI_CHAIN_MAP) {
+        if (!is_text(n))
+            wrong(c, n, key, "a text, or a map");
+        return;
+    }
+    check_keys(c, &field, n, n->at);
+    if ((options != NULL) != (first != NULL))
+        gri_chain_mistake(c->report, n->at, "%s: options and default go together", key);
+    else if (first != NULL && is_text(first) &&
+             gri_chain_get(options, gri_chain_text(first)) == NULL)
+        gri_chain_mistake(c->report, first->at, "default: there is no option \"%.60s\"",
+                          gri_chain_text(first));
+}
+
+static void check_fields(struct check *c, const struct gri_chain_node *n, const char *key,
+                         const struct gri_chain_node *made)
+{
+    const struct gri_chain_kind *kind =
+        made != NULL && made->type == GRI_CHAIN_MAP && made->count == 1
+            ? gri_chain_kind_find(made->items[0].key->text)
+            : NULL;
+
+    if (n->type != GRI_CHAIN_MAP || n->count == 0) {
+        wrong(c, n, key, gri_chain_arg_name(GRI_ARG_FIELDS));
+        return;
+    }
+    for (size_t i = 0; kind != NULL && i < n->count; i++) {
+        const struct gri_chain_key *known = find_key(kind, n->items[i].key->text);
+
+        if (known == NULL)
+            gri_chain_unknown_key(c->report, n->items[i].key, kind->name, kind->keys,
+                                  kind->key_count, sizeof(kind->keys[0]));
+        else if (!gri_chain_key_is_plain(known))
+            gri_chain_mistake(c->report, n->items[i].key->at,
+                              "%s: \"%s\" is no text, number or boolean", key, known->name);
+        check_field(c, n->items[i].value, key);
+    }
 }
 
 /* check_keys looks at a kind's keys and their values; at is where the kind is named. */
@@ -327,6 +481,8 @@ static void check_keys(struct check *c, const struct gri_chain_kind *kind,
         if (known == NULL)
             gri_chain_unknown_key(c->report, key, kind->name, kind->keys, kind->key_count,
                                   sizeof(kind->keys[0]));
+        else if (known->type == GRI_ARG_FIELDS)
+            check_fields(c, args->items[i].value, known->name, gri_chain_get(args, "runnable"));
         else
             check_value(c, args->items[i].value, known);
     }
@@ -337,17 +493,48 @@ static void check_keys(struct check *c, const struct gri_chain_kind *kind,
     }
 }
 
+/* check_beside looks at what stands beside a kind. false: something that may not. */
+static bool check_beside(struct check *c, const struct gri_chain_node *n)
+{
+    bool named = c->depth > 0 && c->open[c->depth - 1]->node == n;
+
+    for (size_t i = 1; i < n->count; i++) {
+        const struct gri_chain_node *key = n->items[i].key;
+        const struct gri_chain_key *known = find_key(&gri_chain_beside_kind, key->text);
+
+        if (known == NULL) {
+            gri_chain_mistake(c->report, key->at,
+                              "\"%.60s\" follows \"%.60s\": one kind was "
+                              "expected, with its keys below it",
+                              key->text, n->items[0].key->text);
+            return false;
+        }
+        if (!named && strcmp(key->text, "isolate") != 0)
+            gri_chain_mistake(c->report, key->at,
+                              "%s: only an actor with a name, below actors, has a place",
+                              key->text);
+        check_value(c, n->items[i].value, known);
+    }
+    return true;
+}
+
 /* check_actor looks at what stands where an actor is due: a name, or {kind: keys}. */
 static void check_actor(struct check *c, const struct gri_chain_node *n)
 {
     const struct gri_chain_kind *kind;
     const struct gri_chain_node *key;
+    bool outer = c->isolated;
 
     if (n->type == GRI_CHAIN_SCALAR) {
         struct gri_chain_actor *a = gri_chain_check_ref(c->file, n, c->report);
 
-        if (a != NULL)
-            check_named(c, a, n);
+        if (a != NULL && c->isolated)
+            gri_chain_mistake(c->report, n->at,
+                              "isolate: \"%s\" is not in the process of its own that this is for; "
+                              "make it here",
+                              a->name);
+        else if (a != NULL)
+            check_use(c, a, n);
         return;
     }
     if (n->type != GRI_CHAIN_MAP || n->count == 0) {
@@ -355,16 +542,13 @@ static void check_actor(struct check *c, const struct gri_chain_node *n)
         return;
     }
     key = n->items[0].key;
-    if (n->count > 1) {
-        gri_chain_mistake(c->report, n->items[1].key->at,
-                          "\"%.60s\" follows \"%.60s\": one kind was "
-                          "expected, with its keys below it",
-                          n->items[1].key->text, key->text);
+    if (!check_beside(c, n))
         return;
-    }
     kind = gri_chain_kind_find(key->text);
     if (kind != NULL) {
+        c->isolated = outer || gri_chain_is_isolated(n);
         check_keys(c, kind, n->items[0].value, key->at);
+        c->isolated = outer;
     } else {
         const char *nearest = gri_chain_nearest(key->text, gri_chain_kinds, gri_chain_kind_count,
                                                 sizeof(gri_chain_kinds[0]));
@@ -375,11 +559,38 @@ static void check_actor(struct check *c, const struct gri_chain_node *n)
     }
 }
 
+/* check_each looks at a key of the file's own that is a map of names to the keys of a kind. */
+static void check_each(struct check *c, const struct gri_chain_kind *kind)
+{
+    const struct gri_chain_node *n = gri_chain_get(c->file->tree->root, kind->name);
+
+    if (n != NULL && n->type != GRI_CHAIN_MAP)
+        wrong(c, n, kind->name, "a map of names to keys");
+    for (size_t i = 0; n != NULL && n->type == GRI_CHAIN_MAP && i < n->count; i++)
+        check_keys(c, kind, n->items[i].value, n->items[i].key->at);
+}
+
+static void check_node(struct check *c, const struct gri_chain_node *n)
+{
+    const struct gri_chain_node *admin = gri_chain_get(n, "admin");
+    enum gri_admin_mode mode;
+
+    check_keys(c, &gri_chain_node_kind, n, n->at);
+    if (admin != NULL && is_text(admin) && !gri_admin_mode_read(admin, &mode))
+        gri_chain_mistake(c->report, admin->at, "admin: full, read or off was expected");
+}
+
 void gri_chain_check(struct gri_chain_file *f, struct gri_chain_report *r)
 {
     struct check c = { .file = f, .report = r };
 
     for (size_t i = 0; i < f->actor_count; i++)
         check_named(&c, &f->actors[i], f->actors[i].key);
+    if (f->node != NULL)
+        check_node(&c, f->node);
+    if (f->deploy.up != NULL)
+        check_keys(&c, &gri_chain_up_kind, f->deploy.up, f->deploy.up->at);
+    check_each(&c, &gri_chain_nodes_kind);
+    check_each(&c, &gri_chain_pools_kind);
     gri_assert(c.depth == 0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chain_file.c - reading a chain file: its five keys, and the names in them. */
+/* chain_file.c - reading a chain file: its keys, and the names in them. */
 #include "cli/chain_file.h"
 
 #include <ctype.h>
@@ -11,7 +11,8 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 
-static const char *const top_keys[] = { "actors", "main", "listen", "publish" };
+static const char *const top_keys[] = { "actors", "main",  "listen", "publish",
+                                        "node",   "nodes", "pools",  "up" };
 #define TOP_KEYS (sizeof(top_keys) / sizeof(top_keys[0]))
 
 void gri_chain_file_free(struct gri_chain_file *f)
@@ -22,7 +23,9 @@ void gri_chain_file_free(struct gri_chain_file *f)
     gri_free(f->actors);
     gri_free(f->listen);
     gri_free(f->publish);
+    gri_deploy_fini(&f->deploy);
     gri_free(f->folder);
+    gri_free(f->text);
     gri_chain_tree_free(f->tree);
     gri_free(f);
 }
@@ -53,7 +56,7 @@ static bool is_name(const char *name)
     return true;
 }
 
-static void check_name(const struct gri_chain_node *n, struct gri_chain_report *r)
+void gri_chain_check_name(const struct gri_chain_node *n, struct gri_chain_report *r)
 {
     if (!is_name(n->text))
         gri_chain_mistake(r, n->at,
@@ -88,7 +91,7 @@ static void read_actors(struct gri_chain_file *f, const struct gri_chain_node *n
         *a = (struct gri_chain_actor){ .name = n->items[i].key->text,
                                        .key = n->items[i].key,
                                        .node = n->items[i].value };
-        check_name(a->key, r);
+        gri_chain_check_name(a->key, r);
         if (!gri_map_puts(&f->by_name, a->name, a)) {
             out_of_memory(r);
             return;
@@ -111,7 +114,15 @@ static void read_main(struct gri_chain_file *f, const struct gri_chain_node *n,
 
 bool gri_chain_is_url(const char *text)
 {
-    return (strncmp(text, "ipc://", 6) == 0 || strncmp(text, "tcp://", 6) == 0) && text[6] != '\0';
+    static const char *const schemes[] = { "ipc://", "tcp://", "tls+tcp://" };
+
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t len = strlen(schemes[i]);
+
+        if (strncmp(text, schemes[i], len) == 0 && text[len] != '\0')
+            return true;
+    }
+    return false;
 }
 
 static void read_listen_one(struct gri_chain_file *f, const struct gri_chain_node *n,
@@ -120,7 +131,9 @@ static void read_listen_one(struct gri_chain_file *f, const struct gri_chain_nod
     const char *url = n->type == GRI_CHAIN_SCALAR ? gri_chain_text(n) : "";
 
     if (!gri_chain_is_url(url))
-        gri_chain_mistake(r, n->at, "listen: a URL was expected: ipc:///path or tcp://host:port");
+        gri_chain_mistake(r, n->at,
+                          "listen: a URL was expected: ipc:///path, tcp://host:port "
+                          "or tls+tcp://host:port");
     else
         f->listen[f->listen_count++] = url;
 }
@@ -154,7 +167,9 @@ static void read_publish_one(struct gri_chain_file *f, const struct gri_chain_no
     if (a == NULL)
         return;
     if (name != actor)
-        check_name(name, r);
+        gri_chain_check_name(name, r);
+    if ((name == actor ? a->name : name->text)[0] == '$')
+        gri_chain_mistake(r, name->at, "publish: names that begin with $ are for Greenroom itself");
     for (size_t i = 0; i < f->publish_count; i++) {
         if (strcmp(f->publish[i].name, name == actor ? a->name : name->text) == 0)
             gri_chain_mistake(r, name->at, "\"%s\" is published twice", f->publish[i].name);
@@ -224,6 +239,8 @@ static void read_top(struct gri_chain_file *f, struct gri_chain_report *r)
         read_listen(f, listen, r);
     if (publish != NULL)
         read_publish(f, publish, r);
+    f->node = gri_chain_get(root, "node");
+    gri_deploy_read(f, root, r);
     gri_chain_check(f, r);
 }
 
@@ -240,7 +257,11 @@ struct gri_chain_file *gri_chain_file_parse(const char *path, const char *text, 
     }
     gri_map_init(&f->by_name, len);
     f->folder = folder_of(path);
-    if (f->folder == NULL)
+    f->text = gri_alloc(len + 1);
+    f->text_len = len;
+    if (f->text != NULL)
+        memcpy(f->text, text, len);
+    if (f->folder == NULL || f->text == NULL)
         out_of_memory(r);
     else
         f->tree = gri_chain_tree_parse(text, len, r);

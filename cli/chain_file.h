@@ -10,7 +10,7 @@
 #ifndef GR_CLI_CHAIN_FILE_H
 #define GR_CLI_CHAIN_FILE_H
 
-#include "cli/chain_kinds.h"
+#include "cli/deploy.h"
 #include "runtime/base/map.h"
 
 #define GRI_CHAIN_REFS_MAX 100 /* names in a row that refer to each other */
@@ -24,6 +24,9 @@ struct gri_chain_actor {
     enum gri_chain_state state; /* of the search for cycles */
     gr_ref ref;                 /* the builder's; valid once built */
     bool built;
+    struct gri_placement placement;
+    gr_ref proxy; /* the builder's, where the actor lives elsewhere; valid once proxied */
+    bool proxied;
 };
 
 struct gri_chain_publish {
@@ -33,6 +36,8 @@ struct gri_chain_publish {
 };
 
 struct gri_chain_file {
+    char *text; /* owned; text_len bytes: what was read */
+    size_t text_len;
     char *folder;                   /* owned; where relative paths begin; ends in / */
     struct gri_chain_tree *tree;    /* owned */
     struct gri_chain_actor *actors; /* owned array, in the file's order */
@@ -42,6 +47,12 @@ struct gri_chain_file {
     size_t listen_count;
     struct gri_chain_publish *publish; /* owned array */
     size_t publish_count;
+    const struct gri_chain_node *node; /* of the tree: keys of gri_chain_node_kind; NULL: none */
+    struct gri_deploy deploy;
+    bool serves; /* this process is called at the listen URLs */
+    /* its actors are all made in this process, whatever isolate: says: this is an isolated actor's, or a
+     * simulation */
+    bool one_process;
     struct gri_chain_actor *main; /* NULL: none is named, and there are several */
 };
 
@@ -53,6 +64,8 @@ struct gri_chain_file *gri_chain_file_parse(const char *path, const char *text, 
                                             struct gri_chain_report *r);
 void gri_chain_file_free(struct gri_chain_file *f);
 
+/* gri_chain_check_name tells of a name that is none. */
+void gri_chain_check_name(const struct gri_chain_node *n, struct gri_chain_report *r);
 /* gri_chain_is_url tells whether text looks like the address of a node. */
 bool gri_chain_is_url(const char *text);
 /* gri_chain_actor_find returns the actor of that name, or NULL. */

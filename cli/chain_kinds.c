@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "cli/chain_build.h"
+#include "cli/deploy.h"
 
 #define MS_MAX 86400000.0 /* a day: longer waits are mistakes */
+#define KEY_ENV "name the environment variable that holds it with key_env"
 
 static const struct gri_chain_key hash_embeddings_keys[] = {
     { "dimensions", GRI_ARG_INT, false, 1, 65536, "length of a vector; default 384" },
@@ -22,8 +24,8 @@ static const struct gri_chain_key openai_embeddings_keys[] = {
     { "timeout_ms", GRI_ARG_INT, false, 1, MS_MAX, "for one request; default 60000" },
     { "max_retries", GRI_ARG_INT, false, 0, 100, "of a request; default 2" },
     { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },
-    { "key", GRI_ARG_SECRET, false, 0, 0, "" },
-    { "api_key", GRI_ARG_SECRET, false, 0, 0, "" },
+    { "key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
+    { "api_key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
 };
 static const struct gri_chain_key memory_store_keys[] = {
     { "embeddings", GRI_ARG_ACTOR, true, 0, 0, "what makes the vectors" },
@@ -39,12 +41,26 @@ static const struct gri_chain_key remote_keys[] = {
     { "url", GRI_ARG_URL, true, 0, 0, "where the other process listens" },
     { "name", GRI_ARG_TEXT, true, 0, 0, "the name under which it publishes the actor" },
 };
+static const struct gri_chain_key pool_keys[] = {
+    { "name", GRI_ARG_TEXT, true, 0, 0, "the name under which they publish it" },
+    { "urls", GRI_ARG_URLS, false, 0, 0,
+      "where they listen; needed unless the file's node has etcd" },
+    { "routing", GRI_ARG_TEXT, false, 0, 0,
+      "round_robin: in turn, the default; fewest: who has the fewest calls; local: this process, if it "
+      "publishes the name" },
+    { "idempotent", GRI_ARG_BOOL, false, 0, 0,
+      "a call may be made twice, so one that was under way where a link is lost goes elsewhere; default "
+      "false" },
+};
 static const struct gri_chain_key prompt_keys[] = {
     { "template", GRI_ARG_TEXT, true, 0, 0, "text with {variables}" },
+    { "partial", GRI_ARG_DATA, false, 0, 0, "variables that need not be in the input" },
 };
 static const struct gri_chain_key chat_prompt_keys[] = {
     { "messages", GRI_ARG_ROLES, true, 0, 0,
-      "system, human, ai: a template; placeholder: a variable that holds messages" },
+      "system, human, ai: a template; messages: a variable that holds a list of messages, or "
+      "{variable, n_messages}, the last so many; placeholder: one that may be missing" },
+    { "partial", GRI_ARG_DATA, false, 0, 0, "variables that need not be in the input" },
 };
 static const struct gri_chain_key chat_model_keys[] = {
     { "model", GRI_ARG_TEXT, true, 0, 0, "the server's name for the model" },
@@ -55,18 +71,22 @@ static const struct gri_chain_key chat_model_keys[] = {
     { "max_tokens", GRI_ARG_INT, false, 1, 1e9, "longest answer; default the server's" },
     { "timeout_ms", GRI_ARG_INT, false, 1, MS_MAX, "for one request; default 600000" },
     { "idle_ms", GRI_ARG_INT, false, 1, MS_MAX, "longest silence of the server; default 60000" },
-    { "max_retries", GRI_ARG_INT, false, 0, 100, "of a request, not of a stream; default 2" },
+    { "max_retries", GRI_ARG_INT, false, 0, 100,
+      "of a request, or of a stream before its first chunk; default 2" },
     { "max_concurrency", GRI_ARG_INT, false, 1, 1e6,
       "requests under way at once; default no limit" },
     { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },
     { "extra", GRI_ARG_DATA, false, 0, 0, "laid over the request's body: top_p, stop and so on" },
-    { "key", GRI_ARG_SECRET, false, 0, 0, "" },
-    { "api_key", GRI_ARG_SECRET, false, 0, 0, "" },
+    { "key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
+    { "api_key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
 };
 static const struct gri_chain_key extractive_model_keys[] = {
     { "sentences_max", GRI_ARG_INT, false, 1, 1000, "quoted at most; default 3" },
     { "score_min", GRI_ARG_REAL, false, 0, 1,
       "a sentence's least share of the question; default 0.15" },
+};
+static const struct gri_chain_key json_parser_keys[] = {
+    { "diff", GRI_ARG_BOOL, false, 0, 0, "a stream gives JSON patches; default false" },
 };
 static const struct gri_chain_key sequence_keys[] = {
     { "steps", GRI_ARG_ACTORS, true, 0, 0, "each takes the answer of the one before" },
@@ -77,21 +97,94 @@ static const struct gri_chain_key parallel_keys[] = {
 static const struct gri_chain_key assign_keys[] = {
     { "steps", GRI_ARG_STEPS, true, 0, 0, "their answers are added to the input, a map" },
 };
+static const struct gri_chain_key passthrough_keys[] = {
+    { "tap", GRI_ARG_ACTOR, false, 0, 0, "gets the whole input, too; its answer is dropped" },
+};
 static const struct gri_chain_key pick_keys[] = {
-    { "key", GRI_ARG_TEXT, true, 0, 0, "of the input, a map" },
+    { "key", GRI_ARG_KEYS, true, 0, 0, "of the input, a map; of a list the answer is a map" },
+};
+static const struct gri_chain_key branch_keys[] = {
+    { "arms", GRI_ARG_ARMS, true, 0, 0,
+      "the first whose condition answers with something true, as Python has it" },
+    { "otherwise", GRI_ARG_ACTOR, true, 0, 0, "if there is none" },
+};
+static const struct gri_chain_key router_keys[] = {
+    { "runnables", GRI_ARG_STEPS, true, 0, 0, "by key; the input is {key, input}" },
+};
+static const struct gri_chain_key each_keys[] = {
+    { "runnable", GRI_ARG_ACTOR, true, 0, 0, "gets each item of the input, a list" },
+};
+static const struct gri_chain_key bind_keys[] = {
+    { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what is called" },
+    { "kwargs", GRI_ARG_DATA, true, 0, 0, "what it gets beside its input" },
+};
+static const struct gri_chain_key with_config_keys[] = {
+    { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what is called" },
+    { "config", GRI_ARG_DATA, true, 0, 0,
+      "tags, metadata, configurable, max_concurrency, leave_siblings, recursion_limit, run_name" },
+};
+static const struct gri_chain_key with_types_keys[] = {
+    { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what is called" },
+    { "input_schema", GRI_ARG_DATA, false, 0, 0, "JSON Schema; default its own" },
+    { "output_schema", GRI_ARG_DATA, false, 0, 0, "JSON Schema; default its own" },
+};
+static const struct gri_chain_key configurable_alternatives_keys[] = {
+    { "id", GRI_ARG_TEXT, true, 0, 0, "the key in the config's configurable" },
+    { "alternatives", GRI_ARG_STEPS, true, 0, 0, "what that key may name" },
+    { "otherwise", GRI_ARG_ACTOR, true, 0, 0, "what answers if it names nothing" },
+    { "default_key", GRI_ARG_TEXT, false, 0, 0, "the name of that one; default default" },
+    { "prefix_keys", GRI_ARG_BOOL, false, 0, 0,
+      "configurable's id==name/key is key for the one of that name; default false" },
+    { "is_shared", GRI_ARG_BOOL, false, 0, 0,
+      "id gets no prefix where this is an alternative itself; default false" },
+    { "name", GRI_ARG_TEXT, false, 0, 0, "for people, in the config's schema" },
+    { "description", GRI_ARG_TEXT, false, 0, 0, "likewise" },
+};
+static const struct gri_chain_key configurable_fields_keys[] = {
+    { "runnable", GRI_ARG_MADE, true, 0, 0, "what is made again for a config that changes it" },
+    { "fields", GRI_ARG_FIELDS, true, 0, 0,
+      "its keys that may be set, texts, numbers or booleans; by which key of the config's "
+      "configurable, or {id, options, default, title, description, is_shared}: options are the values "
+      "by name, default is one of the names" },
+};
+static const struct gri_chain_key memory_history_keys[] = {
+    { "sessions_max", GRI_ARG_INT, false, 1, 1e9, "default 65536" },
+    { "messages_max", GRI_ARG_INT, false, 1, 1e9, "of a session; default 65536" },
+};
+static const struct gri_chain_key with_message_history_keys[] = {
+    { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what gets the session's messages" },
+    { "history", GRI_ARG_ACTOR, true, 0, 0, "who keeps them" },
+    { "input_messages_key", GRI_ARG_TEXT, false, 0, 0, "where in the input the new ones are" },
+    { "output_messages_key", GRI_ARG_TEXT, false, 0, 0, "and in the answer" },
+    { "history_messages_key", GRI_ARG_TEXT, false, 0, 0,
+      "where to put the history; default before the new ones" },
+    { "ids", GRI_ARG_TEXTS, false, 0, 0,
+      "keys of the config's configurable that name the session; default session_id" },
+};
+static const struct gri_chain_key as_tool_keys[] = {
+    { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what does the work" },
+    { "name", GRI_ARG_TEXT, false, 0, 0, "default the runnable's" },
+    { "description", GRI_ARG_TEXT, false, 0, 0, "for the model" },
+    { "args_schema", GRI_ARG_DATA, false, 0, 0, "JSON Schema; default the runnable's input" },
 };
 static const struct gri_chain_key with_retry_keys[] = {
     { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what is called again when it fails" },
     { "attempts", GRI_ARG_INT, false, 1, 1000, "in all; default 3" },
-    { "backoff_ms", GRI_ARG_INT, false, 0, MS_MAX, "before the second, doubling; default 1000" },
+    { "backoff_ms", GRI_ARG_INT, false, 0, MS_MAX, "before the second; default 1000" },
     { "backoff_max_ms", GRI_ARG_INT, false, 1, MS_MAX, "default 60000" },
     { "jitter_ms", GRI_ARG_INT, false, 0, MS_MAX,
       "up to so much is added at random; default 1000" },
     { "all_errors", GRI_ARG_BOOL, false, 0, 0,
       "also those that a retry can't mend; default false" },
+    { "errors", GRI_ARG_TEXTS, false, 0, 0, "only these: kinds, or codes such as GR_ERATE" },
+    { "exp_base", GRI_ARG_REAL, false, 1, 1000, "by how much backoff_ms grows; default 2" },
 };
 static const struct gri_chain_key with_fallbacks_keys[] = {
     { "runnables", GRI_ARG_ACTORS, true, 0, 0, "tried in turn until one does not fail" },
+    { "errors", GRI_ARG_TEXTS, false, 0, 0,
+      "only after these: kinds, or codes such as GR_ERATE; default all" },
+    { "exception_key", GRI_ARG_TEXT, false, 0, 0,
+      "where in the input, a map, the next one finds the error" },
 };
 static const struct gri_chain_key splitter_keys[] = {
     { "chunk_size", GRI_ARG_INT, false, 1, 1e9, "characters in a piece at most; default 4000" },
@@ -142,6 +235,10 @@ const struct gri_chain_kind gri_chain_kinds[] = {
       .help = "an actor that another process publishes",
       KEYS(remote_keys),
       .build = gri_build_remote },
+    { .name = "pool",
+      .help = "one of those processes that publish an actor",
+      KEYS(pool_keys),
+      .build = gri_build_pool },
     { .name = "prompt",
       .help = "fills a template, answers with a text",
       KEYS(prompt_keys),
@@ -163,6 +260,19 @@ const struct gri_chain_kind gri_chain_kinds[] = {
     { .name = "str_parser",
       .help = "takes a message, answers with its text",
       .build = gri_build_str_parser },
+    { .name = "json_parser",
+      .help = "takes a text or a message, answers with the JSON in it",
+      KEYS(json_parser_keys),
+      .build = gri_build_json_parser },
+    { .name = "comma_list_parser",
+      .help = "takes a text or a message, answers with the items between its commas",
+      .build = gri_build_comma_list_parser },
+    { .name = "numbered_list_parser",
+      .help = "takes a text or a message, answers with the items of its lines \"1. item\"",
+      .build = gri_build_numbered_list_parser },
+    { .name = "markdown_list_parser",
+      .help = "takes a text or a message, answers with the items of its lines \"- item\"",
+      .build = gri_build_markdown_list_parser },
     { .name = "format_docs",
       .help = "takes documents, answers with one text, sources in brackets",
       .build = gri_build_format_docs },
@@ -176,7 +286,10 @@ const struct gri_chain_kind gri_chain_kinds[] = {
       KEYS(parallel_keys),
       .lone = true,
       .build = gri_build_parallel },
-    { .name = "passthrough", .help = "answers with its input", .build = gri_build_passthrough },
+    { .name = "passthrough",
+      .help = "answers with its input",
+      KEYS(passthrough_keys),
+      .build = gri_build_passthrough },
     { .name = "assign",
       .help = "adds answers to a map",
       KEYS(assign_keys),
@@ -187,6 +300,52 @@ const struct gri_chain_kind gri_chain_kinds[] = {
       KEYS(pick_keys),
       .lone = true,
       .build = gri_build_pick },
+    { .name = "branch",
+      .help = "one of several, by conditions",
+      KEYS(branch_keys),
+      .build = gri_build_branch },
+    { .name = "router",
+      .help = "one of several, by the input's key",
+      KEYS(router_keys),
+      .lone = true,
+      .build = gri_build_router },
+    { .name = "each",
+      .help = "the same for each item of a list",
+      KEYS(each_keys),
+      .lone = true,
+      .build = gri_build_each },
+    { .name = "bind",
+      .help = "calls with more than an input",
+      KEYS(bind_keys),
+      .build = gri_build_bind },
+    { .name = "with_config",
+      .help = "calls with a config",
+      KEYS(with_config_keys),
+      .build = gri_build_with_config },
+    { .name = "with_types",
+      .help = "says otherwise what is taken and given",
+      KEYS(with_types_keys),
+      .build = gri_build_with_types },
+    { .name = "configurable_alternatives",
+      .help = "one of several, by the config",
+      KEYS(configurable_alternatives_keys),
+      .build = gri_build_configurable_alternatives },
+    { .name = "configurable_fields",
+      .help = "made with what the config says",
+      KEYS(configurable_fields_keys),
+      .build = gri_build_configurable_fields },
+    { .name = "memory_history",
+      .help = "keeps conversations, in memory",
+      KEYS(memory_history_keys),
+      .build = gri_build_memory_history },
+    { .name = "with_message_history",
+      .help = "calls with what was said before, and keeps what is said",
+      KEYS(with_message_history_keys),
+      .build = gri_build_with_message_history },
+    { .name = "as_tool",
+      .help = "answers the tool calls of a model",
+      KEYS(as_tool_keys),
+      .build = gri_build_as_tool },
     { .name = "with_retry",
       .help = "calls again when a call fails",
       KEYS(with_retry_keys),
@@ -241,7 +400,8 @@ const char *gri_chain_arg_name(enum gri_chain_arg type)
 {
     static const char *const names[] = {
         [GRI_ARG_TEXT] = "a text",
-        [GRI_ARG_URL] = "ipc:///path or tcp://host:port",
+        [GRI_ARG_URL] = "ipc:///path, tcp://host:port or tls+tcp://host:port",
+        [GRI_ARG_URLS] = "a URL, or a list of them",
         [GRI_ARG_INT] = "a whole number",
         [GRI_ARG_REAL] = "a number",
         [GRI_ARG_BOOL] = "true or false",
@@ -254,6 +414,10 @@ const char *gri_chain_arg_name(enum gri_chain_arg type)
         [GRI_ARG_ACTORS] = "a list of actors",
         [GRI_ARG_STEPS] = "a map of actors",
         [GRI_ARG_ROLES] = "a list of {role: template}",
+        [GRI_ARG_ARMS] = "a list of {if: actor, then: actor}",
+        [GRI_ARG_KEYS] = "a text, or a list of texts",
+        [GRI_ARG_MADE] = "an actor made in place",
+        [GRI_ARG_FIELDS] = "a map of its keys to texts, or to maps",
         [GRI_ARG_LOAD] = "a map, or a list of maps",
     };
 
@@ -306,18 +470,26 @@ static void print_kind(FILE *to, const struct gri_chain_kind *kind, bool markdow
     fputs("\n", to);
 }
 
+/* print_if prints a kind if it is the wanted one. */
+static bool print_if(FILE *to, const struct gri_chain_kind *kind, const char *name, bool markdown)
+{
+    bool wanted = name == NULL || strcmp(name, kind->name) == 0;
+
+    if (wanted)
+        print_kind(to, kind, markdown);
+    return wanted;
+}
+
 bool gri_chain_kinds_print(FILE *to, const char *name, bool markdown)
 {
-    bool load = name == NULL || strcmp(name, gri_chain_load_kind.name) == 0;
-    const struct gri_chain_kind *only = name != NULL && !load ? gri_chain_kind_find(name) : NULL;
+    bool found = false;
 
-    if (name != NULL && only == NULL && !load)
-        return false;
-    for (size_t i = 0; i < gri_chain_kind_count && (name == NULL || only != NULL); i++) {
-        if (only == NULL || only == &gri_chain_kinds[i])
-            print_kind(to, &gri_chain_kinds[i], markdown);
-    }
-    if (load)
-        print_kind(to, &gri_chain_load_kind, markdown);
-    return true;
+    for (size_t i = 0; i < gri_chain_kind_count; i++)
+        found = print_if(to, &gri_chain_kinds[i], name, markdown) || found;
+    found = print_if(to, &gri_chain_load_kind, name, markdown) || found;
+    found = print_if(to, &gri_chain_node_kind, name, markdown) || found;
+    found = print_if(to, &gri_chain_nodes_kind, name, markdown) || found;
+    found = print_if(to, &gri_chain_pools_kind, name, markdown) || found;
+    found = print_if(to, &gri_chain_up_kind, name, markdown) || found;
+    return print_if(to, &gri_chain_beside_kind, name, markdown) || found;
 }

@@ -15,6 +15,7 @@ struct gri_chain_builder; /* cli/chain_build.h */
 enum gri_chain_arg {
     GRI_ARG_TEXT, /* a string; numbers count as their text */
     GRI_ARG_URL,  /* a node's address */
+    GRI_ARG_URLS, /* or several */
     GRI_ARG_INT,
     GRI_ARG_REAL,
     GRI_ARG_BOOL,
@@ -27,6 +28,10 @@ enum gri_chain_arg {
     GRI_ARG_ACTORS,   /* a list of actors */
     GRI_ARG_STEPS,    /* a map of names to actors */
     GRI_ARG_ROLES,    /* a list of {role: template} */
+    GRI_ARG_ARMS,     /* a list of {if: actor, then: actor} */
+    GRI_ARG_KEYS,     /* a string, or a list of strings */
+    GRI_ARG_MADE,     /* an actor in place, whose keys GRI_ARG_FIELDS names */
+    GRI_ARG_FIELDS,   /* a map of such keys to texts */
     GRI_ARG_LOAD      /* a map of the keys of gri_chain_load_kind, or a list of such */
 };
 
@@ -34,8 +39,8 @@ struct gri_chain_key {
     const char *name; /* first: gri_chain_nearest reads it */
     enum gri_chain_arg type;
     bool required;
-    double min, max; /* of numbers; both 0: any */
-    const char *help;
+    double min, max;  /* of numbers; both 0: any */
+    const char *help; /* of GRI_ARG_SECRET: what to write instead */
 };
 
 struct gri_chain_kind {
@@ -52,8 +57,11 @@ struct gri_chain_kind {
 extern const struct gri_chain_kind gri_chain_kinds[];
 extern const size_t gri_chain_kind_count;
 extern const struct gri_chain_kind gri_chain_load_kind; /* what a store's load: takes */
+extern const struct gri_chain_kind gri_chain_node_kind; /* and the file's own node: */
 
 const struct gri_chain_kind *gri_chain_kind_find(const char *name);
+/* gri_chain_key_is_plain: its value is a text, a number or a boolean, so that a config may set it. */
+bool gri_chain_key_is_plain(const struct gri_chain_key *key);
 /* gri_chain_arg_of returns the node of a kind's key, also when it stands alone; NULL when
  * absent. */
 const struct gri_chain_node *gri_chain_arg_of(const struct gri_chain_kind *kind,

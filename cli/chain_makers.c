@@ -7,20 +7,6 @@
 
 static const gr_ref no_ref = { 0, 0 };
 
-/* refused tells that memory ran out while an actor was made. */
-static gr_ref refused(struct gri_chain_builder *b, const struct gri_chain_node *n)
-{
-    gri_chain_mistake(b->report, n->at, "out of memory");
-    return no_ref;
-}
-
-/* arg_of finds a key that may stand alone. */
-static const struct gri_chain_node *arg_of(const char *kind, const struct gri_chain_node *args,
-                                           const char *key)
-{
-    return gri_chain_arg_of(gri_chain_kind_find(kind), args, key);
-}
-
 /* ---- embedders, stores, retrievers ----------------------------------------------------------- */
 
 gr_ref gri_build_hash_embeddings(struct gri_chain_builder *b, const struct gri_chain_node *args)
@@ -62,7 +48,7 @@ gr_ref gri_build_openai_embeddings(struct gri_chain_builder *b, const struct gri
     gr_ref ref;
 
     if (headers == NULL && wanted != NULL && wanted->count > 0)
-        return refused(b, args);
+        return gri_build_no_memory(b, args);
     ref = gr_openai_embeddings(
         b->in,
         GR_EMBEDDINGS(.url = gri_arg_text(args, "url", NULL),
@@ -102,10 +88,10 @@ gr_ref gri_build_memory_store(struct gri_chain_builder *b, const struct gri_chai
     if (load == NULL)
         return ref;
     if (load->type == GRI_CHAIN_MAP && !note_load(b, ref, load))
-        return refused(b, load);
+        return gri_build_no_memory(b, load);
     for (size_t i = 0; load->type == GRI_CHAIN_LIST && i < load->count; i++) {
         if (!note_load(b, ref, load->items[i].value))
-            return refused(b, load);
+            return gri_build_no_memory(b, load);
     }
     return ref;
 }
@@ -127,27 +113,82 @@ gr_ref gri_build_remote(struct gri_chain_builder *b, const struct gri_chain_node
     return gr_remote(b->in, gri_arg_text(args, "url", ""), gri_arg_text(args, "name", ""));
 }
 
+/* urls_of makes the array of a pool's URLs, which borrows its texts; *ret_count 0: none. */
+static const char **urls_of(const struct gri_chain_node *n, size_t *ret_count)
+{
+    bool list = n != NULL && n->type == GRI_CHAIN_LIST;
+    const char **urls;
+
+    *ret_count = list ? n->count : (n != NULL ? 1 : 0);
+    if (*ret_count == 0)
+        return NULL;
+    urls = gri_alloc_array(*ret_count, sizeof(*urls));
+    for (size_t i = 0; urls != NULL && i < *ret_count; i++)
+        urls[i] = gri_chain_text(list ? n->items[i].value : n);
+    return urls;
+}
+
+gr_ref gri_build_pool(struct gri_chain_builder *b, const struct gri_chain_node *args)
+{
+    const struct gri_chain_node *routing = gri_chain_get(args, "routing");
+    size_t count;
+    const char **urls = urls_of(gri_chain_get(args, "urls"), &count);
+    gr_ref ref;
+
+    if (urls == NULL && count > 0)
+        return gri_build_no_memory(b, args);
+    if (count == 0 && gri_chain_get(b->file->node, "etcd") == NULL)
+        gri_chain_mistake(
+            b->report, args->at,
+            "pool: nobody is known to publish \"%.60s\": urls was expected, or etcd in the "
+            "file's node",
+            gri_arg_text(args, "name", ""));
+    ref = gr_pool(b->in, gri_arg_text(args, "name", ""),
+                  GR_POOL(.routing = gri_deploy_routing(routing, GR_ROUND_ROBIN, b->report),
+                          .idempotent = gri_arg_bool(args, "idempotent"), .urls = urls,
+                          .url_count = count));
+    gri_free(urls);
+    return ref;
+}
+
 /* ---- prompts, models, parsers ---------------------------------------------------------------- */
+
+/* partial_of makes the variables that a prompt has of its own; NULL: there are none. */
+static gr_value *partial_of(const struct gri_chain_node *args)
+{
+    const struct gri_chain_node *partial = gri_chain_get(args, "partial");
+
+    return partial != NULL ? gri_build_data(partial) : NULL;
+}
 
 gr_ref gri_build_prompt(struct gri_chain_builder *b, const struct gri_chain_node *args)
 {
-    return gr_prompt(b->in, gri_chain_text(arg_of("prompt", args, "template")));
+    return gr_prompt_for(b->in, GR_PROMPT(.partial = partial_of(args)),
+                         gri_chain_text(gri_build_arg("prompt", args, "template")));
+}
+
+/* role_of reads {role: template} or {role: {variable, n_messages}}. */
+static gr_role role_of(const struct gri_chain_item *message)
+{
+    const struct gri_chain_node *n = message->value;
+    bool map = n->type == GRI_CHAIN_MAP;
+
+    return (gr_role){ message->key->text,
+                      map ? gri_arg_text(n, "variable", NULL) : gri_chain_text(n),
+                      map ? (size_t)gri_arg_int(n, "n_messages", 0) : 0 };
 }
 
 gr_ref gri_build_chat_prompt(struct gri_chain_builder *b, const struct gri_chain_node *args)
 {
-    const struct gri_chain_node *n = arg_of("chat_prompt", args, "messages");
+    const struct gri_chain_node *n = gri_build_arg("chat_prompt", args, "messages");
     gr_role *roles = gri_alloc_array(n->count, sizeof(*roles));
     gr_ref ref;
 
     if (roles == NULL)
-        return refused(b, n);
-    for (size_t i = 0; i < n->count; i++) {
-        const struct gri_chain_item *message = &n->items[i].value->items[0];
-
-        roles[i] = (gr_role){ message->key->text, gri_chain_text(message->value) };
-    }
-    ref = gr_chat_prompt_n(b->in, roles, n->count);
+        return gri_build_no_memory(b, n);
+    for (size_t i = 0; i < n->count; i++)
+        roles[i] = role_of(&n->items[i].value->items[0]);
+    ref = gr_chat_prompt_for_n(b->in, GR_PROMPT(.partial = partial_of(args)), roles, n->count);
     gri_free(roles);
     return ref;
 }
@@ -162,7 +203,7 @@ gr_ref gri_build_chat_model(struct gri_chain_builder *b, const struct gri_chain_
     gr_ref ref;
 
     if (headers == NULL && wanted != NULL && wanted->count > 0)
-        return refused(b, args);
+        return gri_build_no_memory(b, args);
     ref = gr_chat_model(
         b->in,
         GR_CHAT(.url = gri_arg_text(args, "url", NULL), .model = gri_arg_text(args, "model", NULL),
@@ -194,95 +235,35 @@ gr_ref gri_build_str_parser(struct gri_chain_builder *b, const struct gri_chain_
     return gr_str_parser(b->in);
 }
 
+gr_ref gri_build_json_parser(struct gri_chain_builder *b, const struct gri_chain_node *args)
+{
+    return gr_json_parser_for(b->in, GR_JSON_PARSER(.diff = gri_arg_bool(args, "diff")));
+}
+
+gr_ref gri_build_comma_list_parser(struct gri_chain_builder *b, const struct gri_chain_node *args)
+{
+    (void)args;
+    return gr_comma_list_parser(b->in);
+}
+
+gr_ref gri_build_numbered_list_parser(struct gri_chain_builder *b,
+                                      const struct gri_chain_node *args)
+{
+    (void)args;
+    return gr_numbered_list_parser(b->in);
+}
+
+gr_ref gri_build_markdown_list_parser(struct gri_chain_builder *b,
+                                      const struct gri_chain_node *args)
+{
+    (void)args;
+    return gr_markdown_list_parser(b->in);
+}
+
 gr_ref gri_build_format_docs(struct gri_chain_builder *b, const struct gri_chain_node *args)
 {
     (void)args;
     return gr_format_docs(b->in);
-}
-
-/* ---- compositions ---------------------------------------------------------------------------- */
-
-/* make_list builds the actors of a list, and what `make` makes of them. */
-static gr_ref make_list(struct gri_chain_builder *b, const struct gri_chain_node *n,
-                        gr_ref (*make)(gr_scope *in, const gr_ref *refs, size_t count))
-{
-    gr_ref *refs = gri_alloc_array(n->count, sizeof(*refs));
-    gr_ref ref;
-
-    if (refs == NULL)
-        return refused(b, n);
-    for (size_t i = 0; i < n->count; i++)
-        refs[i] = gri_build_actor(b, n->items[i].value);
-    ref = make(b->in, refs, n->count);
-    gri_free(refs);
-    return ref;
-}
-
-/* make_steps does so with a map. */
-static gr_ref make_steps(struct gri_chain_builder *b, const struct gri_chain_node *n,
-                         gr_ref (*make)(gr_scope *in, const gr_step *steps, size_t count))
-{
-    gr_step *steps = gri_alloc_array(n->count, sizeof(*steps));
-    gr_ref ref;
-
-    if (steps == NULL)
-        return refused(b, n);
-    for (size_t i = 0; i < n->count; i++)
-        steps[i] = (gr_step){ n->items[i].key->text, gri_build_actor(b, n->items[i].value) };
-    ref = make(b->in, steps, n->count);
-    gri_free(steps);
-    return ref;
-}
-
-gr_ref gri_build_sequence(struct gri_chain_builder *b, const struct gri_chain_node *args)
-{
-    return make_list(b, arg_of("sequence", args, "steps"), gr_seq_n);
-}
-
-gr_ref gri_build_with_fallbacks(struct gri_chain_builder *b, const struct gri_chain_node *args)
-{
-    return make_list(b, arg_of("with_fallbacks", args, "runnables"), gr_with_fallbacks_n);
-}
-
-gr_ref gri_build_parallel(struct gri_chain_builder *b, const struct gri_chain_node *args)
-{
-    return make_steps(b, args, gr_parallel_n);
-}
-
-gr_ref gri_build_assign(struct gri_chain_builder *b, const struct gri_chain_node *args)
-{
-    return make_steps(b, args, gr_assign_n);
-}
-
-gr_ref gri_build_passthrough(struct gri_chain_builder *b, const struct gri_chain_node *args)
-{
-    (void)args;
-    return gr_passthrough(b->in);
-}
-
-gr_ref gri_build_pick(struct gri_chain_builder *b, const struct gri_chain_node *args)
-{
-    return gr_pick(b->in, gri_chain_text(arg_of("pick", args, "key")));
-}
-
-/* wait_of turns "none", 0 in a file, into the library's negative number. */
-static int64_t wait_of(const struct gri_chain_node *args, const char *key)
-{
-    long long ms = gri_arg_int(args, key, -1);
-
-    return ms < 0 ? 0 : ms == 0 ? -1 : ms;
-}
-
-gr_ref gri_build_with_retry(struct gri_chain_builder *b, const struct gri_chain_node *args)
-{
-    gr_ref inner = gri_build_actor(b, gri_chain_get(args, "runnable"));
-
-    return gr_with_retry(b->in, inner,
-                         GR_RETRY(.attempts = (unsigned)gri_arg_int(args, "attempts", 0),
-                                  .backoff_ms = wait_of(args, "backoff_ms"),
-                                  .backoff_max_ms = gri_arg_int(args, "backoff_max_ms", 0),
-                                  .jitter_ms = wait_of(args, "jitter_ms"),
-                                  .all_errors = gri_arg_bool(args, "all_errors")));
 }
 
 /* ---- texts ----------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/log_lines.h"
 #include "runtime/base/strbuf.h"
 
 #define CAUSES_MAX 8
@@ -21,7 +22,7 @@ static bool is_terminal(int fd)
     return isatty(fd) && term != NULL && strcmp(term, "dumb") != 0;
 }
 
-static bool has_colours(int fd)
+bool gri_has_colours(int fd)
 {
     const char *no = getenv("NO_COLOR");
 
@@ -40,8 +41,12 @@ static void write_plain(FILE *to, const char *text, size_t len)
 
 static void write_line(const struct gri_strbuf *text)
 {
-    bool red = has_colours(STDERR_FILENO);
+    bool red = gri_has_colours(STDERR_FILENO);
 
+    if (gri_log_lines_json()) {
+        gri_log_lines_say(0, text->data != NULL ? text->data : "");
+        return;
+    }
     (void)fputs(red ? "\033[31mgreenroom:\033[0m " : "greenroom: ", stderr);
     if (text->data != NULL)
         write_plain(stderr, text->data, text->len);
@@ -119,8 +124,7 @@ bool gri_is_text(const gr_value *v)
     return text_of(v) != NULL;
 }
 
-/* written makes sure of what was written so far: a full disk or a closed pipe is a failure. */
-static gr_code written(void)
+gr_code gri_print_check(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return GR_OK;
@@ -144,7 +148,7 @@ gr_code gri_print(const gr_value *v, enum gri_form form, bool part)
             (void)fwrite(s, 1, gr_len(text), stdout);
         if (!part)
             (void)putc('\n', stdout);
-        return written();
+        return gri_print_check();
     }
     json = gr_json_print(v, 0, &len);
     if (json == NULL) {
@@ -154,13 +158,13 @@ gr_code gri_print(const gr_value *v, enum gri_form form, bool part)
     (void)fwrite(json, 1, len, stdout);
     (void)putc('\n', stdout);
     gr_free(json);
-    return written();
+    return gri_print_check();
 }
 
 gr_code gri_print_end(void)
 {
     (void)putc('\n', stdout);
-    return written();
+    return gri_print_check();
 }
 
 /* ---- progress -------------------------------------------------------------------------------- */

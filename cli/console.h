@@ -22,6 +22,9 @@ enum {
 void gri_say(const char *fmt, ...) GR_PRINTF(1, 2);
 void gri_say_error(const gr_value *error);
 
+/* gri_has_colours tells whether what is written to a descriptor may be coloured. */
+bool gri_has_colours(int fd);
+
 enum gri_form {
     GRI_FORM_JSON = 0, /* one line */
     GRI_FORM_TEXT = 1  /* a string or a message's text as it is; other values as JSON */
@@ -30,6 +33,8 @@ enum gri_form {
  * written (and that was said, but for a closed pipe); GR_ENOMEM. */
 gr_code gri_print(const gr_value *v, enum gri_form form, bool part);
 bool gri_is_text(const gr_value *v); /* GRI_FORM_TEXT prints it as it is */
+/* gri_print_check makes sure of what was written so far: a full disk or a closed pipe is a failure, as above. */
+gr_code gri_print_check(void);
 /* gri_print_end ends the line of a streamed text. */
 gr_code gri_print_end(void);
 

@@ -18,7 +18,24 @@ struct gri_sim_options {
     int64_t patience_s;  /* real time that a seed may take */
     unsigned faults;     /* of gr_sim_fault; 0: the runtime's default */
     unsigned runs, jobs;
-    bool any_answer, trace, verbose;
+    bool any_answer, verbose;
+};
+
+/* What the command line may say of this node. Letters of options and keys of a chain file's node: see
+ * node_settings.c. */
+enum gri_node_setting {
+    GRI_NODE_CLUSTER,
+    GRI_NODE_NAME,
+    GRI_NODE_SECRET_FILE,
+    GRI_NODE_SECRET_ENV,
+    GRI_NODE_TLS_CERT,
+    GRI_NODE_TLS_CA,
+    GRI_NODE_TLS_NAME,
+    GRI_NODE_SETTINGS
+};
+struct gri_node_options {
+    const char *given[GRI_NODE_SETTINGS]; /* borrowed; NULL: not given */
+    bool insecure;
 };
 
 struct gri_options {
@@ -29,10 +46,23 @@ struct gri_options {
     gr_value *input;                /* owned; nil when none was given */
     gr_value *config;               /* owned; NULL when none was given */
     int64_t timeout_ms;
+    const char *place; /* of `serve`: which of the file's nodes this is; borrowed; NULL: none */
+    char **rest;       /* of `up`: a command to run, behind the file; borrowed; NULL-ended */
+    int64_t drain_ms;  /* of `serve`: how long calls may go on once it is to end */
     enum gri_form form;
     unsigned workers;
-    bool stream, quiet, return_exceptions, markdown;
+    bool stream, quiet, return_exceptions, markdown, events;
+    bool trace;             /* of each run; of a simulation, of each decision */
+    const char *trace_file; /* borrowed; NULL: none */
+    /* of ps, top, info, kill and drain */
+    bool json, tree, once;
+    int64_t count, interval_ms; /* 0: not given */
+    int64_t wait_ms;            /* -1: for ever */
+    const char *reason;         /* borrowed; NULL: not given */
+    const char *health;         /* of `serve`; borrowed; NULL: not given */
+    int64_t health_stuck_ms;    /* 0: not given */
     struct gri_sim_options sim;
+    struct gri_node_options node;
 };
 
 struct gri_command {
@@ -51,8 +81,15 @@ int gri_cmd_stream(struct gri_options *o);
 int gri_cmd_batch(struct gri_options *o);
 int gri_cmd_call(struct gri_options *o);
 int gri_cmd_serve(struct gri_options *o);
+int gri_cmd_ps(struct gri_options *o);
+int gri_cmd_top(struct gri_options *o);
+int gri_cmd_info(struct gri_options *o);
+int gri_cmd_kill(struct gri_options *o);
+int gri_cmd_drain(struct gri_options *o);
+int gri_cmd_up(struct gri_options *o);
 int gri_cmd_sim(struct gri_options *o);
 int gri_cmd_check(struct gri_options *o);
+int gri_cmd_graph(struct gri_options *o);
 int gri_cmd_kinds(struct gri_options *o);
 
 extern const struct gri_command gri_commands[];

@@ -14,6 +14,8 @@
 #include "cli/console.h"
 #include "runtime/base/assert.h"
 
+#define SESSION_FDS 32
+
 static void the_signals(sigset_t *set)
 {
     (void)sigemptyset(set);
@@ -122,6 +124,20 @@ gr_value *gri_session_wait(struct gri_session *s, gr_future *f, gr_value **reter
             read_signal(s);
     }
     return gr_take(done, reterr);
+}
+
+void gri_session_poll(struct gri_session *s, struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    struct pollfd all[SESSION_FDS + 1] = { { .fd = s->signals, .events = POLLIN } };
+
+    gri_assert(count <= SESSION_FDS);
+    for (nfds_t i = 0; i < count; i++)
+        all[i + 1] = fds[i];
+    (void)poll(all, count + 1, timeout_ms); /* a negative descriptor is ignored */
+    if (all[0].revents != 0)
+        read_signal(s);
+    for (nfds_t i = 0; i < count; i++)
+        fds[i].revents = all[i + 1].revents;
 }
 
 void gri_session_sleep(struct gri_session *s)

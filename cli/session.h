@@ -9,6 +9,8 @@
 #ifndef GR_CLI_SESSION_H
 #define GR_CLI_SESSION_H
 
+#include <poll.h>
+
 #include <greenroom/greenroom.h>
 
 struct gri_session {
@@ -30,6 +32,8 @@ void gri_session_close(struct gri_session *s);
 
 /* gri_session_wait waits for f: its value, yours; NULL on failure with *reterr, yours. */
 gr_value *gri_session_wait(struct gri_session *s, gr_future *f GR_TAKES, gr_value **reterr);
+/* gri_session_poll waits for descriptors, 32 at most, a signal, or that long; -1: for ever. */
+void gri_session_poll(struct gri_session *s, struct pollfd *fds, nfds_t count, int timeout_ms);
 /* gri_session_sleep waits for a signal alone. */
 void gri_session_sleep(struct gri_session *s);
 /* gri_session_fail says err, unless a signal is the reason, and returns the command's exit code. */

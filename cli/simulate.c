@@ -16,7 +16,7 @@ static void set_defaults(struct gri_options *o)
     sim->runs = sim->runs == 0 ? 6 : sim->runs;
     sim->jobs = sim->jobs == 0 ? 1 : sim->jobs;
     sim->patience_s = sim->patience_s == 0 ? 60 : sim->patience_s;
-    o->quiet = o->quiet || sim->trace;
+    o->quiet = o->quiet || o->trace;
 }
 
 /* ---- what is said ---------------------------------------------------------------------------- */
@@ -129,7 +129,7 @@ static int run_seeds(struct gri_simulation *sim)
     bool fine;
 
     if (o->seed != 0) {
-        if (o->trace)
+        if (sim->options->trace)
             gr_sim_trace(print_step, NULL);
         fine = gri_simulate_seed(sim, (uint64_t)o->seed, &tally, &failure);
         gr_sim_trace(NULL, NULL);

@@ -228,6 +228,7 @@ static bool make(struct seed *s, bool must)
     gr_value *error;
 
     gri_chain_report_init(&s->report, s->sim->options->args[0]);
+    file->one_process = true;
     gri_chain_builder_init(&s->builder, file, s->session.rt, &s->report);
     s->making = true;
     for (size_t i = 0; i < file->actor_count; i++)
@@ -510,7 +511,7 @@ bool gri_simulate_seed(struct gri_simulation *sim, uint64_t seed, struct gri_sim
 
     if (!run_once(sim, seed, t, f, &first))
         return false;
-    if (seed % GRI_SIM_HASHED != 0 || sim->options->sim.trace)
+    if (seed % GRI_SIM_HASHED != 0 || sim->options->trace)
         return true;
     if (!run_once(sim, seed, &scratch, f, &second))
         return false;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# gr_flags: how every C file of ours is compiled. gr_hardening: what is installed, besides.
+# gr_flags: how every C file of ours is compiled; gr_cxx_flags: the few of C++. gr_hardening: what is
+# installed, besides.
 
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -17,6 +18,7 @@ string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWI
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND PROJECT_IS_TOP_LEVEL AND NOT CMAKE_C_COMPILER_LAUNCHER)
     set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
 endif()
 
 add_library(gr_flags INTERFACE)
@@ -33,6 +35,12 @@ if(CMAKE_C_COMPILER_ID MATCHES "Clang")
 endif()
 if(GR_WERROR)
     target_compile_options(gr_flags INTERFACE -Werror)
+endif()
+add_library(gr_cxx_flags INTERFACE)
+target_compile_features(gr_cxx_flags INTERFACE cxx_std_17)
+target_compile_options(gr_cxx_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+if(GR_WERROR)
+    target_compile_options(gr_cxx_flags INTERFACE -Werror)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
     target_compile_definitions(gr_flags INTERFACE GR_DEBUG=1)

@@ -18,21 +18,24 @@ endfunction()
 file(GLOB command_sources CONFIGURE_DEPENDS cli/*.c)
 if(GR_COMMAND AND command_sources)
     find_package(LibYaml REQUIRED)
-    add_executable(greenroom_command ${command_sources})
+    set(testing_sources ${command_sources})
+    list(FILTER testing_sources EXCLUDE REGEX "/main\\.c$")
+    add_library(gr_cli_testing STATIC EXCLUDE_FROM_ALL ${testing_sources})
+    target_link_libraries(gr_cli_testing PUBLIC greenroom_testing LibYaml::yaml PRIVATE gr_flags)
+
+    if(GR_INSTRUMENTED) # all of it links the testing library there, so it is compiled once
+        add_executable(greenroom_command cli/main.c)
+        target_link_libraries(greenroom_command PRIVATE gr_cli_testing)
+    else()
+        add_executable(greenroom_command ${command_sources})
+        target_link_options(greenroom_command PRIVATE -pie)
+    endif()
     gr_program(greenroom_command)
     target_link_libraries(greenroom_command PRIVATE gr_hardening LibYaml::yaml)
     set_target_properties(greenroom_command PROPERTIES
         OUTPUT_NAME greenroom
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}
         POSITION_INDEPENDENT_CODE ON)
-    if(NOT GR_INSTRUMENTED)
-        target_link_options(greenroom_command PRIVATE -pie)
-    endif()
-
-    set(testing_sources ${command_sources})
-    list(FILTER testing_sources EXCLUDE REGEX "/main\\.c$")
-    add_library(gr_cli_testing STATIC EXCLUDE_FROM_ALL ${testing_sources})
-    target_link_libraries(gr_cli_testing PUBLIC greenroom_testing LibYaml::yaml PRIVATE gr_flags)
 endif()
 
 # Benchmarks may look inside too.
@@ -44,8 +47,13 @@ if(GR_BENCH AND bench_sources)
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
 endif()
 
-# Examples within other people's event loops need those; without them they are left out.
+# Examples within other people's event loops need those; without them they are left out, as are those in
+# C++ without a compiler for it.
 file(GLOB example_sources CONFIGURE_DEPENDS examples/*.c)
+if(GR_CXX)
+    file(GLOB cxx_sources CONFIGURE_DEPENDS examples/*.cpp)
+    list(APPEND example_sources ${cxx_sources})
+endif()
 if(GR_EXAMPLES)
     find_package(PkgConfig QUIET)
     if(PkgConfig_FOUND)
@@ -61,8 +69,12 @@ if(GR_EXAMPLES)
             continue()
         endif()
         add_executable(example_${name} ${source})
+        set(flags gr_flags)
+        if(source MATCHES "\\.cpp$")
+            set(flags gr_cxx_flags)
+        endif()
         target_link_libraries(example_${name} PRIVATE
-            gr_flags ${gr_lib} ${${name}_needs} Threads::Threads m)
+            ${flags} ${gr_lib} ${${name}_needs} Threads::Threads m)
         set_target_properties(example_${name} PROPERTIES
             OUTPUT_NAME ${name}
             RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/examples)

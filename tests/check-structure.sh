@@ -52,8 +52,9 @@ xargs -r awk '
 awk '
     BEGIN {
         rank["base"] = 0; rank["value"] = 1; rank["sched"] = 2; rank["async"] = 3
-        rank["actor"] = 4
-        rank["net"] = rank["http"] = rank["supervise"] = rank["observe"] = 5
+        rank["observe"] = 4; rank["actor"] = 5
+        rank["net"] = rank["http"] = rank["supervise"] = 6
+        rank["isolate"] = rank["cluster"] = 7
     }
     $1 ~ /^runtime\// {
         split($1, from, "/")
@@ -67,7 +68,7 @@ awk '
                 print $1 ": " from[2] " is below or beside " to[2] ", and includes " $2
         }
     }' "$work/includes" >"$work/out"
-rule "arrows go up: base < value < sched < async < actor < net, http, supervise, observe" "$work/out"
+rule "arrows go up: base < value < sched < async < observe < actor < net, http, supervise < isolate, cluster" "$work/out"
 
 # marked FOLDER MARK: files of FOLDER include of the rest only runtime/base/ and what has the mark.
 marked() {
@@ -84,11 +85,13 @@ marked cli >"$work/out"
 rule "cli/ sees the rest through public and marked headers" "$work/out"
 
 awk '
-    $2 ~ /^nng\// && $1 !~ /^runtime\/net\/link[^\/]*$/ { print $1 ": nng is for runtime/net/link*" }
+    $2 ~ /^nng\// && $1 !~ /^(runtime\/net\/link[^\/]*|bench\/peers\/link[^\/]*)$/ { print $1 ": nng is for runtime/net/link*" }
     $2 ~ /^curl\// && $1 !~ /^runtime\/http\/reactor[^\/]*$/ {
         print $1 ": curl is for runtime/http/reactor*" }
     $2 ~ /^msgpack/ && $1 !~ /^runtime\/value\/msgpack_[^\/]*$/ {
         print $1 ": msgpack is for runtime/value/msgpack_*" }
+    $2 ~ /^mbedtls\// && $1 !~ /^runtime\/net\/proof[^\/]*$/ {
+        print $1 ": mbedtls is for runtime/net/proof*" }
     $2 == "yaml.h" && $1 !~ /^cli\// { print $1 ": yaml is for cli/" }
     $2 == "jansson.h" && $1 !~ /^(tests|bench)\// { print $1 ": jansson is for tests" }
     $2 ~ /^criterion\// && $1 !~ /^tests\/support\// { print $1 ": use tests/support/test.h" }

@@ -6,8 +6,12 @@
  * chunks first, without the keys that the steps will give, then the steps' chunks: fan.c, with the
  * input shared out by tee.c. stream is transform of one chunk.
  */
+#include <string.h>
+
+#include "actors/compose/describe.h"
 #include "actors/compose/fan.h"
 #include "actors/compose/gather.h"
+#include "actors/compose/graph_value.h"
 
 static gr_value *not_a_map(const gr_value *v)
 {
@@ -70,14 +74,57 @@ static void assign_stream(struct gri_call *call)
     gri_fan_assign(call, in, pass_chunk);
 }
 
+/* assign_output is what it gives, of what its mapper, a parallel, takes and gives. */
+static gr_value *assign_output(const gr_value *mapper)
+{
+    const gr_value *takes = gr_get(mapper, "input_schema"),
+                   *gives = gr_get(mapper, "output_schema");
+    const gr_value *needs = gr_get(takes, "required");
+
+    if (gr_get(takes, "properties") == NULL)
+        return gr_value_ref(gives);
+    return gr_map(
+        GR_KV("title", gr_str("RunnableAssignOutput")), GR_KV("type", gr_str("object")),
+        GR_KV("properties", gr_merge(gr_value_ref(gr_get(takes, "properties")),
+                                     gr_value_ref(gr_get(gives, "properties")))),
+        GR_KV("required", gr_add(gr_value_ref(needs), gr_value_ref(gr_get(gives, "required")))));
+}
+
+#define MAPPER "RunnableParallel"
+
+/* assign_describe: it is seen as its mapper, with the input passing by. */
+static gr_value *assign_describe(gr_ctx *c, void *self, const gr_value *args)
+{
+    gr_value *mapper = gri_describe_keyed(c, MAPPER, gr_as_opaque(gr_args(c)));
+    const char *name = gr_cstr(gr_get(mapper, "name"), "");
+    gr_value *graph, *whole;
+
+    (void)self;
+    (void)args;
+    if (gr_error_code(mapper) != GR_OK)
+        return mapper;
+    if (strncmp(name, MAPPER, strlen(MAPPER)) == 0) /* not one that memory ran out for */
+        name += strlen(MAPPER);
+    graph =
+        gri_graph_between(gr_value_ref(gr_get(mapper, "graph")),
+                          gri_graph_one("PassthroughInput", "Passthrough", "PassthroughOutput"));
+    whole = gr_set(gr_value_ref(mapper), "name", gr_strf("RunnableAssign%s", name));
+    whole = gr_set(whole, "graph", graph);
+    whole = gr_set(whole, "output_schema", assign_output(mapper));
+    whole = gr_set(whole, "assigns", gr_value_ref(gr_get(mapper, "output_schema")));
+    gr_value_unref(mapper);
+    return whole;
+}
+
 static const gr_method assign_methods[] = {
     { "invoke", GRI_NATIVE, GRI_NATIVE_FN(assign_invoke), NULL },
     { "stream", GRI_NATIVE, GRI_NATIVE_FN(assign_stream), NULL },
     { "transform", GRI_NATIVE, GRI_NATIVE_FN(assign_transform), NULL },
+    { "describe", GR_ASYNC, assign_describe, NULL },
 };
 static const gr_class assign_class = GR_CLASS(.name = "RunnableAssign", GR_METHODS(assign_methods));
 
 gr_ref gr_assign_n(gr_scope *in, const gr_step *steps, size_t count)
 {
-    return gri_steps_spawn_keyed(in, &assign_class, "RunnableAssign", steps, count);
+    return gri_steps_spawn_map(in, &assign_class, "RunnableAssign", steps, count);
 }

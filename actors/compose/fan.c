@@ -14,6 +14,7 @@
 #include "actors/compose/fan.h"
 
 #include "actors/compose/tee.h"
+#include "runtime/actor/observed.h"
 #include "runtime/base/alloc.h"
 
 #define ASSIGN_WINDOW_CHUNKS ((size_t)1 << 20)
@@ -133,6 +134,8 @@ static enum gri_next fan_step(struct gri_machine *m)
         if (input == GRI_OVER && f->tee->error != NULL)
             return fan_end(f, gr_value_ref(f->tee->error));
     }
+    if (input == GRI_OVER && f->input_first)
+        gri_run_pass(f->call, false);
     if (input == GRI_OVER || !f->input_first)
         next = merge(f, &v);
     if (next == GRI_OVER)
@@ -170,6 +173,7 @@ static void fan_start(struct fan *f)
             gri_stream_unref(in); /* the reader's end, which nobody takes now */
             continue;
         }
+        gri_run_tag(f->call, "map:key:", f->steps->at[i].key);
         if (f->tee != NULL)
             f->sources[i].stream =
                 gri_call_sub_stream(f->call, step, GRI_TRANSFORM, gr_nil(), in, NULL);
@@ -224,8 +228,12 @@ void gri_fan_transform(struct gri_call *call, gr_stream *in)
 void gri_fan_assign(struct gri_call *call, gr_stream *in,
                     gr_value *(*pass)(struct gri_call *call, gr_value *chunk))
 {
-    struct fan *f = fan_tee(call, in, ASSIGN_WINDOW_CHUNKS, ASSIGN_WINDOW_BYTES);
+    struct fan *f;
 
+    if (in != NULL)
+        gri_run_within(call, "RunnableParallel", in);
+    gri_run_pass(call, true);
+    f = fan_tee(call, in, ASSIGN_WINDOW_CHUNKS, ASSIGN_WINDOW_BYTES);
     if (f == NULL)
         return;
     f->input_first = true;

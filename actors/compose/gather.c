@@ -6,11 +6,13 @@
  * counts its ending in the machine. The first part to fail is remembered by a compare and exchange,
  * since its error is the one to give; the others are then cancelled, which completes them. The call
  * is ended when all parts have ended: on failure that is at once, for a cancelled future is
- * complete.
+ * complete. With leave_siblings they are let go instead, and the machine outlives its call until they
+ * have ended.
  */
 #include "actors/compose/gather.h"
 
 #include "actors/compose/machine.h"
+#include "runtime/actor/observed.h"
 #include "runtime/base/alloc.h"
 
 struct part {
@@ -21,8 +23,9 @@ struct part {
 
 struct gather {
     struct gri_machine machine;
-    struct gri_call *call;         /* the duty */
-    const struct gri_steps *steps; /* borrowed from the actor */
+    struct gri_call *call;         /* the duty; NULL once ended */
+    const struct gri_steps *steps; /* borrowed from the actor, until the call has ended */
+    size_t count;                  /* of the steps */
     gr_value *(*finish)(struct gri_call *call, gr_value *map);
     struct part *parts;            /* owned array, as long as steps; NULL: all were cheap */
     _Atomic(struct part *) failed; /* the first to fail */
@@ -46,7 +49,7 @@ static void part_fire(struct gri_waiter *w)
 
 static void gather_free(struct gather *g)
 {
-    for (size_t i = 0; i < g->steps->count; i++) {
+    for (size_t i = 0; i < g->count; i++) {
         gr_value_unref(g->answers[i].value);
         if (g->parts != NULL)
             gri_future_unref(g->parts[i].future);
@@ -87,11 +90,38 @@ static void gather_end(struct gather *g)
 
     if (v == NULL) {
         v = gathered(g);
-        if (g->finish != NULL)
+        if (g->finish != NULL) {
+            gri_run_within_end(call, v);
             v = g->finish(call, v);
+        }
     }
     gather_free(g); /* before the end: the steps are the actor's */
     gri_call_end(call, v);
+}
+
+/* leave_siblings lets go of the parts and ends the call. */
+static void leave_siblings(struct gather *g)
+{
+    struct gri_call *call = g->call;
+    gr_value *v = first_failure(g);
+
+    for (size_t i = 0; g->parts != NULL && i < g->count; i++)
+        if (g->parts[i].future != NULL)
+            g->parts[i].future->ops->detach(g->parts[i].future);
+    g->call = NULL;
+    gri_call_end(call, v);
+}
+
+static void stop_others(struct gather *g)
+{
+    g->stopping = true;
+    if (gr_as_bool(gr_get(g->call->config, "leave_siblings"), false) &&
+        !gri_call_cancelled(g->call)) {
+        leave_siblings(g);
+        return;
+    }
+    for (size_t i = 0; g->parts != NULL && i < g->count; i++)
+        gr_future_cancel(g->parts[i].future);
 }
 
 static enum gri_next gather_step(struct gri_machine *m)
@@ -100,14 +130,14 @@ static enum gri_next gather_step(struct gri_machine *m)
     bool failed =
         g->error != NULL || atomic_load_explicit(&g->failed, memory_order_acquire) != NULL;
 
-    if (failed && !g->stopping) {
-        g->stopping = true;
-        for (size_t i = 0; g->parts != NULL && i < g->steps->count; i++)
-            gr_future_cancel(g->parts[i].future);
-    }
+    if (failed && !g->stopping)
+        stop_others(g);
     if (gri_machine_counted(m) < g->started)
         return GRI_SLEEP;
-    gather_end(g);
+    if (g->call != NULL)
+        gather_end(g);
+    else
+        gather_free(g);
     return GRI_OVER;
 }
 
@@ -125,6 +155,7 @@ static gr_code start_part(struct gather *g, size_t i, gr_value *input)
     }
     p = &g->parts[i];
     *p = (struct part){ .waiter.fire = part_fire, .whole = g };
+    gri_run_tag(g->call, "map:key:", g->steps->at[i].key);
     p->future = gri_call_sub(g->call, g->steps->at[i].ref, GRI_INVOKE, input, NULL);
     if (p->future == NULL)
         return GR_ENOMEM;
@@ -166,7 +197,10 @@ void gri_gather(struct gri_call *call, gr_value *(*finish)(struct gri_call *, gr
     }
     g->call = call;
     g->steps = steps;
+    g->count = steps->count;
     g->finish = finish;
+    if (finish != NULL)
+        gri_run_within(call, "RunnableParallel", NULL);
     gri_machine_init(&g->machine, gri_call_sched(call), "gather", gather_step);
     for (size_t i = 0; i < steps->count && g->error == NULL; i++)
         g->error = start_step(g, i);

@@ -5,6 +5,10 @@
  * One static class for each kind, without state: any worker may run any number of calls at once.
  * The function and its argument are the spawn argument, an opaque value, whose destructor calls the
  * user's drop when the last one who may still call the function has let go.
+ *
+ * A runnable that it answers with takes the call over, so that it streams if the call does, and
+ * nothing of the lambda is left. Cheap code may be run on a composition's own stack, which can't
+ * hand anything over: there a ref is an answer like any other.
  */
 #include "actors/compose/steps.h"
 #include "runtime/base/alloc.h"
@@ -32,9 +36,20 @@ static gr_value *lambda_invoke(gr_ctx *c, void *self, const gr_value *input)
     return l->fn(c, l->arg, input);
 }
 
+static gr_value *lambda_follow(gr_ctx *c, void *self, const gr_value *input)
+{
+    gr_value *v = lambda_invoke(c, self, input);
+    gr_ref to = gr_as_ref(v);
+
+    if (gr_value_type(v) != GR_REFV)
+        return v;
+    gr_value_unref(v);
+    return gri_delegate_runnable(c, to);
+}
+
 static const gr_method cheap_methods[] = { { "invoke", GR_CHEAP, lambda_invoke, NULL } };
-static const gr_method async_methods[] = { { "invoke", GR_ASYNC, lambda_invoke, NULL } };
-static const gr_method blocking_methods[] = { { "invoke", GR_BLOCKING, lambda_invoke, NULL } };
+static const gr_method async_methods[] = { { "invoke", GR_ASYNC, lambda_follow, NULL } };
+static const gr_method blocking_methods[] = { { "invoke", GR_BLOCKING, lambda_follow, NULL } };
 
 static const gr_class cheap_class = GR_CLASS(.name = "RunnableLambda", GR_METHODS(cheap_methods));
 static const gr_class async_class = GR_CLASS(.name = "RunnableLambda", GR_METHODS(async_methods));

@@ -31,6 +31,8 @@ static bool in_ended(struct pump *p, gr_value *err, gr_value **ret_v)
 {
     gr_stream *in = NULL;
 
+    if (err != NULL && p->opts.failed != NULL)
+        p->opts.failed(p->call, p->opts.arg, err);
     if (p->begun || p->opts.next == NULL || gri_call_cancelled(p->call)) {
         *ret_v = err != NULL ? err : gr_nil();
         return false;
@@ -102,12 +104,15 @@ void gri_pump_start(struct gri_call *call, gr_stream *in, const struct gri_pump_
         }
         if (opts->drop != NULL)
             opts->drop(opts->arg);
+        gr_value_unref(opts->first);
         gri_call_end(call, gri_no_memory());
         return;
     }
     p->call = call;
     p->in = in;
     p->opts = *opts;
+    p->held = opts->first;
+    p->begun = opts->first != NULL;
     gri_machine_init(&p->machine, gri_call_sched(call), "pump", pump_step);
     gri_wake_init(&p->chunk, &p->machine);
     gri_wake_init(&p->room, &p->machine);

@@ -21,8 +21,12 @@ struct gri_pump_opts {
      * end.
      */
     gr_stream *(*next)(struct gri_call *call, void *arg, gr_value *err GR_TAKES, gr_value **reterr);
+    /* failed hears of each error that an input ends with, also behind its first chunk; NULL: nobody */
+    void (*failed)(struct gri_call *call, void *arg, const gr_value *err);
     void (*drop)(void *arg);
     void *arg;
+    gr_value *
+        first; /* taken; a chunk of `in` that was read already, to be passed on as it is; NULL: none */
 };
 
 /* gri_pump_start consumes the duty. in NULL, without next: out of memory. */

@@ -9,8 +9,9 @@ static gr_value *text_or_nil(const gr_value *v)
     return gr_value_type(v) == GR_STR ? gr_value_ref(v) : gr_nil();
 }
 
-/* read_args gives the map of arguments, or an error value. */
-static gr_value *read_args(const gr_value *args)
+/* read_args gives the map of arguments, or an error value. Of a chunk they may have no end yet: then
+ * what can be read so far. */
+static gr_value *read_args(const gr_value *args, bool chunk)
 {
     gr_value *v;
 
@@ -21,6 +22,10 @@ static gr_value *read_args(const gr_value *args)
     if (gr_value_type(args) != GR_STR)
         return gr_error(GR_EINVAL, "arguments of type %s", gr_type_name(gr_value_type(args)));
     v = gr_json_parse(gr_cstr(args, ""), gr_len(args), NULL);
+    if (chunk && gr_error_code(v) == GR_EINVAL) {
+        gr_value_unref(v);
+        v = gr_json_partial(gr_cstr(args, ""), gr_len(args), NULL);
+    }
     if (gr_error_code(v) != GR_OK || gr_value_type(v) == GR_MAP)
         return v;
     gr_value_unref(v);
@@ -36,7 +41,7 @@ gr_value *gri_tool_calls_add(gr_value *message, const gr_value *calls)
         const gr_value *name = gr_get(fn != NULL ? fn : call, "name");
         const gr_value *text = fn != NULL ? gr_get(fn, "arguments") : gr_get(call, "args");
         gr_value *id = text_or_nil(gr_get(call, "id"));
-        gr_value *args = read_args(text);
+        gr_value *args = read_args(text, fn == NULL);
 
         if (gr_error_code(args) == GR_OK) {
             valid = gr_append(valid,

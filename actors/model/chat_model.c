@@ -6,9 +6,11 @@
  * that never changes, shared through the spawn arguments as an opaque value, where the key is
  * safe from printing. Retries are those of gr_with_retry around it.
  */
+#include <greenroom/callbacks.h>
 #include <greenroom/message.h>
 #include <greenroom/model.h>
 
+#include "actors/compose/retry.h"
 #include "actors/model/openai_client.h"
 #include "actors/model/openai_wire.h"
 #include "actors/model/transfer.h"
@@ -66,6 +68,8 @@ static gr_value *request(gr_ctx *c, const gr_value *input, bool stream)
     const struct chat *chat = gr_as_opaque(gr_args(c));
     gr_value *body = request_body(chat, input, stream), *err;
 
+    if (gr_kwargs(c) != NULL && gr_error_code(body) == GR_OK)
+        body = gr_merge(body, gr_value_ref(gr_kwargs(c)));
     if (gr_error_code(body) != GR_OK)
         return body;
     err = gri_transfer_start(
@@ -94,7 +98,11 @@ static const gr_method chat_methods[] = {
     { "invoke", GR_ASYNC, chat_invoke, NULL },
     { "stream", GR_ASYNC, NULL, chat_stream },
 };
-static const gr_class chat_class = GR_CLASS(.name = "ChatModel", GR_METHODS(chat_methods));
+static const gr_class chat_class =
+    GR_CLASS(.name = "ChatModel", .run_type = GR_TYPE_CHAT_MODEL, GR_METHODS(chat_methods));
+/* one attempt of several, which are one run */
+static const gr_class attempt_class =
+    GR_CLASS(.name = "ChatModel", .run_type = GR_TYPE_NONE, GR_METHODS(chat_methods));
 
 /* base_body takes opts' extra. */
 static gr_value *base_body(const gr_chat_opts *o)
@@ -148,11 +156,13 @@ gr_ref gr_chat_model(gr_scope *in, const gr_chat_opts *opts)
         args = gr_opaque(chat, drop_chat);
     else
         drop_chat(chat);
-    ref = gr_spawn(in, &chat_class,
-                   GR_SPAWN(.name = o->model, .args = args, .max_concurrency = o->max_concurrency));
+    ref = gr_spawn(in, retries < 0 ? &chat_class : &attempt_class,
+                   GR_SPAWN(.name = o->model, .args = args, .max_concurrency = o->max_concurrency,
+                            .callbacks = retries < 0 ? o->callbacks : NULL));
     if (retries < 0)
         return ref;
-    return gr_with_retry(in, ref,
-                         GR_RETRY(.attempts = (unsigned)retries + 1, .backoff_ms = 500,
-                                  .backoff_max_ms = 8000, .jitter_ms = 250));
+    return gri_retry_model(in, ref,
+                           GR_RETRY(.attempts = (unsigned)retries + 1, .backoff_ms = 500,
+                                    .backoff_max_ms = 8000, .jitter_ms = 250),
+                           o->callbacks);
 }

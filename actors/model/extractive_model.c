@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* extractive_model.c - gr_extractive_model: extract.c as an actor that looks like a chat model. */
+#include <greenroom/callbacks.h>
 #include <greenroom/message.h>
 #include <greenroom/model.h>
 
@@ -100,7 +101,8 @@ static const gr_method extractive_methods[] = {
     { "stream", GR_BLOCKING, NULL, stream },
 };
 static const gr_class extractive_class =
-    GR_CLASS(.name = "ExtractiveModel", GR_METHODS(extractive_methods));
+    GR_CLASS(.name = "ExtractiveModel", .run_type = GR_TYPE_CHAT_MODEL,
+             GR_METHODS(extractive_methods));
 
 gr_ref gr_extractive_model(gr_scope *in, const gr_extractive_opts *opts)
 {
@@ -110,5 +112,6 @@ gr_ref gr_extractive_model(gr_scope *in, const gr_extractive_opts *opts)
         args = gr_set(args, "sentences_max", gr_int((int64_t)opts->sentences_max));
     if (opts != NULL && opts->score_min > 0)
         args = gr_set(args, "score_min", gr_real(opts->score_min));
-    return gr_spawn(in, &extractive_class, GR_SPAWN(.args = args));
+    return gr_spawn(in, &extractive_class,
+                    GR_SPAWN(.args = args, .callbacks = opts != NULL ? opts->callbacks : NULL));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* script_model.c - gr_script_model: a chat model that says what a script says, in turn. */
+#include <greenroom/callbacks.h>
 #include <greenroom/message.h>
 #include <greenroom/model.h>
 #include <greenroom/runtime.h>
@@ -58,8 +59,9 @@ static const gr_method script_methods[] = {
     { "stream", GR_ASYNC, NULL, stream },
 };
 static const gr_class script_class =
-    GR_CLASS(.name = "ScriptModel", .state_size = sizeof(struct script), .reentrant = true,
-             .init = init, GR_METHODS(script_methods));
+    GR_CLASS(.name = "ScriptModel", .run_type = GR_TYPE_CHAT_MODEL,
+             .state_size = sizeof(struct script), .reentrant = true, .init = init,
+             GR_METHODS(script_methods));
 
 gr_ref gr_script_model(gr_scope *in, const gr_script_opts *opts)
 {
@@ -68,5 +70,6 @@ gr_ref gr_script_model(gr_scope *in, const gr_script_opts *opts)
 
     return gr_spawn(
         in, &script_class,
-        GR_SPAWN(.args = gr_map(GR_KV("answers", answers), GR_KV("delay_ms", gr_int(delay_ms)))));
+        GR_SPAWN(.args = gr_map(GR_KV("answers", answers), GR_KV("delay_ms", gr_int(delay_ms))),
+                 .callbacks = opts != NULL ? opts->callbacks : NULL));
 }

@@ -68,7 +68,9 @@ gr_code gri_emit_words(gr_ctx *c, gr_value *message, int64_t delay_ms)
             rc = GR_ECANCELED;
             break;
         }
-        rc = gr_emit(c, end == len ? last_chunk(message, part) : chunk_of(part));
+        rc = gr_emit(c, end == len
+                            ? gr_set(last_chunk(message, part), "chunk_position", gr_str("last"))
+                            : chunk_of(part));
         at = end;
     } while (rc == GR_OK && at < len);
     gr_value_unref(text);

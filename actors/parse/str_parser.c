@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* str_parser.c - gr_str_parser: a message, a chunk or a string to its text. */
+#include <greenroom/callbacks.h>
 #include <greenroom/message.h>
 #include <greenroom/parser.h>
 #include <greenroom/stream.h>
+
+#include "actors/compose/describe.h"
 
 static gr_value *parse(gr_ctx *c, void *self, const gr_value *input)
 {
@@ -34,12 +37,21 @@ static gr_code transform(gr_ctx *c, void *self, gr_stream *in, const gr_value *a
     }
 }
 
+static gr_value *describe(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c;
+    (void)self;
+    (void)args;
+    return gri_describe_leaf("StrOutputParser", NULL, gri_schema_of_type("string"));
+}
+
 static const gr_method str_parser_methods[] = {
+    { "describe", GR_CHEAP, describe, NULL },
     { "invoke", GR_CHEAP, parse, NULL },
     { "transform", GR_ASYNC, NULL, transform },
 };
 static const gr_class str_parser_class =
-    GR_CLASS(.name = "StrOutputParser", GR_METHODS(str_parser_methods));
+    GR_CLASS(.name = "StrOutputParser", .run_type = GR_TYPE_PARSER, GR_METHODS(str_parser_methods));
 
 gr_ref gr_str_parser(gr_scope *in)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* chat_prompt.c - gr_chat_prompt: a list of role templates and placeholders to a list of
  * messages. */
+#include <greenroom/callbacks.h>
 #include <greenroom/message.h>
 #include <greenroom/prompt.h>
 
 #include <string.h>
 
+#include "actors/compose/describe.h"
 #include "actors/prompt/template.h"
 #include "runtime/base/alloc.h"
 
@@ -14,6 +16,8 @@
 struct role {
     char *name;             /* owned: the message's role; NULL for a placeholder */
     struct gri_template *t; /* owned; a placeholder has one variable: its messages */
+    size_t n_messages;      /* of a placeholder: at most so many, 0: all */
+    bool optional;          /* a placeholder whose variable may be missing */
 };
 
 struct chat_prompt {
@@ -65,7 +69,9 @@ static gr_value *read_role(const gr_role *from, struct role *role)
 
     if (from->role == NULL || from->tmpl == NULL)
         return gr_error(GR_EINVAL, "no role or no template");
-    if (strcmp(from->role, "placeholder") == 0)
+    role->n_messages = from->n_messages;
+    role->optional = strcmp(from->role, "placeholder") == 0;
+    if (role->optional || strcmp(from->role, "messages") == 0)
         return read_placeholder(from->tmpl, role);
     probe = gr_message(from->role, gr_str(""));
     if (gr_error_code(probe) != GR_OK)
@@ -107,21 +113,35 @@ static bool has_name(const gr_value *names, const char *name)
     return false;
 }
 
-/* names_of lists the variables; placeholders' too if all, although those may be missing. */
-static gr_value *names_of(const struct chat_prompt *cp, bool all)
+/* names_of lists the variables that must be there. */
+static gr_value *names_of(const struct chat_prompt *cp)
 {
     gr_value *names = gr_list_n(NULL, 0);
 
     for (size_t i = 0; i < cp->count; i++) {
         const char *name;
 
-        if (cp->roles[i].name == NULL && !all)
+        if (cp->roles[i].optional)
             continue;
         for (size_t n = 0; (name = gri_template_var(cp->roles[i].t, n)) != NULL; n++)
             if (!has_name(names, name))
                 names = gr_append(names, gr_str(name));
     }
     return names;
+}
+
+/* last_of gives the last so many of a list, 0: all. */
+static gr_value *last_of(gr_value *list GR_TAKES, size_t most)
+{
+    gr_value *some;
+
+    if (most == 0 || gr_len(list) <= most)
+        return list;
+    some = gr_list_n(NULL, 0);
+    for (size_t i = gr_len(list) - most; i < gr_len(list); i++)
+        some = gr_append(some, gr_value_ref(gr_at(list, i)));
+    gr_value_unref(list);
+    return some;
 }
 
 /* add_placed adds the messages under the placeholder's variable; an error value when they are
@@ -134,7 +154,10 @@ static gr_value *add_placed(gr_value *messages, const struct role *role, const g
 
     if (gr_is_nil(v))
         return messages;
-    placed = gr_messages_coerce(gr_value_ref(v));
+    placed = gr_value_type(v) == GR_LIST
+                 ? gr_messages_coerce(gr_value_ref(v))
+                 : gr_error(GR_ETYPE, "should be a list of messages, not of type %s",
+                            gr_type_name(gr_value_type(v)));
     if (gr_error_code(placed) != GR_OK) {
         gr_value *err =
             gr_error(gr_error_code(placed), "variable '%s': %s", name, gr_error_text(placed));
@@ -142,7 +165,7 @@ static gr_value *add_placed(gr_value *messages, const struct role *role, const g
         gr_value_unref(messages);
         return err;
     }
-    return gr_add(messages, placed);
+    return gr_add(messages, last_of(placed, role->n_messages));
 }
 
 static gr_value *print_messages(const struct chat_prompt *cp, const gr_value *vars)
@@ -172,7 +195,7 @@ static gr_value *print_messages(const struct chat_prompt *cp, const gr_value *va
 static gr_value *chat_prompt_invoke(gr_ctx *c, void *self, const gr_value *input)
 {
     const gr_value *args = gr_args(c);
-    gr_value *vars = gri_vars_take(input, gr_get(args, "all_names"));
+    gr_value *vars = gri_vars_given(input, gr_get(args, "names"), gr_get(args, "partial"));
     gr_value *answer = gri_vars_check("ChatPromptTemplate", gr_get(args, "names"), vars);
 
     (void)self;
@@ -182,22 +205,54 @@ static gr_value *chat_prompt_invoke(gr_ctx *c, void *self, const gr_value *input
     return answer;
 }
 
-static const gr_method chat_prompt_methods[] = { { "invoke", GR_CHEAP, chat_prompt_invoke, NULL } };
+static gr_value *chat_prompt_describe(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    (void)args;
+    return gri_describe_leaf(
+        "ChatPromptTemplate",
+        gr_set(gri_schema_of_texts(gr_get(gr_args(c), "names")), "title", gr_str("PromptInput")),
+        gri_schema_of_type("array"));
+}
+
+static const gr_method chat_prompt_methods[] = {
+    { "invoke", GR_CHEAP, chat_prompt_invoke, NULL },
+    { "describe", GR_CHEAP, chat_prompt_describe, NULL },
+};
 static const gr_class chat_prompt_class =
-    GR_CLASS(.name = "ChatPromptTemplate", GR_METHODS(chat_prompt_methods));
+    GR_CLASS(.name = "ChatPromptTemplate", .run_type = GR_TYPE_PROMPT,
+             GR_METHODS(chat_prompt_methods));
+
+/* partial_of: a placeholder's variable may be missing, as if there were a partial. */
+static gr_value *partial_of(const struct chat_prompt *cp, gr_value *partial)
+{
+    for (size_t i = 0; i < cp->count && gr_is_nil(partial); i++)
+        if (cp->roles[i].optional)
+            return gr_map_n(NULL, 0);
+    return gr_value_ref(partial);
+}
 
 gr_ref gr_chat_prompt_n(gr_scope *in, const gr_role *roles, size_t count)
 {
+    return gr_chat_prompt_for_n(in, NULL, roles, count);
+}
+
+gr_ref gr_chat_prompt_for_n(gr_scope *in, const gr_prompt_opts *opts, const gr_role *roles,
+                            size_t count)
+{
+    gr_value *partial = opts != NULL && opts->partial != NULL ? opts->partial : gr_nil(), *args;
     struct chat_prompt *cp = gri_new0(struct chat_prompt);
-    gr_value *args = cp == NULL ? no_memory() : read_roles(roles, count, cp);
 
-    if (args == NULL) {
-        gr_value *names = names_of(cp, false), *all = names_of(cp, true);
-
-        args = gr_map(GR_KV("names", names), GR_KV("all_names", all),
+    if (!gr_is_nil(partial) && gr_value_type(partial) != GR_MAP)
+        args = gri_vars_not_a_map(gr_value_ref(partial));
+    else
+        args = cp == NULL ? no_memory() : read_roles(roles, count, cp);
+    if (args == NULL)
+        args = gr_map(GR_KV("names", gri_vars_due(names_of(cp), partial)),
+                      GR_KV("partial", partial_of(cp, partial)),
                       GR_KV("prompt", gr_opaque(cp, drop_chat_prompt)));
-    } else {
+    else
         drop_chat_prompt(cp);
-    }
-    return gr_spawn(in, &chat_prompt_class, GR_SPAWN(.args = args));
+    gr_value_unref(partial);
+    return gr_spawn(in, &chat_prompt_class, GR_SPAWN(.args = gri_vars_whole(args)));
 }

@@ -5,10 +5,12 @@
  * The class is stateless, so that every worker may format at once: the template was read when the
  * ref was made and is shared, unchanged, through the spawn arguments.
  */
+#include <greenroom/callbacks.h>
 #include <greenroom/prompt.h>
 
 #include <string.h>
 
+#include "actors/compose/describe.h"
 #include "actors/prompt/template.h"
 #include "runtime/base/alloc.h"
 
@@ -24,10 +26,11 @@ static gr_value *names_of(const struct gri_template *t)
     return names;
 }
 
-static gr_value *format(const struct gri_template *t, const gr_value *names, const gr_value *input)
+static gr_value *format(const struct gri_template *t, const gr_value *names,
+                        const gr_value *partial, const gr_value *input)
 {
     struct gri_strbuf b = { .max = PROMPT_BYTES_MAX };
-    gr_value *vars = gri_vars_take(input, names);
+    gr_value *vars = gri_vars_given(input, names, partial);
     gr_value *text = gri_vars_check("PromptTemplate", names, vars);
 
     if (text == NULL) {
@@ -48,7 +51,7 @@ gr_value *gr_format(const char *tmpl, const gr_value *vars)
     if (gri_template_parse(tmpl, strlen(tmpl), &t, &err) != GR_OK)
         return err;
     names = names_of(t);
-    text = format(t, names, vars);
+    text = format(t, names, NULL, vars);
     gr_value_unref(names);
     gri_template_free(t);
     return text;
@@ -64,25 +67,49 @@ static gr_value *prompt_invoke(gr_ctx *c, void *self, const gr_value *input)
     const gr_value *args = gr_args(c);
 
     (void)self;
-    return format(gr_as_opaque(gr_get(args, "template")), gr_get(args, "names"), input);
+    return format(gr_as_opaque(gr_get(args, "template")), gr_get(args, "names"),
+                  gr_get(args, "partial"), input);
 }
 
-static const gr_method prompt_methods[] = { { "invoke", GR_CHEAP, prompt_invoke, NULL } };
-static const gr_class prompt_class = GR_CLASS(.name = "PromptTemplate", GR_METHODS(prompt_methods));
+static gr_value *prompt_describe(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    (void)args;
+    return gri_describe_leaf(
+        "PromptTemplate",
+        gr_set(gri_schema_of_texts(gr_get(gr_args(c), "names")), "title", gr_str("PromptInput")),
+        gri_schema_of_type("string"));
+}
+
+static const gr_method prompt_methods[] = {
+    { "invoke", GR_CHEAP, prompt_invoke, NULL },
+    { "describe", GR_CHEAP, prompt_describe, NULL },
+};
+static const gr_class prompt_class =
+    GR_CLASS(.name = "PromptTemplate", .run_type = GR_TYPE_PROMPT, GR_METHODS(prompt_methods));
 
 gr_ref gr_prompt(gr_scope *in, const char *tmpl)
 {
+    return gr_prompt_for(in, NULL, tmpl);
+}
+
+gr_ref gr_prompt_for(gr_scope *in, const gr_prompt_opts *opts, const char *tmpl)
+{
+    gr_value *partial = opts != NULL && opts->partial != NULL ? opts->partial : gr_nil();
     struct gri_template *t = NULL;
     gr_value *args = NULL, *err = NULL;
 
-    if (tmpl == NULL) {
+    if (!gr_is_nil(partial) && gr_value_type(partial) != GR_MAP) {
+        args = gri_vars_not_a_map(gr_value_ref(partial));
+    } else if (tmpl == NULL) {
         args = gr_error(GR_EINVAL, "no template");
     } else if (gri_template_parse(tmpl, strlen(tmpl), &t, &err) != GR_OK) {
         args = err;
     } else {
-        gr_value *names = names_of(t);
-
-        args = gr_map(GR_KV("names", names), GR_KV("template", gr_opaque(t, drop_template)));
+        args = gr_map(GR_KV("names", gri_vars_due(names_of(t), partial)),
+                      GR_KV("partial", gr_value_ref(partial)),
+                      GR_KV("template", gr_opaque(t, drop_template)));
     }
-    return gr_spawn(in, &prompt_class, GR_SPAWN(.args = args));
+    gr_value_unref(partial);
+    return gr_spawn(in, &prompt_class, GR_SPAWN(.args = gri_vars_whole(args)));
 }

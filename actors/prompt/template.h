@@ -33,6 +33,15 @@ gr_value *gri_strbuf_value(struct gri_strbuf *b);
  * else the error that names those that are not.
  */
 gr_value *gri_vars_take(const gr_value *input, const gr_value *names);
+/* gri_vars_given does so, and lays it over partial, which may be nil: then there is no variable but those names,
+ * and who has none takes any input; else nil is for no variables. */
+gr_value *gri_vars_given(const gr_value *input, const gr_value *names, const gr_value *partial);
+/* gri_vars_not_a_map is what is wrong with a partial that is none; an error comes back as it is. */
+gr_value *gri_vars_not_a_map(gr_value *partial GR_TAKES);
+/* gri_vars_due gives those of the names that partial, which may be nil, does not have. */
+gr_value *gri_vars_due(gr_value *names GR_TAKES, const gr_value *partial);
+/* gri_vars_whole gives a prompt's spawn argument, or the error that stands for its names or its partial. */
+gr_value *gri_vars_whole(gr_value *args GR_TAKES);
 gr_value *gri_vars_check(const char *who, const gr_value *names, const gr_value *vars);
 
 #endif

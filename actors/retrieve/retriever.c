@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* retriever.c - gr_retriever: a question passed on to a store's search. */
+#include <greenroom/callbacks.h>
 #include <greenroom/message.h>
 #include <greenroom/retriever.h>
 
@@ -62,7 +63,8 @@ static gr_value *retrieve(gr_ctx *c, void *self, const gr_value *input)
 
 static const gr_method retriever_methods[] = { { "invoke", GR_ASYNC, retrieve, NULL } };
 static const gr_class retriever_class =
-    GR_CLASS(.name = "VectorStoreRetriever", GR_METHODS(retriever_methods));
+    GR_CLASS(.name = "VectorStoreRetriever", .run_type = GR_TYPE_RETRIEVER,
+             GR_METHODS(retriever_methods));
 
 gr_ref gr_retriever(gr_scope *in, gr_ref store, const gr_retriever_opts *opts)
 {

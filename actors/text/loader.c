@@ -5,7 +5,8 @@
  * The verbs are blocking: files can't be read otherwise. What can be listed is a folder, what is no
  * folder (GR_ETYPE) is a file; the world knows no more about them, so that a simulated one stays
  * simple. A folder that can't be listed for another reason is an error: its files must not be
- * missing in silence.
+ * missing in silence. So is a path that is not there (GR_EDEAD), if the user has named it; one that was
+ * found in a folder, a link that leads nowhere, is an error if a file of its name is wanted.
  * Symbolic links to a folder above end at depth_max.
  */
 #include <greenroom/text.h>
@@ -126,8 +127,10 @@ static gr_value *visit(struct walk *w, const char *path, unsigned depth)
     if (gr_cancelled(w->c))
         return gr_error(GR_ECANCELED, "cancelled");
     rc = world->file_list(world, path, &names, &size, why);
-    if (rc == GR_ETYPE)
+    if (rc == GR_ETYPE || (rc == GR_EDEAD && depth > 0))
         return visit_file(w, path);
+    if (rc == GR_EDEAD)
+        rc = GR_EINVAL;
     if (rc != GR_OK)
         return skips(w, rc) ? NULL : gr_error(rc, "%s: %s", path, why);
     if (depth > w->loader->depth_max)

@@ -54,6 +54,7 @@ typedef struct gr_class {
     /* before the actor ends, after its last handler: it may answer promises and may wait, until
      * terminate_ms is over. Not after "kill", nor after a failed init */
     void (*terminate)(gr_ctx *c, void *self, const gr_value *reason);
+    unsigned run_type; /* a gr_run_type of callbacks.h: what its runs are; 0: GR_TYPE_CHAIN */
 } gr_class;
 /* A gr_class and all it points to must stay valid, unchanged, as long as the runtime: make it
  * static. */
@@ -99,6 +100,12 @@ typedef struct gr_spawn_opts {
     unsigned asks_max;        /* calls that it has started and that have not ended; 0: no limit.
                                  Beyond: GR_EFULL, kind "asks" */
     size_t stash_max;         /* messages that gr_stash keeps; default: mailbox_max */
+    /* taken; handlers that hear of this actor's own runs, not of what these start: a list, as a
+     * config's "callbacks", see callbacks.h */
+    gr_value *callbacks;
+    /* run it in a process of its own: the class is one that gr_isolate_main knows, see isolate.h;
+     * NULL: here */
+    const struct gr_isolate_opts *isolate;
 } gr_spawn_opts;
 #define GR_SPAWN(...) GR_OPT(gr_spawn_opts, __VA_ARGS__)
 
@@ -127,6 +134,9 @@ GR_API gr_runtime *gr_runtime_of(gr_ctx *c);
 GR_API gr_scope *gr_run_scope(gr_ctx *c);
 /* gr_config returns the call's RunnableConfig, or NULL when nobody gave one. Borrowed. */
 GR_API const gr_value *gr_config(gr_ctx *c);
+/* gr_kwargs returns the map that gr_bind, or a caller's config, gave for this call; NULL: none.
+ * Borrowed. */
+GR_API const gr_value *gr_kwargs(gr_ctx *c);
 GR_API gr_ref gr_self(gr_ctx *c);
 GR_API const gr_value *gr_args(gr_ctx *c);  /* the spawn arguments. Borrowed */
 GR_API const char *gr_verb(gr_ctx *c);      /* the verb called, "" in receive */

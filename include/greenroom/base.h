@@ -149,6 +149,20 @@ GR_API gr_code gr_set_allocator(gr_resize_fn *resize, void *ctx);
 typedef void gr_log_fn(void *arg, int level, const char *text);
 GR_API void gr_set_log(gr_log_fn *fn, void *arg, int level_max);
 
+/*
+ * gr_set_log_lines does so with whom a line is about: for logs that are searched by that. It and
+ * gr_set_log replace each other. The line is borrowed for the call; what is not known is NULL. [any]
+ */
+typedef struct gr_log_line {
+    size_t size;
+    int level;
+    const char *text;
+    const char *actor; /* its name */
+    const char *peer;  /* the other node's URL, or a general name */
+} gr_log_line;
+typedef void gr_log_line_fn(void *arg, const gr_log_line *line);
+GR_API void gr_set_log_lines(gr_log_line_fn *fn, void *arg, int level_max);
+
 #ifdef __cplusplus
 }
 #endif

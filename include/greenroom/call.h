@@ -22,12 +22,12 @@ typedef struct gr_call_opts {
     size_t size;
     int64_t timeout_ms;      /* becomes a deadline that sub-calls inherit */
     gr_scope *scope;         /* who cancels it; default: the calling handler's run, else the root */
-    /* taken. RunnableConfig: tags, metadata, configurable, max_concurrency, recursion_limit,
-     * run_name …; laid over the caller's, key by key */
+    /* taken. RunnableConfig, see config.h; laid over the caller's, key by key. For a batch it may
+     * be a list, one for each input */
     gr_value *config;
     unsigned window_chunks;  /* streams: default 32 chunks */
     size_t window_bytes;     /* streams: default 256 KiB */
-    bool return_exceptions;  /* batch: failures become error values in the list */
+    bool return_exceptions;  /* batch: failures, but no cancellation, become error values in the list */
     /*
      * A budget for the whole run: this call and all that its handlers start, at any depth, in this
      * process; 0: no limit. A call that would go beyond fails with GR_EFULL, kind "budget", which
@@ -62,12 +62,22 @@ GR_API gr_future *gr_ainvoke(gr_runtime *rt, gr_ref r, gr_value *input GR_TAKES,
 /*
  * gr_batch invokes r for each item of the list inputs and gives the answers in order. At most
  * config.max_concurrency items are under way at a time (default: half of r's mailbox bound). The
- * first failure fails the batch and cancels the rest, unless return_exceptions.
+ * first failure fails the batch and cancels the rest, unless return_exceptions; with leave_siblings
+ * in the config what is under way goes on, and what has not begun does not begin. A list of configs
+ * that is not as long as inputs: GR_EINVAL. What names the call's run, run_name, names each item's.
  */
 GR_API gr_value *gr_batch(gr_runtime *rt, gr_ref r, gr_value *inputs GR_TAKES,
                           const gr_call_opts *opts, gr_value **reterr);
 GR_API gr_future *gr_abatch(gr_runtime *rt, gr_ref r, gr_value *inputs GR_TAKES,
                             const gr_call_opts *opts);
+
+/*
+ * gr_abatch_as_completed does the same, and streams the answers as they come: [index, answer]. With
+ * return_exceptions an answer may be an error value. While the reader holds back no further item
+ * begins. NULL only when out of memory. [any]
+ */
+GR_API gr_stream *gr_abatch_as_completed(gr_runtime *rt, gr_ref r, gr_value *inputs GR_TAKES,
+                                         const gr_call_opts *opts);
 
 /* gr_astream streams r's answer; read it with gr_next. NULL only when out of memory. [any] */
 GR_API gr_stream *gr_astream(gr_runtime *rt, gr_ref r, gr_value *input GR_TAKES,
@@ -76,7 +86,7 @@ GR_API gr_stream *gr_astream(gr_runtime *rt, gr_ref r, gr_value *input GR_TAKES,
 GR_API gr_stream *gr_atransform(gr_runtime *rt, gr_ref r, gr_stream *input GR_TAKES,
                                 const gr_call_opts *opts);
 /*
- * gr_do_stream and gr_do_transform are the plain twins: they wait and call fn(arg, chunk) for each
+ * gr_do_stream, gr_do_transform and gr_do_batch_as_completed are the plain twins: they wait and call fn(arg, chunk) for each
  * chunk, on the caller's own stack; fn returns false to leave early. GR_OK at the end or on
  * leaving; on failure the code, with *reterr.    [waits]
  */
@@ -86,7 +96,11 @@ GR_API gr_code gr_do_stream(gr_runtime *rt, gr_ref r, gr_value *input GR_TAKES,
 GR_API gr_code gr_do_transform(gr_runtime *rt, gr_ref r, gr_stream *input GR_TAKES,
                                const gr_call_opts *opts, gr_chunk_fn *fn, void *arg,
                                gr_value **reterr);
-/* gr_astream_call and gr_atransform_call are the general forms, for verbs of one's own. [any] */
+GR_API gr_code gr_do_batch_as_completed(gr_runtime *rt, gr_ref r, gr_value *inputs GR_TAKES,
+                                        const gr_call_opts *opts, gr_chunk_fn *fn, void *arg,
+                                        gr_value **reterr);
+/* gr_astream_call is the general form, for verbs of one's own. input: NULL, but for a verb that reads a
+ * stream. [any] */
 GR_API gr_stream *gr_astream_call(gr_runtime *rt, gr_ref to, const char *verb,
                                   gr_value *args GR_TAKES, gr_stream *input GR_TAKES,
                                   const gr_call_opts *opts);

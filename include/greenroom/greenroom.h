@@ -6,6 +6,7 @@
 #include <greenroom/base.h>
 #include <greenroom/value.h>
 #include <greenroom/codec.h>
+#include <greenroom/config.h>
 #include <greenroom/runtime.h>
 #include <greenroom/future.h>
 #include <greenroom/stream.h>
@@ -14,20 +15,29 @@
 #include <greenroom/cq.h>
 #include <greenroom/call.h>
 #include <greenroom/actor.h>
+#include <greenroom/callbacks.h>
 #include <greenroom/timer.h>
 #include <greenroom/stats.h>
 #include <greenroom/link.h>
 #include <greenroom/name.h>
+#include <greenroom/inspect.h>
 #include <greenroom/supervisor.h>
+#include <greenroom/isolate.h>
 #include <greenroom/runnable.h>
 #include <greenroom/message.h>
 #include <greenroom/prompt.h>
 #include <greenroom/model.h>
 #include <greenroom/parser.h>
+#include <greenroom/history.h>
+#include <greenroom/graph.h>
+#include <greenroom/tool.h>
 #include <greenroom/embeddings.h>
 #include <greenroom/store.h>
 #include <greenroom/retriever.h>
 #include <greenroom/text.h>
 #include <greenroom/node.h>
+#include <greenroom/admin.h>
+#include <greenroom/cluster.h>
+#include <greenroom/pool.h>
 
 #endif

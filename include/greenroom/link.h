@@ -9,6 +9,7 @@
  *   an error value        a crash: gr_exit with an error, or an init that failed
  *   "killed"              gr_exit_to with "kill"
  *   "noproc"              told in place of a reason: it was gone before anybody looked
+ *   "noconnection"        told of an actor of another node: the link to that node was lost
  *   any other value       what gr_exit or gr_exit_to was given
  *
  * A link joins two actors: when one ends, the other gets an exit signal with its reason. "normal"
@@ -27,8 +28,14 @@
  * "ActorExit", the reason as its "cause" (an error) or "detail", and may be retried
  * (gr_error_retryable); after gr_stop and the end of a scope, GR_EDEAD.
  *
- * Links and monitors are kept between actors of one runtime; a ref of another node gives
- * GR_EUNREACH.
+ * All of this works with actors of other nodes, through their proxies: those that gr_remote makes,
+ * and refs that came in a message (node.h). What is linked or watched is the actor that the proxy
+ * stands for when the other node is asked, "noproc" if there is none; what is told is the proxy's
+ * ref. Each tie is told once: with the actor's own reason or, when the link is lost, or can't be
+ * made, "noconnection"; a link made later revives nothing. A named proxy itself goes on. Where no
+ * more can be had over there, what is told is an error, GR_EFULL or GR_ENOMEM. A link made through a
+ * named proxy is another one than a link with a ref of the same actor. Other refs of other nodes
+ * give GR_EUNREACH.
  */
 #ifndef GREENROOM_LINK_H
 #define GREENROOM_LINK_H
@@ -51,8 +58,12 @@ GR_API bool gr_reason_clean(const gr_value *reason);
  * gr_exit_to sends an exit signal. "normal" does nothing unless the actor traps exits, or sends it
  * to itself. "kill" can't be trapped: whatever the actor is doing it ends with "killed", without
  * terminate. A trapping actor's `exited` sees who sent it, {0, 0} if that was no actor.
+ * To a proxy it is sent on, behind what the same sender has told it, and ends the other node's actor,
+ * "kill" too: a peer that has shown who it is (by a secret, ipc, or TLS with certificates on both sides) may
+ * end what it can reach; of any other an exit signal is dropped, and a link fails with GR_EINVAL. As with a message nobody is told if it gets lost on the
+ * way; a monitor does tell. To end a proxy itself: gr_stop.
  * Errors: GR_EDEAD it is gone, GR_EUNREACH, GR_EINVAL no reason; GR_EFULL too many exits wait for a
- * trapping actor; GR_ENOMEM.    [any]
+ * trapping actor, or the proxy's mailbox is full; GR_ENOMEM.    [any]
  */
 GR_API gr_code gr_exit_to(gr_runtime *rt, gr_ref to, gr_value *reason GR_TAKES);
 /* gr_trap_exit: from now on exit signals call `exited` in place of ending the actor; or no longer.
@@ -94,8 +105,10 @@ GR_API gr_future *gr_ended(gr_runtime *rt, gr_ref who);
 
 /* gr_dead_letters returns how many messages were lost in this runtime since its start: told to an
  * actor that ended before it got to them, sent by gr_send_after to one that had ended by then, told
- * by link.h to one whose class has no method for them, or sent to a name that nobody had. What
- * gr_tell returns an error for is not lost, nor what a full mailbox drops. [any] */
+ * by link.h to one whose class has no method for them, or sent to a name that nobody had; told to a pool
+ * that knows no provider, or over a link that there is not, or that has no room; or come from another node for a
+ * name that takes none. What gr_tell returns an error for is not lost, nor what a full mailbox drops; what was on its
+ * way when a link is lost is not known. [any] */
 GR_API uint64_t gr_dead_letters(gr_runtime *rt);
 
 #ifdef __cplusplus

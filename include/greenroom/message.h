@@ -65,7 +65,9 @@ GR_API gr_value *gr_message_text(const gr_value *message);
 
 /*
  * gr_message_of_chunk ends a sum of chunks: the same message with type "ai" and without what only
- * chunks have, its tool calls read from tool_call_chunks. Other values come back unchanged. [any]
+ * chunks have, its tool calls read from tool_call_chunks. Arguments that have no end yet are read as
+ * far as they have come, so it may be asked of a sum that is still growing. Other values come back
+ * unchanged. [any]
  */
 GR_API gr_value *gr_message_of_chunk(gr_value *chunk GR_TAKES);
 

@@ -29,20 +29,22 @@ typedef struct gr_chat_opts {
     unsigned max_tokens;  /* 0: not sent */
     int64_t timeout_ms;   /* one request, from start to end; default 600000, negative: none */
     int64_t idle_ms;      /* the longest silence of the server; default 60000 */
-    int max_retries;      /* default 2, negative: none; see gr_with_retry. Not for streams */
+    int max_retries;      /* default 2, negative: none; see gr_with_retry */
     unsigned max_concurrency; /* requests under way at once; 0: no limit */
     const gr_header *headers; /* sent with every request; copied. Not for secrets: use key_env */
     size_t header_count;
     /* taken: a map laid over the request's body ("top_p", "stop", "tools" …) */
     gr_value *extra;
     size_t answer_bytes_max; /* longest answer, stream or not; default 16 MiB */
+    gr_value *callbacks;  /* taken: who hears of this model's own runs; see callbacks.h */
 } gr_chat_opts;
 #define GR_CHAT(...) GR_OPT(gr_chat_opts, __VA_ARGS__)
 
 /*
  * gr_chat_model makes a client of an OpenAI-compatible server: POST url/chat/completions. The key
  * is read once, now, and kept in memory only: no log line, error, value or trace ever holds it.
- * Without a key none is sent, which local servers accept.
+ * Without a key none is sent, which local servers accept. A call's kwargs (gr_bind) are laid over the
+ * request's body, after extra: gr_bind(in, model, gr_map(GR_KV("stop", …))).
  *
  * Errors:  GR_EREMOTE  the server said no: "status", "kind" (its error type or code) and its text;
  *                      401, 403, 404, 400, 422 are final, 408, 409, 5xx worth a retry
@@ -60,6 +62,7 @@ typedef struct gr_extractive_opts {
     size_t size;
     unsigned sentences_max; /* quoted at most; default 3 */
     double score_min;       /* a sentence's least share of the question, 0 to 1; default 0.15 */
+    gr_value *callbacks;    /* taken: as in gr_chat_opts */
 } gr_extractive_opts;
 #define GR_EXTRACTIVE(...) GR_OPT(gr_extractive_opts, __VA_ARGS__)
 
@@ -88,6 +91,7 @@ typedef struct gr_script_opts {
     /* taken: a list of strings, messages or error values, given in turn, cyclically */
     gr_value *answers;
     int64_t delay_ms;  /* before an answer, and between its chunks */
+    gr_value *callbacks; /* taken: as in gr_chat_opts */
 } gr_script_opts;
 #define GR_SCRIPT(...) GR_OPT(gr_script_opts, __VA_ARGS__)
 

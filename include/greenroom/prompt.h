@@ -10,8 +10,9 @@
  *
  * Templates are read once, when the prompt is made. A bad one gives a broken ref: GR_EINVAL "line
  * 1, column 7: …". A missing variable: GR_EINVAL of kind "KeyError", whose text names what is
- * missing and what was received. Input that is not a map is the value of the only variable, if
- * there is one.
+ * missing and what was received. Input that is not a map is the value of the only variable that must
+ * be there, if there is just one; else it is GR_ETYPE, but for nil where none must be there, and for a template
+ * without variables.
  */
 #ifndef GREENROOM_PROMPT_H
 #define GREENROOM_PROMPT_H
@@ -25,11 +26,22 @@ extern "C" {
 /* gr_prompt answers with a string, which models take as one human message: PromptTemplate. [any] */
 GR_API gr_ref gr_prompt(gr_scope *in, const char *tmpl);
 
+typedef struct gr_prompt_opts {
+    size_t size;
+    /* taken; a map of variables that need not be in the input, which may have them all the same:
+     * partial_variables, and what partial() makes */
+    gr_value *partial;
+} gr_prompt_opts;
+#define GR_PROMPT(...) GR_OPT(gr_prompt_opts, __VA_ARGS__)
+/* gr_prompt_for is gr_prompt with options. partial that is no map: broken, GR_ETYPE. [any] */
+GR_API gr_ref gr_prompt_for(gr_scope *in, const gr_prompt_opts *opts, const char *tmpl);
+
 /*
  * gr_chat_prompt answers with a list of messages (message.h): ChatPromptTemplate. Each role is one
- * of gr_message's with a template for the content, or "placeholder", whose text is the name of a
- * variable, braced or not, that holds messages; as in LangChain nothing is put there when it is
- * missing.
+ * of gr_message's with a template for the content; or "placeholder", whose text is the name of a
+ * variable, braced or not, that holds a list of messages: as in LangChain nothing is put there when it
+ * is missing; or "messages", the same but that it must be there: MessagesPlaceholder. What is no list:
+ * GR_ETYPE.
  *
  *   gr_chat_prompt(in, GR_ROLE("system", "Answer in {language}."),
  *                      GR_ROLE("placeholder", "{history}"), GR_ROLE("human", "{question}"));
@@ -38,10 +50,17 @@ GR_API gr_ref gr_prompt(gr_scope *in, const char *tmpl);
 typedef struct gr_role {
     const char *role;
     const char *tmpl;
+    size_t n_messages; /* of a placeholder: at most so many, the last ones; 0: all */
 } gr_role;
-#define GR_ROLE(r, t) { (r), (t) }
+#define GR_ROLE(r, t) { (r), (t), 0 }
+#define GR_MESSAGES(name, n) { "messages", (name), (n) }
 GR_API gr_ref gr_chat_prompt_n(gr_scope *in, const gr_role *roles, size_t count);
 #define gr_chat_prompt(in, ...) gr_chat_prompt_n((in), GR_ARR(gr_role, __VA_ARGS__))
+/* gr_chat_prompt_for is gr_chat_prompt with options. [any] */
+GR_API gr_ref gr_chat_prompt_for_n(gr_scope *in, const gr_prompt_opts *opts, const gr_role *roles,
+                                   size_t count);
+#define gr_chat_prompt_for(in, opts, ...)                                                          \
+    gr_chat_prompt_for_n((in), (opts), GR_ARR(gr_role, __VA_ARGS__))
 
 /*
  * gr_format puts the variables of a map into a template, without an actor. Returns the string, or

@@ -59,6 +59,8 @@ typedef struct gr_runtime_opts {
      *                     block in a system call may see it fail with EINTR. Default: none */
     bool report_overflow;
     int backtrace_signal;
+    unsigned isolated_max; /* processes of isolated actors (isolate.h) at once; default 64, at most
+                            * 4096; beyond: GR_EFULL */
 } gr_runtime_opts;
 #define GR_BACKTRACE_SIGNAL (-1) /* SIGRTMAX - 1, which hosts seldom use */
 #define GR_RUNTIME(...) GR_OPT(gr_runtime_opts, __VA_ARGS__)

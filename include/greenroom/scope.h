@@ -17,6 +17,8 @@ extern "C" {
 /* gr_scope_new makes a scope inside parent. NULL when out of memory, or when parent has ended.
  * [any] */
 GR_API gr_scope *gr_scope_new(gr_scope *parent);
+/* gr_scope_runtime returns the runtime that the scope belongs to. [any] */
+GR_API gr_runtime *gr_scope_runtime(const gr_scope *scope);
 /* gr_scope_cancel cancels every call in the scope and below, and refuses new ones. [any] */
 GR_API void gr_scope_cancel(gr_scope *scope);
 /* gr_scope_free cancels, joins the calls, stops the actors in reverse order, frees the scope.

@@ -55,12 +55,22 @@ typedef struct gr_stats {
     uint64_t waits;           /* handlers that left their stack, to wait or to stand back */
     uint64_t stood_back;      /* of these: they had told so much that others were let run first */
     uint64_t steals, stolen;  /* a worker's visits to another's queue that brought something; the tasks */
-    uint64_t injected;        /* tasks that came by the shared queue: from other threads, or overflow */
+    uint64_t injected;        /* tasks that came by the shared queue: from other threads, or a stuck worker */
     uint64_t parks, wakes;    /* workers that went to sleep for want of work; that were woken up */
     uint64_t queue_now;       /* tasks that are ready and wait for a worker, wherever they lie */
     uint64_t queue_shared_now, queue_pinned_now; /* of these: for any worker; for a certain one */
     uint64_t workers_now;     /* that serve, spare ones too */
     uint64_t workers_idle_now, workers_searching_now; /* of these: asleep; awake, without work yet */
+
+    /* of runs, that an actor in "callbacks" had no room for, and beyond 65536 that wait: see callbacks.h */
+    uint64_t events_lost;
+
+    /* frames of all links to other nodes, without the greeting and heartbeats; a long one counts once */
+    uint64_t frames_sent, frames_received;
+    /* of these: those that bring an argument, an answer, a chunk or a message. So one more for each
+     * way that a value goes from node to node: docs/cluster.md. What is told of runs, and reasons of ends and
+     * exits, are no such values */
+    uint64_t values_sent, values_received;
 } gr_stats;
 
 /*

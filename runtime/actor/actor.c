@@ -13,6 +13,33 @@ const char *gri_actor_name(const struct gri_actor *a)
     return r != NULL && r->name != NULL ? r->name : a->klass->cls->name;
 }
 
+gr_value *gri_ref_name(gr_runtime *rt, gr_ref ref)
+{
+    gr_value *err = NULL, *name;
+    struct gri_actor *a = gri_actor_pin(rt, ref, &err);
+
+    gr_value_unref(err);
+    if (a == NULL)
+        return gr_str("remote");
+    name = gr_str(gri_actor_name(a));
+    gri_actor_unpin(a);
+    return name;
+}
+
+gr_value *gri_ref_args(gr_runtime *rt, gr_ref ref, const gr_class *cls)
+{
+    gr_value *err = NULL, *args = NULL;
+    struct gri_actor *a = gri_actor_pin(rt, ref, &err);
+
+    gr_value_unref(err);
+    if (a == NULL)
+        return NULL;
+    if (a->klass->cls == cls)
+        args = gr_value_ref(a->args);
+    gri_actor_unpin(a);
+    return args;
+}
+
 gr_ref gri_actor_ref(const struct gri_actor *a)
 {
     return (gr_ref){ .node = a->rt->node,
@@ -113,6 +140,7 @@ void gri_actor_settle(struct gri_actor *a)
 
     if (debt == 0)
         return;
+    gri_actor_handled(a, a->owed);
     a->owed = a->owed_pins = 0;
     /* it does not end by that: the turn is not over */
     gri_actor_look_for_room(a, gri_twin_add(&a->inbox, -debt) - debt);

@@ -40,12 +40,13 @@ enum gri_actor_flags {
     GRI_HELD = 16,    /* calls wait for a permit; whoever gives one back readies the turn */
     GRI_SAID = 64,    /* `reason` is worth telling to who calls */
     /* the following change under tie_lock only */
-    GRI_EXITING = 128, /* stopped by an exit: what waits in it is interrupted */
-    GRI_KILLED = 256,  /* by "kill" */
-    GRI_LOOSE = 512,   /* exiting, and what it had deferred does not hold it any more */
-    GRI_DEAD = 1024,   /* everybody has been told of its end, or is being told */
-    GRI_TRAPS = 2048,  /* gr_trap_exit */
-    GRI_SIGNALS = 4096 /* `signals` may hold some */
+    GRI_EXITING = 128,   /* stopped by an exit: what waits in it is interrupted */
+    GRI_KILLED = 256,    /* by "kill" */
+    GRI_LOOSE = 512,     /* exiting, and what it had deferred does not hold it any more */
+    GRI_DEAD = 1024,     /* everybody has been told of its end, or is being told */
+    GRI_TRAPS = 2048,    /* gr_trap_exit */
+    GRI_LISTENED = 8192, /* it has `callbacks` */
+    GRI_SIGNALS = 4096   /* `signals` may hold some */
 };
 
 /*
@@ -101,6 +102,8 @@ _Static_assert(sizeof(void *) != 8 || sizeof(struct gri_actor) == 192, "three ca
  */
 struct gri_rare {
     char *name;                /* owned; NULL: the class's */
+    gr_value *callbacks;       /* counted; who hears of its own runs; NULL: nobody */
+    struct gri_birth *origin;  /* owned; NULL: no supervisor has it; guarded by tie_lock */
     struct gri_bounds *bounds; /* owned; NULL: it has no further limits */
     uint32_t terminate_ms;
 
@@ -251,6 +254,15 @@ static inline uint64_t gri_actor_debt(const struct gri_actor *a)
 {
     return a->owed * GRI_PLACE + a->owed_pins * GRI_PIN;
 }
+/* gri_actor_handled counts messages for who looks (inspect.h): by the turn, which alone writes it, when it gives
+ * their places back. So it is about one store a turn, into the line that it has. */
+static inline void gri_actor_handled(struct gri_actor *a, uint64_t more)
+{
+    _Atomic uint64_t *handled = &a->turn.handled;
+
+    atomic_store_explicit(handled, atomic_load_explicit(handled, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
 /* gri_actor_look_for_room wakes who waits for room, if a mailbox that was left with this load is half
  * empty. */
 void gri_actor_look_for_room(struct gri_actor *a, uint64_t load);
@@ -266,6 +278,13 @@ void gri_actor_give_turn_away(struct gri_actor *a);
 
 /* gri_actor_send_call brings a call that holds pin and place to its method. */
 void gri_actor_send_call(struct gri_actor *a, struct gri_call *call);
+/* gri_actor_listened tells whether somebody hears of the actor's own runs, whatever the call's config
+ * says; gri_actor_listen notes that in a call that has come. */
+static inline bool gri_actor_listened(const struct gri_actor *a)
+{
+    return (atomic_load_explicit(&a->flags, memory_order_relaxed) & GRI_LISTENED) != 0;
+}
+void gri_actor_listen(struct gri_actor *a, struct gri_call *call);
 /* gri_actor_release_permit gives one of max_concurrency back. */
 void gri_actor_release_permit(struct gri_actor *a);
 /* gri_actor_stop ends it after its current message, with a reason, which counts unless an exit comes
@@ -323,8 +342,6 @@ gr_code gri_handle_init(struct gri_actor *a);
 void gri_handle_exited(struct gri_actor *a, gr_ref from, const gr_value *reason);
 void gri_handle_down(struct gri_actor *a, uint64_t monitor, gr_ref who, const gr_value *reason);
 void gri_handle_terminate(struct gri_actor *a, const gr_value *reason);
-/* gri_dead_letter counts a message that is lost. what is for the log: no content of it. */
-void gri_dead_letter(gr_runtime *rt, const char *what);
 /* gri_actor_with_where says which actor failed, unless the error does so already; other values, and
  * NULL, come back as they are. */
 gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v GR_TAKES);
@@ -332,9 +349,10 @@ gr_value *gri_actor_with_where(const struct gri_actor *a, gr_value *v GR_TAKES);
 void gri_then_run(struct gri_actor *a, struct gri_envelope *e, bool live);
 /* later.c: a timer's message */
 void gri_later_run(struct gri_actor *a, struct gri_envelope *e, bool live);
-/* tell.c: gri_tell_new makes a tell's envelope; NULL: out of memory, and msg is still the caller's.
+/* tell.c: gri_tell_new_alone makes the envelope of a tell that is to stay for long, and so does not come from
+ * a region (region.h); NULL: out of memory, and msg is still the caller's.
  * gri_tell_free frees one that was not sent. */
-struct gri_envelope *gri_tell_new(gr_value *msg);
+struct gri_envelope *gri_tell_new_alone(gr_value *msg);
 void gri_tell_free(struct gri_envelope *e);
 /* gri_tell_open takes a tell's message out, the caller's; gri_tell_discard frees the envelope then. */
 gr_value *gri_tell_open(gr_runtime *rt, struct gri_envelope *e);

@@ -5,6 +5,8 @@
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/budget.h"
 #include "runtime/actor/ctx.h"
+#include "runtime/actor/observed.h"
+#include "runtime/actor/run_limit.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"
 #include "runtime/base/alloc.h"
@@ -60,6 +62,14 @@ static void unmeter(struct gri_call *call)
     gri_meter_add(call->rt->sched.ledger, GRI_METER_CALLS, -1);
 }
 
+/* born_here is what a call's `born` is that this worker makes. */
+static uint8_t born_here(void)
+{
+    const struct gri_worker *w = gri_exec()->worker;
+
+    return w != NULL ? (uint8_t)(w->index + 1) : 0;
+}
+
 /* ---- the run scope --------------------------------------------------------------------------- */
 
 static void call_leave(struct gri_call *call);
@@ -112,6 +122,14 @@ static struct gri_run_scope *make_run_scope(struct gri_call *call)
     if (there != r) /* somebody else made it meanwhile, or the call has ended */
         gri_free(r);
     return there;
+}
+
+static void run_free(struct gri_run_scope *r)
+{
+    if (r == NULL)
+        return;
+    gri_scope_fini(&r->scope);
+    gri_free(r);
 }
 
 struct gr_scope *gri_call_run_scope(struct gri_call *call)
@@ -246,6 +264,8 @@ static void end_stream(struct gri_call *call, bool answered)
     while (!gri_future_done(&call->future))
         gri_cpu_relax();
 
+    if (gri_call_observed(call))
+        gri_observe_written(call);
     gri_lock(&call->cancel.lock);
     out = call->out != NULL ? gri_stream_ref(call->out) : NULL;
     gri_unlock(&call->cancel.lock);
@@ -287,8 +307,18 @@ static void end_run(struct gri_call *call)
     gri_scope_close(&r->scope, GR_ECANCELED); /* emptied, now or later, calls call_leave */
 }
 
-/* finish completes and lets go of all but the actor and the duty's reference. */
-static void finish(struct gri_call *call, gr_value *v)
+/* leaves_in_passing: its place in the scope is all that such a call leaves behind, and whoever frees it
+ * may take it out there: see gri_future_leave. So a call that is answered by another worker than that which made
+ * it does not take lines of memory of the scope and of its neighbours in there away from that one. */
+static bool leaves_in_passing(const struct gri_call *call, uint32_t life)
+{
+    return (life & (GRI_RAN | GRI_HELD_HERE | GRI_FOREIGN)) == 0 && !call->streams &&
+           call->born != born_here();
+}
+
+/* finish completes and lets go of all but the actor and the duty's reference; true: and of its place in its
+ * scope. */
+static bool finish(struct gri_call *call, gr_value *v)
 {
     struct gri_call_more *more;
     uint32_t life;
@@ -296,12 +326,19 @@ static void finish(struct gri_call *call, gr_value *v)
     if (call->metered) /* before anybody learns of the end: what it held is free then */
         unmeter(call);
     life = end_life(call);
-    if ((life & GRI_CANCELLING) == 0)
+    if ((life & GRI_CANCELLING) == 0) {
+        if (gri_call_heard(call)) {
+            v = gri_answer(v);
+            gri_observe_answer(call, v);
+        }
         gri_future_settle(&call->future, v);
-    else
+    } else {
         gr_value_unref(v);
+    }
     gri_point(GRI_AT_CALL_END);
     more = gri_call_has_more(call);
+    if (more != NULL && more->limit != NULL)
+        gri_run_limit_leave(call, true);
     if (more != NULL)
         disarm(call, more);
     /* seq_cst: after the completion, as `more` is; pairs with op_name */
@@ -314,12 +351,15 @@ static void finish(struct gri_call *call, gr_value *v)
         gri_stream_unref(call->in);
         call->in = NULL;
     }
+    if (leaves_in_passing(call, life))
+        return true;
     if ((life & GRI_RAN) != 0)
         end_run(call);
     else if ((life & GRI_HELD_HERE) != 0)
         call_leave(call);
     else
         leave(call);
+    return false;
 }
 
 void gri_call_unhook(struct gri_call *call)
@@ -345,6 +385,7 @@ void gri_call_unhook(struct gri_call *call)
 void gri_call_end(struct gri_call *call, gr_value *v)
 {
     struct gri_actor *a = call->actor;
+    bool listed;
 
     gri_call_unhook(call);
     call->actor = NULL;
@@ -353,7 +394,11 @@ void gri_call_end(struct gri_call *call, gr_value *v)
             gri_actor_release_permit(a);
         gri_actor_unpin(a);
     }
-    finish(call, v);
+    listed = finish(call, v);
+    if (listed && gri_future_leave(&call->future))
+        return;
+    if (listed)
+        leave(call);
     gri_future_unref(&call->future);
 }
 
@@ -420,6 +465,8 @@ void gri_call_abort(struct gri_call *call, gr_value *err, gr_code why)
     if (err == NULL)
         err = cancel_error(call, why);
     gri_point(GRI_AT_CALL_CANCEL);
+    if (GRI_OBSERVES && atomic_load(&call->observed)) /* seq_cst: see publish in observed.c */
+        gri_observe_cancelled(call, err);
     /* Before the handler learns of it, so that what the handler makes of that can't be the answer. */
     gri_future_settle(&call->future, err);
     if (call->streams)
@@ -436,7 +483,8 @@ void gri_call_abort(struct gri_call *call, gr_value *err, gr_code why)
     if (atomic_compare_exchange_strong(&call->state, &queued, GRI_DROPPED)) {
         /* first, since it is the scope that the call then leaves that keeps the pool */
         withdrawn = gri_call_withdraw(call);
-        finish(call, NULL);
+        if (finish(call, NULL))
+            leave(call);
         if (withdrawn)
             gri_call_on_pool(&call->job, GR_ECANCELED);
     }
@@ -499,16 +547,21 @@ static void op_cancel(struct gr_future *f, gr_code why)
 static void op_detach(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
+    bool moved;
 
     if (!hold(call))
         return;
+    if (gri_call_observed(call))
+        gri_observe_detached(call);
     /* it goes where its parent doesn't wait for it; as yet it is where the parent does */
     if (call->parent != NULL && (life_of(call) & GRI_FOREIGN) == 0) {
         gri_future_ref(&call->parent->future);
         atomic_fetch_or_explicit(&call->life, GRI_FOREIGN, memory_order_acq_rel);
     }
-    gri_scope_move(&call->member, &call->rt->root);
+    moved = gri_scope_move(&call->member, &call->rt->root) == GR_OK;
     let_leave(call);
+    if (!moved) /* all ends, and who told its scope so meanwhile has not seen it there */
+        gri_call_cancel(call, GR_ECANCELED);
 }
 
 static gr_call op_name(struct gr_future *f)
@@ -576,20 +629,29 @@ static gr_code op_hurry(struct gr_future *f)
     return GR_OK;
 }
 
+static void more_free(struct gri_call *call, struct gri_call_more *more, struct gri_worker *w)
+{
+    if (gri_call_heard(call))
+        gri_observed_free(call);
+    gri_budget_unref(more->budget);
+    gri_run_limit_unref(more->limit);
+    gri_cache_free(w, GRI_BLOCK_MORE, more);
+}
+
 static void op_destroy(struct gr_future *f)
 {
     struct gri_call *call = gri_call_of(f);
     struct gri_call_more *more = gri_call_has_more(call);
     struct gri_worker *w = gri_exec()->worker;
 
+    gri_scope_leave(&call->member); /* if it has ended in passing */
     gr_value_unref(call->args);
-    gr_value_unref(call->config);
+    if (call->config != NULL)
+        gr_value_unref(call->config);
     gri_assert((life_of(call) & GRI_LEFT) != 0);
-    gri_free(atomic_load_explicit(&call->run, memory_order_relaxed));
-    if (more != NULL) {
-        gri_budget_unref(more->budget);
-        gri_cache_free(w, GRI_BLOCK_MORE, more);
-    }
+    run_free(atomic_load_explicit(&call->run, memory_order_relaxed));
+    if (more != NULL)
+        more_free(call, more, w);
     gri_cache_free(w, GRI_BLOCK_CALL, call);
 }
 
@@ -611,9 +673,9 @@ static void member_cancel(struct gri_member *m, gr_code why)
     gri_call_cancel(call_of_member(m), why);
 }
 
-static void member_ref(struct gri_member *m)
+static bool member_ref(struct gri_member *m)
 {
-    gri_future_ref(&call_of_member(m)->future);
+    return gri_future_try_ref(&call_of_member(m)->future);
 }
 
 static void member_unref(struct gri_member *m)
@@ -621,9 +683,14 @@ static void member_unref(struct gri_member *m)
     gri_future_unref(&call_of_member(m)->future);
 }
 
-const struct gri_member_ops gri_call_member_ops = { .cancel = member_cancel,
-                                                    .ref = member_ref,
-                                                    .unref = member_unref };
+static bool member_seal(struct gri_member *m)
+{
+    return gri_future_seal(&call_of_member(m)->future);
+}
+
+const struct gri_member_ops gri_call_member_ops = {
+    .cancel = member_cancel, .ref = member_ref, .unref = member_unref, .seal = member_seal
+};
 
 /* ---- what few calls need --------------------------------------------------------------------- */
 
@@ -658,7 +725,9 @@ struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args, gr_
         gri_stream_unref(in);
         return NULL;
     }
-    *call = (struct gri_call){ .rt = rt, .args = args, .in = in };
+    *call = (struct gri_call){
+        .rt = rt, .args = args, .in = in, .born = w != NULL ? (uint8_t)(w->index + 1) : 0
+    };
     gri_future_init(&call->future, &rt->sched, &call_ops, 2);
     call->envelope.kind = verb == GRI_STARTED ? GRI_PROBE : GRI_CALL;
     gri_list_init(&call->member.node);

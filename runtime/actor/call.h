@@ -20,12 +20,14 @@
  * one atomic step each. Whoever sets the first of CANCELLING and ENDED answers the call: a
  * cancellation, or who had the duty; the other one's answer is dropped. LEFT is set with ENDED, or,
  * if the call has a run scope or somebody holds the call in its place (HELD_HERE), when that is over; who
- * sets LEFT while HELD_HERE is not set takes the call out of its scope, else who takes HELD_HERE away does.
+ * sets LEFT while HELD_HERE is not set takes the call out of its scope, else who takes HELD_HERE away does. If
+ * nothing but its place there is left to give up, and another worker made it, it leaves in passing: see
+ * leaves_in_passing.
  *
  * A call needs no reference to its parent while it is in its parent's run scope: the parent does not
  * leave its own scope, nor go, before that is empty. FOREIGN says that it is, or may be, elsewhere,
- * and has one; it has it until it leaves. So from a handler that has still to answer one may go up
- * from call to call without references as far as no FOREIGN one: see gri_run_holds.
+ * and has one; it has it until it leaves. So a handler that has still to answer may look at its call's parent
+ * without a reference, but not at what is above that: see gri_run_holds.
  *
  * Cancelling completes the future at once, but the call stays in its scope until its handler has
  * returned and its own run scope is empty. So to await answers quickly, and to join a scope means
@@ -46,6 +48,8 @@
 
 struct gri_actor;
 struct gri_budget;
+struct gri_observed;
+struct gri_run_limit;
 struct gri_run_scope;
 
 /* GRI_PROBE: a call that the actor answers itself, and that needs no permit */
@@ -101,12 +105,16 @@ struct gri_call_more {
     struct gri_call *call;  /* borrowed */
     struct gri_timer timer; /* for a deadline of the call's own; it has a reference while armed */
     struct gri_task late;   /* likewise, when that has passed */
+    _Atomic(struct gri_observed *) observed; /* owned; see observed.h; NULL: it is not */
     bool timed;
-    bool room_armed;           /* guarded by cancel.lock */
-    struct gri_budget *budget; /* counted; the run's, NULL: it has none */
-    uint64_t asker;            /* the actor that may have only so many under way; 0: none */
-    _Atomic uint64_t id;       /* for gr_cancel; 0 until somebody asks */
-    void (*room)(void *arg);   /* gr_on_cancel's; guarded by cancel.lock. Only calls that stream */
+    uint8_t permit;               /* gri_permit; guarded by limit->lock */
+    bool room_armed;              /* guarded by cancel.lock */
+    struct gri_budget *budget;    /* counted; the run's, NULL: it has none */
+    struct gri_run_limit *limit;  /* counted; likewise */
+    struct gri_call *permit_next; /* that waits for a permit after it; see run_limit.h */
+    uint64_t asker;               /* the actor that may have only so many under way; 0: none */
+    _Atomic uint64_t id;          /* for gr_cancel; 0 until somebody asks */
+    void (*room)(void *arg); /* gr_on_cancel's; guarded by cancel.lock. Only calls that stream */
     struct gri_waiter room_waiter; /* in `out`, while a deferred producer waits for room */
     struct gri_task room_task;
 };
@@ -114,42 +122,54 @@ struct gri_call_more {
 struct gri_call {
     struct gr_future future; /* first, so that a gr_future is a call; see gri_call_of */
     struct gri_envelope envelope;
-    union {
-        struct gri_task task;     /* when it goes to a worker past the mailbox */
-        struct gri_job job;       /* of the blocking pool, which is done with the node by then */
-        struct gri_list deferred; /* in actor->deferred while listed */
-    };
-    struct gri_member member; /* in the caller's run scope, or where the options said */
-    struct gri_cancel cancel; /* its lock also guards run, hook* and out */
-    gr_runtime *rt;           /* borrowed */
-    struct gri_actor *actor;  /* pinned from sending to the end; NULL before */
-    /* whose handler made the call, as long as it has not left; NULL: none. Counted if FOREIGN */
-    struct gri_call *parent;
-    gr_value *args;   /* counted */
-    gr_value *config; /* counted; NULL: nobody gave one */
-    /* counted: the reader's end of the input, the writer's end of the output */
-    struct gr_stream *in, *out;
+    /* Up to `cancel` is what who answers the call touches, who may be on another core; what follows stays with who
+     * makes and frees it. */
+    gr_runtime *rt;          /* borrowed */
+    struct gri_actor *actor; /* pinned from sending to the end; NULL before */
+    gr_value *args;          /* counted */
+    /* counted: the reader's end of the input, which a cancellation may take away while the call is
+     * queued, and the writer's end of the output */
+    _Atomic(struct gr_stream *) in;
+    struct gr_stream *out;
     /* owned; what the handler started; NULL until it is needed, then there until the call goes */
     _Atomic(struct gri_run_scope *) run;
     _Atomic(struct gri_call_more *) more; /* owned; NULL until it is needed */
-    uint64_t deadline_ns;                 /* 0: none */
     _Atomic uint32_t state;               /* gri_call_state */
     _Atomic uint32_t life;                /* gri_call_life */
     uint32_t depth;                       /* calls that it is nested in, itself counted */
     _Atomic uint16_t verb; /* a hand-over changes it while a cancellation may name it */
     /* a stream of an actor that has only invoke: the answer is the chunk */
     _Atomic bool one_chunk;
-    bool streams;       /* it was made with an `out`, which goes when it leaves */
-    _Atomic bool quick; /* cheap or native: the waiter may run it on its own stack */
-    bool hooked;        /* gr_on_cancel was called */
-    bool counted;       /* holds one of the actor's max_concurrency */
-    bool metered;       /* counts among the runtime's calls, its bytes among the bytes */
-    bool budgeted;      /* its bytes are charged to the budget */
-    bool promised;      /* gr_defer was called */
-    bool listed, loose; /* guarded by the actor's tie_lock; see held.h */
-    uint64_t target;    /* whom the caller meant; never changes */
+    /* bits of one byte: they change no more once the call is sent */
+    bool streams : 1;    /* it was made with an `out`, which goes when it leaves */
+    bool held_above : 1; /* a call above was in an exclusive actor: see gri_run_holds */
+    _Atomic bool quick;  /* cheap or native: the waiter may run it on its own stack */
+    bool counted;        /* holds one of the actor's max_concurrency */
+    /* bits of one byte: only whoever has the duty looks at these */
+    bool metered : 1;      /* counts among the runtime's calls, its bytes among the bytes */
+    bool budgeted : 1;     /* its bytes are charged to the budget */
+    bool keyed : 1;        /* its config has kwargs */
+    bool named : 1;        /* its config has a run_name or a run_id */
+    bool hooked : 1;       /* gr_on_cancel was called */
+    bool heard : 1;        /* observed */
+    _Atomic bool observed; /* somebody hears of its runs: see observed.h */
+    bool promised;         /* gr_defer was called */
+    uint8_t born;          /* the worker that made it, from 1; 0: no worker */
+    bool listed, loose;    /* guarded by the actor's tie_lock; see held.h */
     /* the exclusive actor in which its handler is under way; 0: none */
     _Atomic uint64_t held;
+    struct gri_cancel cancel; /* its lock also guards run, hook* and out */
+    gr_value *config;         /* counted; NULL: nobody gave one */
+    /* whose handler made the call, as long as it has not left; NULL: none. Counted if FOREIGN */
+    struct gri_call *parent;
+    struct gri_member member; /* in the caller's run scope, or where the options said */
+    union {
+        struct gri_task task;     /* when it goes to a worker past the mailbox */
+        struct gri_job job;       /* of the blocking pool, which is done with the node by then */
+        struct gri_list deferred; /* in actor->deferred while listed */
+    };
+    uint64_t deadline_ns;    /* 0: none */
+    uint64_t target;         /* whom the caller meant; never changes */
     void (*hook)(void *arg); /* gr_on_cancel's */
     void *hook_arg;
     struct gri_exec *hook_busy; /* who runs a hook now; guarded by cancel.lock */
@@ -180,6 +200,14 @@ static inline struct gri_call *gri_call_of(struct gr_future *f)
  * not wait, and ends the call then or later. Its class must be stateless. The verb "*" takes all
  * verbs. */
 #define GRI_NATIVE ((gr_kind)100)
+/* GRI_PASSING is a native method that hands its call on at once, and has no run of its own. */
+#define GRI_PASSING ((gr_kind)101)
+
+static inline bool gri_kind_native(gr_kind kind)
+{
+    return kind == GRI_NATIVE || kind == GRI_PASSING;
+}
+
 typedef void gri_native_fn(struct gri_call *call);
 #define GRI_NATIVE_FN(f) ((gr_method_fn *)(void (*)(void))(f))
 
@@ -236,20 +264,42 @@ gr_stream *gri_call_sub_stream(struct gri_call *parent, gr_ref to, uint16_t verb
 /*
  * gri_call_direct runs r's invoke at once on this stack when that is cheap code of a stateless
  * actor in this process: *ret_v is its answer, maybe an error. false: it can't be done, and args is
- * still the caller's.
+ * still the caller's. Never with kwargs or the name of a run, which r would take for its own.
  */
 bool gri_call_direct(struct gri_call *parent, gr_ref r, gr_value *args, gr_value **ret_v);
 
 /* gri_call_forward passes the call on to another actor as if it had been sent there: the same
- * future, stream, scope and deadline. args NULL keeps the call's; in NULL keeps its input. Consumes
- * the duty. */
+ * future, stream, scope and deadline. args NULL keeps the call's; in NULL keeps its input. What names
+ * the run of an actor that has one stays behind. Consumes the duty. */
 void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value *args GR_TAKES,
                       gr_stream *in GR_TAKES);
+
+/* gri_call_set_config gives the call another config, for those that it is passed on to; whoever has
+ * the duty may. */
+void gri_call_set_config(struct gri_call *call, gr_value *config GR_TAKES);
+
+/* gri_delegate_runnable is gr_delegate to a runnable that stands in for the handler's own actor: the
+ * same input, streamed if the call is, and one less of its recursion_limit. Return its result. */
+gr_value *gri_delegate_runnable(gr_ctx *c, gr_ref to);
+/* gri_delegate_whole is gr_delegate with the verb and the arguments as they are. */
+gr_value *gri_delegate_whole(gr_ctx *c, gr_ref to);
+
+/* gri_ref_name gives the name of an actor of this process, "remote" for any other; a text. */
+gr_value *gri_ref_name(gr_runtime *rt, gr_ref ref);
+/* gri_ref_args gives the spawn arguments of an actor of this process whose class is cls, counted; NULL for
+ * any other. */
+gr_value *gri_ref_args(gr_runtime *rt, gr_ref ref, const gr_class *cls);
 
 /* gri_call_take_in hands the call's input stream over; NULL if there is none. */
 gr_stream *gri_call_take_in(struct gri_call *call);
 
 /* gri_call_on_cancel sets what is called once when the call is cancelled: as gr_on_cancel. */
 gr_code gri_call_on_cancel(struct gri_call *call, void (*fn)(void *arg), void *arg);
+
+/* gri_call_unhook forgets it, as gri_call_end does, and waits if it runs on another thread. */
+void gri_call_unhook(struct gri_call *call);
+
+/* gri_dead_letter counts a message that is lost. what is for the log: no content of it. */
+void gri_dead_letter(gr_runtime *rt, const char *what);
 
 #endif

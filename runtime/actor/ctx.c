@@ -5,6 +5,7 @@
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/held.h"
 #include "runtime/actor/mailbox.h"
+#include "runtime/actor/run_config.h"
 #include "runtime/actor/runtime_impl.h"
 
 /* ---- reentrant classes: a handler that waits lets others run --------------------------------- */
@@ -35,7 +36,7 @@ static void waited(struct gri_exec *e)
     gri_wait_end(e->ctx);
 }
 
-static const struct gri_exec_hooks reentrant_hooks = {
+const struct gri_exec_hooks gri_ctx_reentrant_hooks = {
     .suspending = suspending, .resuming = resuming, .waiting = waiting, .waited = waited
 };
 
@@ -50,66 +51,13 @@ static void suspending_alone(struct gri_exec *e)
     gri_actor_offer_room(c->actor);
 }
 
-static const struct gri_exec_hooks other_hooks = { .suspending = suspending_alone,
-                                                   .waiting = waiting,
-                                                   .waited = waited };
+const struct gri_exec_hooks gri_ctx_hooks = { .suspending = suspending_alone,
+                                              .waiting = waiting,
+                                              .waited = waited };
 
 void gri_ctx_stay(void)
 {
-    gri_exec()->hooks = &other_hooks;
-}
-
-void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call, bool cheap)
-{
-    struct gri_exec *e = gri_exec();
-
-    c->rt = a->rt;
-    c->actor = a;
-    c->call = call;
-    c->msg = NULL;
-    c->deferred = c->stashed = c->noted = c->last = false;
-    c->failure = c->exit = NULL;
-    c->exec = e;
-    c->nested = e->ctx != NULL;
-    if (c->nested)
-        c->saved = *e;
-    e->ctx = c;
-    e->who = atomic_load_explicit(&a->id, memory_order_relaxed);
-    if (e->worker != NULL)
-        gri_worker_begins(e->worker, e->who);
-    e->cancel = call != NULL ? &call->cancel : NULL;
-    e->pin = a->pin;
-    e->hooks = &other_hooks;
-    if (cheap) {
-        e->cheap++;
-    } else if (!a->klass->stateless && a->klass->cls->reentrant && e->fiber != NULL) {
-        c->resume = (struct gri_resume){ .envelope.kind = GRI_RESUME, .fiber = e->fiber };
-        e->hooks = &reentrant_hooks;
-    }
-}
-
-void gri_ctx_leave(struct gr_ctx *c)
-{
-    struct gri_exec *e = c->exec;
-
-    gri_assert(e == gri_exec() && e->ctx == c);
-    gri_waits_forget(c);
-    if (!c->nested) { /* the next task or message begins anew */
-        e->ctx = NULL;
-        e->who = 0;
-        e->cancel = NULL;
-        e->cheap = e->pin = 0;
-        e->hooks = NULL;
-        return;
-    }
-    e->ctx = c->saved.ctx;
-    e->who = c->saved.who;
-    if (e->worker != NULL)
-        gri_worker_begins(e->worker, e->who);
-    e->cancel = c->saved.cancel;
-    e->cheap = c->saved.cheap;
-    e->pin = c->saved.pin;
-    e->hooks = c->saved.hooks;
+    gri_exec()->hooks = &gri_ctx_hooks;
 }
 
 struct gr_ctx *gri_ctx_current(gr_runtime *rt)
@@ -124,8 +72,11 @@ static bool above_holds(struct gri_call *up, uint64_t id)
 {
     bool held = false;
 
-    while (up != NULL && !held) {
+    while (up != NULL) {
         held = atomic_load_explicit(&up->held, memory_order_relaxed) == id;
+        if (held || !up->held_above)
+            break;
+        gri_point(GRI_AT_CALL_ABOVE);
         up = gri_call_step_up(up);
     }
     if (up != NULL)
@@ -133,27 +84,25 @@ static bool above_holds(struct gri_call *up, uint64_t id)
     return held;
 }
 
-/* A handler that has still to answer its call keeps it in its scope, and each call that is in its
- * parent's run scope keeps that one: so far up no references are needed. */
+/* A handler that has still to answer its call keeps it, and so its parent: in whose run scope it is, or which it has a
+ * reference to. No more than that: once it is moved from there the parent may leave, and what is above that one go. */
 bool gri_run_holds(const struct gr_ctx *c, uint64_t id)
 {
-    struct gri_call *up;
+    struct gri_call *up = c->call;
 
     if (id == 0)
         return false;
     if (gri_actor_exclusive(c->actor) && gri_actor_ref(c->actor).id == id)
         return true;
-    for (up = c->call; up != NULL; up = up->parent) {
-        uint32_t life = atomic_load_explicit(&up->life, memory_order_acquire);
-
-        if (c->deferred || (life & GRI_FOREIGN) != 0)
-            return above_holds(gri_call_of(gri_future_ref(&up->future)), id);
-        if (atomic_load_explicit(&up->held, memory_order_relaxed) == id)
-            return true;
-        if ((life & GRI_ENDED) != 0)
-            return false; /* nobody waits through it any more */
-    }
-    return false;
+    if (up == NULL)
+        return false;
+    if (atomic_load_explicit(&up->held, memory_order_relaxed) == id)
+        return true;
+    if (!up->held_above)
+        return false;
+    if (!c->deferred)
+        up = up->parent;
+    return above_holds(gri_call_of(gri_future_ref(&up->future)), id);
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */
@@ -174,6 +123,11 @@ gr_scope *gr_run_scope(gr_ctx *c)
 const gr_value *gr_config(gr_ctx *c)
 {
     return c->call != NULL ? c->call->config : NULL;
+}
+
+const gr_value *gr_kwargs(gr_ctx *c)
+{
+    return gr_get(gr_config(c), "kwargs");
 }
 
 gr_ref gr_self(gr_ctx *c)
@@ -267,5 +221,33 @@ gr_value *gr_delegate(gr_ctx *c, gr_ref to, const char *verb, gr_value *args)
     }
     gri_ctx_defer(c);
     gri_call_forward(c->call, to, gri_verb_id(&c->rt->verbs, verb), args, NULL);
+    return NULL;
+}
+
+gr_value *gri_delegate_runnable(gr_ctx *c, gr_ref to)
+{
+    int64_t limit;
+
+    if (c->call == NULL || c->deferred)
+        return gr_error(GR_EINVAL, "there is no call to pass on");
+    limit = gr_as_int(gr_get(c->call->config, "recursion_limit"), GR_RECURSION_LIMIT);
+    if (limit <= 0)
+        return gr_error_with(gr_error(GR_EFULL, "Recursion limit reached when invoking %s",
+                                      gri_actor_name(c->actor)),
+                             "kind", gr_str("recursion"));
+    gri_call_set_config(
+        c->call, gri_config_child(c->call->config,
+                                  gr_map(GR_KV("recursion_limit", gr_int(limit - 1))), NULL));
+    gri_ctx_defer(c);
+    gri_call_forward(c->call, to, c->call->streams ? GRI_STREAM : GRI_INVOKE, NULL, NULL);
+    return NULL;
+}
+
+gr_value *gri_delegate_whole(gr_ctx *c, gr_ref to)
+{
+    if (c->call == NULL || c->deferred)
+        return gr_error(GR_EINVAL, "there is no call to pass on");
+    gri_ctx_defer(c);
+    gri_call_forward(c->call, to, c->call->verb, NULL, NULL);
     return NULL;
 }

@@ -4,6 +4,8 @@
 #define GR_RUNTIME_ACTOR_CTX_H
 
 #include "runtime/actor/actor.h"
+#include "runtime/actor/call.h"
+#include "runtime/actor/klass.h"
 
 struct gr_ctx {
     gr_runtime *rt;          /* borrowed */
@@ -26,8 +28,69 @@ struct gr_ctx {
     struct gri_park *park;    /* borrowed; where it waits, unless it is found through its call */
 };
 
-void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call, bool cheap);
-void gri_ctx_leave(struct gr_ctx *c);
+/* held.c's: for a handler that waits no more, if it has been noted that it did. */
+void gri_waits_forget(struct gr_ctx *c);
+
+/* How the waits of a handler are followed, in a reentrant class and elsewhere. */
+extern const struct gri_exec_hooks gri_ctx_reentrant_hooks, gri_ctx_hooks;
+
+/* gri_ctx_enter begins a handler run on this stack, gri_ctx_leave ends it. Inlined: they are part of the cost
+ * of each message. */
+static inline void gri_ctx_enter(struct gr_ctx *c, struct gri_actor *a, struct gri_call *call,
+                                 bool cheap)
+{
+    struct gri_exec *e = gri_exec();
+
+    c->rt = a->rt;
+    c->actor = a;
+    c->call = call;
+    c->msg = NULL;
+    c->deferred = c->stashed = c->noted = c->last = false;
+    c->failure = c->exit = NULL;
+    c->exec = e;
+    c->nested = e->ctx != NULL;
+    if (c->nested)
+        c->saved = *e;
+    e->ctx = c;
+    e->who = atomic_load_explicit(&a->id, memory_order_relaxed);
+    if (e->worker != NULL)
+        gri_worker_begins(e->worker, e->who);
+    e->cancel = call != NULL ? &call->cancel : NULL;
+    e->pin = a->pin;
+    e->hooks = &gri_ctx_hooks;
+    if (cheap) {
+        e->cheap++;
+    } else if (!a->klass->stateless && a->klass->cls->reentrant && e->fiber != NULL) {
+        c->resume = (struct gri_resume){ .envelope.kind = GRI_RESUME, .fiber = e->fiber };
+        e->hooks = &gri_ctx_reentrant_hooks;
+    }
+}
+
+static inline void gri_ctx_leave(struct gr_ctx *c)
+{
+    struct gri_exec *e = c->exec;
+
+    gri_assert(e == gri_exec() && e->ctx == c);
+    if (c->noted)
+        gri_waits_forget(c);
+    if (!c->nested) { /* the next task or message begins anew */
+        e->ctx = NULL;
+        e->who = 0;
+        e->cancel = NULL;
+        e->cheap = e->pin = 0;
+        e->hooks = NULL;
+        return;
+    }
+    e->ctx = c->saved.ctx;
+    e->who = c->saved.who;
+    if (e->worker != NULL)
+        gri_worker_begins(e->worker, e->who);
+    e->cancel = c->saved.cancel;
+    e->cheap = c->saved.cheap;
+    e->pin = c->saved.pin;
+    e->hooks = c->saved.hooks;
+}
+
 /* gri_ctx_defer: somebody else will answer the handler's call, which leaves the mailbox. The frame goes on
  * to use the call and its actor, when both may be done with, and lets go of them when the handler has
  * returned: see gri_handle_call. */

@@ -7,6 +7,7 @@
  * A call that a native composition has begun keeps its pin and runs to its end; the actor, which is
  * stateless, ends after it.
  */
+#include "runtime/actor/elsewhere.h"
 #include "runtime/actor/held.h"
 #include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
@@ -23,9 +24,11 @@ gr_code gri_reasons_init(struct gri_reasons *r)
     *r = (struct gri_reasons){ .normal = gr_str("normal"),
                                .shutdown = gr_str("shutdown"),
                                .killed = gr_str("killed"),
-                               .noproc = gr_str("noproc") };
+                               .noproc = gr_str("noproc"),
+                               .noconnection = gr_str("noconnection") };
     if (gr_error_code(r->normal) == GR_OK && gr_error_code(r->shutdown) == GR_OK &&
-        gr_error_code(r->killed) == GR_OK && gr_error_code(r->noproc) == GR_OK)
+        gr_error_code(r->killed) == GR_OK && gr_error_code(r->noproc) == GR_OK &&
+        gr_error_code(r->noconnection) == GR_OK)
         return GR_OK;
     return GR_ENOMEM;
 }
@@ -36,6 +39,7 @@ void gri_reasons_fini(struct gri_reasons *r)
     gr_value_unref(r->shutdown);
     gr_value_unref(r->killed);
     gr_value_unref(r->noproc);
+    gr_value_unref(r->noconnection);
 }
 
 static bool is_kept(const gr_runtime *rt, const gr_value *reason)
@@ -213,6 +217,20 @@ static struct gri_actor *actor_of(struct gri_task *t)
     return gri_container_of(t, struct gri_actor, turn);
 }
 
+/* drop_reason: who finds the actor without a pin may be about to tell its reason: see gri_past_reason_locked. */
+static void drop_reason(struct gri_actor *a)
+{
+    gr_value *reason;
+
+    if (a->reason == NULL)
+        return;
+    gri_lock(&a->tie_lock);
+    reason = a->reason;
+    a->reason = NULL;
+    gri_unlock(&a->tie_lock);
+    gri_reason_drop(a->rt, reason);
+}
+
 /*
  * give_back makes the slot free for another actor. Somebody who pinned it a moment ago, to find
  * that the actor has stopped, may still read its reason, count in its bounds that a call of its has
@@ -228,10 +246,15 @@ static void give_back(struct gri_task *t)
     }
     /* acquire: what the last to unpin it has read; `head` is the word that tells: see twin.h */
     (void)atomic_load_explicit(&a->inbox.head, memory_order_acquire);
-    gri_reason_drop(a->rt, a->reason);
-    a->reason = NULL;
+    drop_reason(a);
     gri_rare_free(a);
     gri_registry_give(&a->rt->registry, gri_worker_of(&a->rt->sched), a, a->last_id);
+}
+
+/* stands_in tells an actor that ends because one of another node has. */
+static bool stands_in(const struct gri_actor *a)
+{
+    return a->klass->cls == gri_far.stand_in || a->klass->cls == gri_far.lent;
 }
 
 /* say_farewell runs terminate, unless the actor was killed or never began. */
@@ -248,9 +271,9 @@ static void say_farewell(struct gri_actor *a)
     gri_unlock(&a->tie_lock);
     if (a->klass->cls->terminate != NULL && (flags & (GRI_KILLED | GRI_FAILED)) == 0)
         gri_handle_terminate(a, reason);
-    if (gr_value_type(reason) == GR_ERROR && (flags & GRI_FAILED) == 0)
-        gri_log(GRI_LOG_INFO, "%s crashed: %s", gri_actor_name(a),
-                gr_code_name(gr_error_code(reason)));
+    if (gr_value_type(reason) == GR_ERROR && (flags & GRI_FAILED) == 0 && !stands_in(a))
+        gri_log_actor(GRI_LOG_INFO, gri_actor_name(a), "%s crashed: %s", gri_actor_name(a),
+                      gr_code_name(gr_error_code(reason)));
     gr_value_unref(reason);
 }
 

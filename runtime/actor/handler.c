@@ -2,6 +2,7 @@
 /* handler.c - running a method for one message, and what its end means. */
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/ctx.h"
+#include "runtime/actor/observed.h"
 #include "runtime/actor/runtime_impl.h"
 
 /* stream_result makes the call's end out of what a streaming method returned. */
@@ -63,10 +64,12 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
     gr_value *v;
 
     gri_klass_resolve(a->klass, call->verb, &m);
+    if (gri_call_heard(call))
+        gri_observe_arrival(call, a);
     /* what is cheap is over soon, and leaves then: see let_go */
     if (m->kind != GR_CHEAP || gri_actor_bounds(a) != NULL || call->counted)
         gri_envelope_leave(a, &call->envelope);
-    if (m->kind == GRI_NATIVE) {
+    if (gri_kind_native(m->kind)) {
         ((gri_native_fn *)(void (*)(void))m->fn)(call);
         return;
     }
@@ -75,10 +78,13 @@ void gri_handle_call(struct gri_actor *a, struct gri_call *call)
         atomic_store_explicit(&call->held, gri_actor_ref(a).id, memory_order_relaxed);
     v = run_method(&c, m);
     gri_ctx_leave(&c);
-    gr_value_unref(c.failure);
+    if (c.failure != NULL)
+        gr_value_unref(c.failure);
     atomic_store_explicit(&call->held, 0, memory_order_relaxed);
     if (c.exit != NULL)
         gri_actor_exit(a, c.exit); /* first: once the caller knows, the actor takes no more */
+    if (c.stashed)
+        gri_observe_same(call);
     if (c.stashed)
         gri_stash_call(a, call);
     if (c.deferred) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/actor/klass.h"
 
+#include <greenroom/callbacks.h>
+
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -56,6 +58,8 @@ static struct gri_klass *klass_new(struct gri_verbs *verbs, const gr_class *cls)
         else
             k->methods[k->count++] = (struct gri_klass_method){ .verb = verb, .method = m };
     }
+    k->streams_tokens =
+        (cls->run_type & (GR_TYPE_CHAT_MODEL | GR_TYPE_LLM)) != 0 && k->fixed[GRI_STREAM] != NULL;
     return k;
 }
 
@@ -127,6 +131,15 @@ static enum gri_how resolve_default(const struct gri_klass *k, uint16_t verb,
         { GRI_BATCH, GRI_INVOKE, GRI_BY_BATCH },
         { GRI_BATCH, GRI_STREAM, GRI_BY_BATCH },
         { GRI_BATCH, GRI_TRANSFORM, GRI_BY_BATCH },
+        { GRI_BATCH_AS_COMPLETED, GRI_INVOKE, GRI_BY_BATCH },
+        { GRI_BATCH_AS_COMPLETED, GRI_STREAM, GRI_BY_BATCH },
+        { GRI_BATCH_AS_COMPLETED, GRI_TRANSFORM, GRI_BY_BATCH },
+        { GRI_ASTREAM_EVENTS, GRI_INVOKE, GRI_BY_FRAME },
+        { GRI_ASTREAM_EVENTS, GRI_STREAM, GRI_BY_FRAME },
+        { GRI_ASTREAM_EVENTS, GRI_TRANSFORM, GRI_BY_FRAME },
+        { GRI_ASTREAM_LOG, GRI_INVOKE, GRI_BY_FRAME },
+        { GRI_ASTREAM_LOG, GRI_STREAM, GRI_BY_FRAME },
+        { GRI_ASTREAM_LOG, GRI_TRANSFORM, GRI_BY_FRAME },
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -138,15 +151,11 @@ static enum gri_how resolve_default(const struct gri_klass *k, uint16_t verb,
     return GRI_BY_NOTHING;
 }
 
-enum gri_how gri_klass_resolve(const struct gri_klass *k, uint16_t verb,
-                               const gr_method **ret_method)
+enum gri_how gri_klass_resolve_slow(const struct gri_klass *k, uint16_t verb,
+                                    const gr_method **ret_method)
 {
     if (verb == GRI_STARTED)
         return GRI_BY_ACTOR;
-    if (verb < GRI_VERB_FIRST && k->fixed[verb] != NULL) {
-        *ret_method = k->fixed[verb];
-        return GRI_BY_METHOD;
-    }
     for (size_t i = 0; i < k->count; i++) {
         if (k->methods[i].verb == verb) {
             *ret_method = k->methods[i].method;

@@ -18,6 +18,8 @@ struct gri_klass {
     const gr_method *fixed[GRI_VERB_FIRST]; /* the Runnable verbs' methods, by number; NULL: none */
     const gr_method *any;                   /* the verb "*" */
     bool stateless;
+    /* it is a model, which streams what it is invoked for where somebody wants to hear */
+    bool streams_tokens;
     size_t count;
     struct gri_klass_method methods[];
 };
@@ -30,6 +32,7 @@ enum gri_how {
     GRI_BY_TRANSFORM, /* stream, invoke: the transform of one chunk */
     GRI_BY_GATHER,    /* transform: the input's sum is streamed */
     GRI_BY_BATCH,     /* batch: invoke for each item */
+    GRI_BY_FRAME,     /* astream_events, astream_log: see frames.h */
     GRI_BY_ACTOR,     /* started: the actor itself, once its init is done */
     GRI_BY_NOTHING
 };
@@ -48,7 +51,16 @@ void gri_klasses_fini(struct gri_klasses *k);
  * sense. */
 const struct gri_klass *gri_klass_get(struct gri_klasses *k, struct gri_verbs *verbs,
                                       const gr_class *cls, gr_code *ret_rc);
-enum gri_how gri_klass_resolve(const struct gri_klass *k, uint16_t verb,
-                               const gr_method **ret_method);
+/* gri_klass_resolve tells how a verb is served; *ret_method: by which method, if by one. */
+enum gri_how gri_klass_resolve_slow(const struct gri_klass *k, uint16_t verb,
+                                    const gr_method **ret_method);
+static inline enum gri_how gri_klass_resolve(const struct gri_klass *k, uint16_t verb,
+                                             const gr_method **ret_method)
+{
+    if (verb >= GRI_VERB_FIRST || k->fixed[verb] == NULL)
+        return gri_klass_resolve_slow(k, verb, ret_method);
+    *ret_method = k->fixed[verb];
+    return GRI_BY_METHOD;
+}
 
 #endif

@@ -56,6 +56,7 @@ enum gri_rest gri_mailbox_go_idle(struct gri_actor *a, bool drain)
     /* from the step on another turn may run: what is the turn's own is put in order before */
     a->left = NULL;
     a->owed = a->owed_pins = 0;
+    gri_actor_handled(a, owed);
     gri_point(GRI_AT_GO_IDLE);
     old = gri_twin_read(&a->inbox);
     do {
@@ -63,6 +64,7 @@ enum gri_rest gri_mailbox_go_idle(struct gri_actor *a, bool drain)
             a->left = left;
             a->owed = owed;
             a->owed_pins = owed_pins;
+            gri_actor_handled(a, -(uint64_t)owed); /* they are given back later */
             return GRI_SOMETHING_CAME;
         }
         to.load = old.load - debt;

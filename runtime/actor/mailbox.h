@@ -12,6 +12,7 @@
 
 #include "runtime/actor/actor.h"
 #include "runtime/base/point.h"
+#include "runtime/sched/region.h"
 
 /* gri_mailbox_init opens the mailbox of a slot's new actor, which has one pin then, its own; idle: a
  * message readies the turn. gri_mailbox_close takes that back. */
@@ -44,12 +45,12 @@ static inline bool gri_actor_has_room(const struct gri_actor *a, uint64_t depth)
 
 /* gri_inbox_come adds places and pins to the load of the actor `id`, and, unless e is NULL, pushes e.
  * Only with ENTERED has anything changed; then *ret_old is what was there. */
-static inline enum gri_entry gri_inbox_come(struct gri_actor *a, uint64_t id, uint64_t load,
-                                            struct gri_envelope *e, union gri_two *ret_old)
+static inline __attribute__((always_inline)) enum gri_entry gri_inbox_come(
+    struct gri_actor *a, uint64_t id, uint64_t load, struct gri_envelope *e, union gri_two *ret_old)
 {
     union gri_two old, to;
 
-    gri_twin_want(&a->inbox);
+    gri_want(&a->inbox);
     old = gri_twin_read(&a->inbox);
 
     gri_point(GRI_AT_PIN);
@@ -76,9 +77,8 @@ static inline enum gri_entry gri_inbox_come(struct gri_actor *a, uint64_t id, ui
 
 /* gri_mailbox_enter puts e, with a place, into the mailbox of the actor `id`; a is its slot. pins:
  * 0, or GRI_PIN for a call. */
-static inline enum gri_entry gri_mailbox_enter(struct gri_actor *a, uint64_t id,
-                                               struct gri_envelope *e, uint64_t pins,
-                                               uint64_t *ret_depth)
+static inline __attribute__((always_inline)) enum gri_entry gri_mailbox_enter(
+    struct gri_actor *a, uint64_t id, struct gri_envelope *e, uint64_t pins, uint64_t *ret_depth)
 {
     union gri_two old;
     enum gri_entry how = gri_inbox_come(a, id, GRI_PLACE + pins, e, &old);
@@ -120,10 +120,14 @@ static inline void gri_mailbox_take_all(struct gri_actor *a)
         to.head = gri_inbox_head(old.head, NULL);
         to.load = old.load - debt;
     } while (!gri_twin_swap(&a->inbox, &old, to));
+    gri_actor_handled(a, a->owed);
     a->owed = a->owed_pins = 0;
     gri_point(GRI_AT_POP);
     for (e = gri_inbox_top(old.head); e != left; e = below) { /* NULL if nothing was left */
         below = e->next;
+        if (gri_region_of(e) != gri_region_of(below) && gri_region_of(e) == gri_region_of(a->ready))
+            gri_region_want(
+                below); /* tells of one sender in a row, most likely, as those above were */
         e->next = a->ready;
         a->ready = e;
     }

@@ -6,6 +6,7 @@
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/tie.h"
 #include "runtime/base/alloc.h"
+#include "runtime/base/utf8.h"
 
 /* In the table while it has an owner or somebody waits for it. */
 struct gri_name {
@@ -222,4 +223,40 @@ bool gri_name_leave(gr_runtime *rt, const char *name, struct gri_name_waiter *w)
     }
     gri_unlock(&rt->names.lock);
     return waited;
+}
+
+/* ---- for who looks --------------------------------------------------------------------------- */
+
+const char *gri_name_of_locked(const struct gri_actor *a)
+{
+    const struct gri_rare *r = gri_actor_rare(a);
+
+    if (r == NULL || gri_list_empty(&r->names))
+        return NULL;
+    return gri_container_of(r->names.prev, struct gri_name, node)->text;
+}
+
+/* The texts are copied under the lock, and made values after it. */
+gr_value *gri_names_list(struct gri_actor *a)
+{
+    struct gri_rare *r = gri_actor_rare(a);
+    char texts[GRI_NAMES_LISTED][GR_NAME_MAX + 1];
+    gr_value *list = gr_list_n(NULL, 0);
+    size_t count = 0;
+
+    if (r == NULL)
+        return list;
+    gri_lock(&a->tie_lock);
+    for (struct gri_list *n = r->names.next; n != &r->names && count < GRI_NAMES_LISTED;
+         n = n->next) {
+        const char *text = gri_container_of(n, struct gri_name, node)->text;
+
+        memcpy(texts[count++], text, strlen(text) + 1);
+    }
+    gri_unlock(&a->tie_lock);
+    for (size_t i = 0; i < count; i++) {
+        if (gri_utf8_valid(texts[i], strlen(texts[i])))
+            list = gr_append(list, gr_str(texts[i]));
+    }
+    return list;
 }

@@ -35,6 +35,13 @@ gr_code gri_name_await(gr_runtime *rt, const char *name, struct gri_name_waiter 
 /* gri_name_leave takes w off the list: false, it has fired. */
 bool gri_name_leave(gr_runtime *rt, const char *name, struct gri_name_waiter *w);
 
+/* gri_name_of_locked returns the latest name that an actor is registered under, borrowed for as long as its
+ * tie_lock is held; NULL: none. gri_names_list gives the first few; those that are no UTF-8 are left out. The
+ * caller has a pin. */
+#define GRI_NAMES_LISTED 8
+const char *gri_name_of_locked(const struct gri_actor *a);
+gr_value *gri_names_list(struct gri_actor *a);
+
 /* gri_named_name returns the name that an actor made by gr_named stands for, borrowed from it; NULL
  * for another. */
 const char *gri_named_name(const struct gri_actor *a);

@@ -3,6 +3,7 @@
  * named.c - the stand-in for whoever has a name: a stateless actor whose one native method takes
  * every verb and passes the call on, at once or when the name has an owner again.
  */
+#include <greenroom/callbacks.h>
 #include <string.h>
 
 #include "runtime/actor/ctx.h"
@@ -237,7 +238,7 @@ static const gr_method methods[] = {
 };
 
 static const gr_class named_class =
-    GR_CLASS(.name = "named", .receive = named_tell, GR_METHODS(methods));
+    GR_CLASS(.name = "named", .run_type = GR_TYPE_NONE, .receive = named_tell, GR_METHODS(methods));
 
 const char *gri_named_name(const struct gri_actor *a)
 {

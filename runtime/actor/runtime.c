@@ -12,6 +12,7 @@
 
 #define STACK_MIN ((size_t)64 * 1024)
 #define SPARES_MAX 16
+#define ISOLATED_MAX 4096
 
 static void root_destroy(struct gr_scope *s)
 {
@@ -28,7 +29,8 @@ static bool out_of_range(const gr_runtime_opts *o)
            o->mailbox_max > GRI_PLACES_MAX || o->blocking_max > INT32_MAX ||
            o->actors_max >= (size_t)1 << GRI_SLOT_BITS || o->peer_verbs_max > GRI_VERBS_MAX / 2 ||
            o->spares_max > SPARES_MAX || o->report_ms < 0 || o->stuck_ms < 0 || o->spare_ms < 0 ||
-           o->blocking_stack_size < STACK_MIN || o->blocking_idle_ms < 0;
+           o->blocking_stack_size < STACK_MIN || o->blocking_idle_ms < 0 ||
+           o->isolated_max > ISOLATED_MAX;
 }
 
 static void default_size(size_t *option, size_t value)
@@ -58,6 +60,8 @@ gr_code gri_runtime_defaults(gr_runtime_opts *o)
         o->workers = cpus < 1 ? 1 : cpus > GRI_WORKERS_MAX ? GRI_WORKERS_MAX : (unsigned)cpus;
     if (o->spares_max == 0 && o->sim_seed == 0)
         o->spares_max = 4;
+    if (o->isolated_max == 0)
+        o->isolated_max = 64;
     default_size(&o->mailbox_max, 1024);
     default_size(&o->fibers_max, 8192);
     default_size(&o->stack_size, (size_t)256 * 1024);
@@ -104,13 +108,16 @@ static gr_code make(const gr_runtime_opts *opts, gr_runtime **ret_rt)
     rt = gri_alloc_aligned(64, sizeof(*rt));
     if (rt == NULL)
         return GR_ENOMEM;
-    *rt = (gr_runtime){ .mailbox_max = o.mailbox_max, .shutdown_ms = o.shutdown_ms };
+    *rt = (gr_runtime){ .mailbox_max = o.mailbox_max,
+                        .shutdown_ms = o.shutdown_ms,
+                        .isolated_max = o.isolated_max };
     do {
         rt->node = gri_random_seed();
     } while (rt->node == 0);
     gri_map_init(&rt->calls, rt->node);
     gri_map_init(&rt->names.by_name, rt->node);
     gri_map_init(&rt->klasses.by_class, rt->node);
+    gri_run_trees_init(&rt->run_trees);
     gri_laters_init(&rt->laters, rt->node, o.timers_max);
     gri_scope_init(&rt->root, rt, NULL, root_destroy);
     so = (struct gri_sched_opts){
@@ -213,6 +220,7 @@ static void end(gr_runtime *rt)
                 (long long)rt->shutdown_ms);
         return;
     }
+    gri_run_trees_end(&rt->run_trees);
     gri_laters_stop(&rt->laters);
     gri_services_stop(&rt->sched);
     await_root(rt);

@@ -11,10 +11,11 @@
 #include "runtime/actor/later.h"
 #include "runtime/actor/name.h"
 #include "runtime/actor/registry.h"
+#include "runtime/observe/run.h"
 
 /* The reasons that the engine itself gives, made once: an end needs no memory. */
 struct gri_reasons {
-    gr_value *normal, *shutdown, *killed, *noproc;
+    gr_value *normal, *shutdown, *killed, *noproc, *noconnection;
 };
 
 /* Actors end all the time, on all workers, most of them for one of two reasons. So these two are not
@@ -37,12 +38,14 @@ struct gr_runtime {
     _Atomic int64_t mailbox_high; /* the most messages that one mailbox has held */
     struct gri_laters laters;
     int64_t shutdown_ms;
+    unsigned isolated_max;
     struct gri_lock calls_lock; /* guards the two below */
     /* number -> gri_call, of those that gr_future_call has numbered */
     struct gri_map calls;
     uint64_t call_count;
     struct gri_names names;
     struct gri_reasons reasons;
+    struct gri_run_trees run_trees;
     _Atomic uint64_t monitor_count; /* numbers given to monitors */
     _Atomic uint32_t root_gone;     /* 1: nobody refers to the root scope any more */
 };

@@ -3,9 +3,15 @@
  * actor. */
 #include "runtime/actor/send.h"
 
+#include <string.h>
+
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/budget.h"
 #include "runtime/actor/ctx.h"
+#include "runtime/actor/hold.h"
+#include "runtime/actor/observed.h"
+#include "runtime/actor/run_config.h"
+#include "runtime/actor/run_limit.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/value/value.h"
 
@@ -30,24 +36,6 @@ static struct caller caller_of(gr_runtime *rt, const gr_call_opts *o)
     /* in a continuation that outlives its call the scope is the actor's */
     who.inside = o->scope == NULL && who.parent != NULL && who.scope != c->actor->member.scope;
     return who;
-}
-
-/* child_config is the parent's without what names the parent's run, under what the options say:
- * langchain-core's ensure_config and patch_config. */
-static gr_value *child_config(const struct gri_call *parent, gr_value *own)
-{
-    gr_value *base = NULL;
-
-    if (parent != NULL && parent->config != NULL) {
-        base = gr_value_ref(parent->config);
-        if (gr_get(base, "run_name") != NULL)
-            base = gr_without(base, "run_name");
-        if (gr_get(base, "run_id") != NULL)
-            base = gr_without(base, "run_id");
-    }
-    if (own == NULL)
-        return base;
-    return base != NULL ? gr_merge(base, own) : own;
 }
 
 /* set_deadline takes the earlier of the parent's and the call's own; true if a timer of its own is
@@ -106,7 +94,7 @@ static void enqueue(struct gri_call *call, struct gri_actor *a)
     gri_klass_resolve(a->klass, call->verb, &m);
     /* relaxed: a hint for the owner, who may read it while the call is forwarded */
     atomic_store_explicit(
-        &call->quick, m != NULL && (m->kind == GR_CHEAP || m->kind == GRI_NATIVE) && a->pin == 0,
+        &call->quick, m != NULL && (m->kind == GR_CHEAP || gri_kind_native(m->kind)) && a->pin == 0,
         memory_order_relaxed);
     gri_actor_send_call(a, call);
 }
@@ -137,9 +125,9 @@ static bool mail(struct gri_call *call, gr_ref to)
     uint64_t depth;
 
     if (k == NULL || k->stateless ||
-        (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED | GRI_BOUNDED)) != 0)
+        (atomic_load(&a->flags) & (GRI_STOPPING | GRI_FAILED | GRI_BOUNDED | GRI_LISTENED)) != 0)
         return false;
-    how = gri_klass_resolve(k, call->verb, &m);
+    how = gri_observe_how(k, call, gri_klass_resolve(k, call->verb, &m));
     if (how != GRI_BY_METHOD && how != GRI_BY_INVOKE)
         return false;
     gri_call_goes(call, how);
@@ -232,6 +220,20 @@ static gr_value *charge_asker(struct gri_call *call, struct gri_actor *asker)
     return NULL;
 }
 
+/* obey puts the call under its run's max_concurrency; its parent is no leaf any more. */
+static inline gr_code obey(struct gri_call *call, struct gri_call *parent, bool own)
+{
+    bool limited = parent != NULL && gri_run_limit_of(parent) != NULL;
+    gr_code rc;
+
+    if (!limited && !own)
+        return GR_OK;
+    rc = gri_run_limit_give(call, parent, own);
+    if (limited)
+        gri_run_limit_leave(parent, false);
+    return rc;
+}
+
 /* meter counts the call for all that has a limit; a failure ends the call. */
 static bool meter(struct gri_call *call, const struct caller *who, const gr_call_opts *o)
 {
@@ -256,6 +258,8 @@ static bool meter(struct gri_call *call, const struct caller *who, const gr_call
     }
     if (err == NULL)
         err = charge_asker(call, who->actor);
+    if (err == NULL && obey(call, who->parent, o->config != NULL) != GR_OK)
+        err = gr_error(GR_ENOMEM, "out of memory");
     if (err == NULL)
         return true;
     gri_call_end(call, err);
@@ -284,31 +288,109 @@ static bool meter_again(struct gri_call *call)
     return false;
 }
 
+/* no_memory_for_config is told when the call goes on. */
+static void no_memory_for_config(struct gri_call *call)
+{
+    gr_value_unref(call->config);
+    call->config = gr_error(GR_ENOMEM, "out of memory");
+}
+
+/* look_at_config notes which keys the config has that are for one runnable, or for one run. */
+static void look_at_config(struct gri_call *call)
+{
+    call->keyed = gr_get(call->config, "kwargs") != NULL;
+    call->named =
+        gr_get(call->config, "run_name") != NULL || gr_get(call->config, "run_id") != NULL;
+}
+
+/* leave_name: the run that the name was for is that of the actor which passes the call on, unless it is
+ * passed on to itself. */
+static void leave_name(struct gri_call *call, gr_ref to)
+{
+    gr_ref self;
+
+    if (!call->named ||
+        gri_runless(call->actor, atomic_load_explicit(&call->verb, memory_order_relaxed)))
+        return;
+    self = gri_actor_ref(call->actor);
+    if (self.node == to.node && self.id == to.id)
+        return;
+    call->config = gri_config_unnamed(call->config);
+    call->named = false;
+}
+
+/* What few calls have to be sent with. */
+enum { TIMED = 1, HELD = 2 };
+
+/* give_config: a caller that is observed has a config, too. HELD: its tree of runs is held back. */
+static unsigned give_config(struct gri_call *call, const struct caller *who, gr_value *own)
+{
+    const gr_value *parent = who->parent != NULL ? who->parent->config : NULL;
+    unsigned has;
+
+    if (parent == NULL && own == NULL)
+        return 0;
+    call->config = gri_config_child(parent, own, &has);
+    call->keyed = (has & GRI_HAS_KWARGS) != 0;
+    call->named = (has & GRI_HAS_NAME) != 0;
+    if (GRI_OBSERVES && (has & (GRI_HAS_CALLBACKS | GRI_HAS_PARENT)) != 0 &&
+        ((has & GRI_HAS_CALLBACKS) != 0 || gri_call_heard(who->parent)) &&
+        !gri_observe_sent(call, who->parent, (has & GRI_HAS_CALLBACKS) != 0, who->inside))
+        no_memory_for_config(call);
+    return gri_call_heard(call) && gri_hold_shut(call) ? HELD : 0;
+}
+
+void gri_call_set_config(struct gri_call *call, gr_value *config)
+{
+    bool same =
+        gr_equal(gr_get(call->config, "max_concurrency"), gr_get(config, "max_concurrency"));
+
+    gr_value_unref(call->config);
+    call->config = config;
+    look_at_config(call);
+    if (!gri_observe_config(call) || (!same && gri_run_limit_give(call, call, true) != GR_OK))
+        no_memory_for_config(call);
+}
+
+/* start_specially sends a call that is not just to be posted. */
+static void start_specially(struct gri_call *call, gr_ref to, unsigned how)
+{
+    if ((how & TIMED) != 0 && gri_call_arm(call) != GR_OK)
+        gri_call_end(call, gr_error(GR_ENOMEM, "out of memory"));
+    else if ((how & HELD) == 0)
+        gri_call_post(call, to);
+    else if (queue(call) && !gri_hold_call(call, to))
+        gri_call_post(call, to);
+}
+
 /* start sends a call on behalf of who. The owner's reference is the caller's. */
 static void start(struct gri_call *call, gr_ref to, const struct caller *who, const gr_call_opts *o)
 {
-    bool timed = set_deadline(call, who, o);
+    unsigned how = set_deadline(call, who, o) ? TIMED : 0;
 
     call->target = to.node == call->rt->node ? to.id : 0;
     if ((call->parent = who->parent) != NULL && !who->inside) {
         gri_future_ref(&who->parent->future);
         atomic_init(&call->life, GRI_FOREIGN);
     }
-    call->config = child_config(who->parent, o->config);
+    call->held_above = who->parent != NULL &&
+                       (who->parent->held_above ||
+                        atomic_load_explicit(&who->parent->held, memory_order_relaxed) != 0);
+    how |= give_config(call, who, o->config);
     if (gri_sched_foreign(&call->rt->sched)) {
         gri_call_end(call, gr_error(GR_EINVAL, "the runtime is simulated, on another thread"));
         return;
     }
     if (!check_args(call) || !meter(call, who, o))
         return;
-    if (!timed && o->timeout_ms >= 0) /* else there is something to do in between */
+    if (how == 0 && o->timeout_ms >= 0) /* else there is something to do in between */
         atomic_init(&call->state, GRI_QUEUED);
     if (!join(call, who->scope))
         return;
     if (o->timeout_ms < 0)
         gri_call_end(call, gr_error(GR_ETIMEDOUT, "the deadline had passed before the call"));
-    else if (timed && gri_call_arm(call) != GR_OK)
-        gri_call_end(call, gr_error(GR_ENOMEM, "out of memory"));
+    else if (how != 0)
+        start_specially(call, to, how);
     else
         gri_call_post(call, to);
 }
@@ -361,6 +443,7 @@ gr_future *gri_call_sub(struct gri_call *parent, gr_ref to, uint16_t verb, gr_va
 
     if (who.scope == NULL) {
         gr_value_unref(args);
+        gr_value_unref(opts != NULL ? opts->config : NULL);
         return NULL;
     }
     return call_for(parent->rt, &who, to, verb, args, opts != NULL ? opts : &no_opts);
@@ -376,6 +459,7 @@ gr_stream *gri_call_sub_stream(struct gri_call *parent, gr_ref to, uint16_t verb
 
     if (who.scope == NULL) {
         gr_value_unref(args);
+        gr_value_unref(opts != NULL ? opts->config : NULL);
         if (in != NULL)
             gri_stream_close(in);
         gri_stream_unref(in);
@@ -422,6 +506,9 @@ void gri_call_forward(struct gri_call *call, gr_ref to, uint16_t verb, gr_value 
                       gr_stream *in)
 {
     gri_call_unhook(call);
+    leave_name(call, to);
+    if (gri_run_limit_of(call) != NULL)
+        gri_run_limit_leave(call, false);
     if (args != NULL) {
         gr_value_unref(call->args);
         call->args = args;
@@ -501,17 +588,43 @@ static gr_value *no_list(gr_value *inputs GR_TAKES)
     return gr_error(GR_ETYPE, "batch needs a list of inputs");
 }
 
-gr_future *gr_abatch(gr_runtime *rt, gr_ref r, gr_value *inputs, const gr_call_opts *opts)
+/* batch_args makes the arguments of a batch, and takes a list of configs out of o; an error value for
+ * what is no list. */
+static gr_value *batch_args(gr_value *inputs GR_TAKES, gr_call_opts *o)
 {
     gr_value *args;
 
-    if (gr_value_type(inputs) != GR_LIST) {
-        gr_value_unref(opts != NULL ? opts->config : NULL);
-        return gri_future_failed(&rt->sched, no_list(inputs));
-    }
-    args = gr_map(GR_KV("inputs", inputs),
-                  GR_KV("return_exceptions", gr_bool(opts != NULL && opts->return_exceptions)));
-    return acall(rt, r, GRI_BATCH, args, opts);
+    if (gr_value_type(inputs) != GR_LIST)
+        return no_list(inputs);
+    args =
+        gr_map(GR_KV("inputs", inputs), GR_KV("return_exceptions", gr_bool(o->return_exceptions)));
+    if (gr_value_type(o->config) != GR_LIST)
+        return args;
+    args = gr_set(args, "configs", o->config);
+    o->config = NULL;
+    return args;
+}
+
+/* own_opts copies what the caller's options have, which may be of an older, shorter struct. */
+static gr_call_opts own_opts(const gr_call_opts *opts)
+{
+    gr_call_opts o = no_opts;
+
+    if (opts != NULL)
+        memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+    o.size = sizeof(o);
+    return o;
+}
+
+gr_future *gr_abatch(gr_runtime *rt, gr_ref r, gr_value *inputs, const gr_call_opts *opts)
+{
+    gr_call_opts o = own_opts(opts);
+    gr_value *args = batch_args(inputs, &o);
+
+    if (gr_error_code(args) == GR_OK)
+        return acall(rt, r, GRI_BATCH, args, &o);
+    gr_value_unref(o.config);
+    return gri_future_failed(&rt->sched, args);
 }
 
 gr_value *gr_batch(gr_runtime *rt, gr_ref r, gr_value *inputs, const gr_call_opts *opts,
@@ -532,6 +645,15 @@ static gr_stream *astream(gr_runtime *rt, gr_ref to, uint16_t verb, gr_value *ar
 gr_stream *gr_astream(gr_runtime *rt, gr_ref r, gr_value *input, const gr_call_opts *opts)
 {
     return astream(rt, r, GRI_STREAM, input, NULL, opts);
+}
+
+gr_stream *gr_abatch_as_completed(gr_runtime *rt, gr_ref r, gr_value *inputs,
+                                  const gr_call_opts *opts)
+{
+    gr_call_opts o = own_opts(opts);
+    gr_value *args = batch_args(inputs, &o);
+
+    return astream(rt, r, GRI_BATCH_AS_COMPLETED, args, NULL, &o);
 }
 
 gr_stream *gr_atransform(gr_runtime *rt, gr_ref r, gr_stream *input, const gr_call_opts *opts)
@@ -568,6 +690,13 @@ gr_code gr_do_stream(gr_runtime *rt, gr_ref r, gr_value *input, const gr_call_op
                      gr_chunk_fn *fn, void *arg, gr_value **reterr)
 {
     return read_all(gr_astream(rt, r, input, opts), fn, arg, reterr);
+}
+
+gr_code gr_do_batch_as_completed(gr_runtime *rt, gr_ref r, gr_value *inputs,
+                                 const gr_call_opts *opts, gr_chunk_fn *fn, void *arg,
+                                 gr_value **reterr)
+{
+    return read_all(gr_abatch_as_completed(rt, r, inputs, opts), fn, arg, reterr);
 }
 
 gr_code gr_do_transform(gr_runtime *rt, gr_ref r, gr_stream *input, const gr_call_opts *opts,

@@ -14,14 +14,22 @@ struct gri_call *gri_call_new(gr_runtime *rt, uint16_t verb, gr_value *args GR_T
  * plain verb still has that answer as its chunk. */
 static inline void gri_call_goes(struct gri_call *call, enum gri_how how)
 {
-    call->one_chunk = how == GRI_BY_INVOKE ||
-                      (call->one_chunk && call->verb != GRI_STREAM && call->verb != GRI_TRANSFORM);
+    uint16_t verb = atomic_load_explicit(&call->verb, memory_order_relaxed);
+    bool was = atomic_load_explicit(&call->one_chunk, memory_order_relaxed);
+
+    /* relaxed: who ends the call has it from here, or sees it cancelled */
+    atomic_store_explicit(&call->one_chunk,
+                          how == GRI_BY_INVOKE ||
+                              (was && verb != GRI_STREAM && verb != GRI_TRANSFORM),
+                          memory_order_relaxed);
 }
 /* gri_call_arm starts the timer for the call's own deadline. */
 gr_code gri_call_arm(struct gri_call *call);
 /* gri_call_post sends a call that the caller holds to an actor; what is wrong ends it. Consumes the
  * duty. */
 void gri_call_post(struct gri_call *call, gr_ref to);
+/* gri_call_dispatch goes on with a call that has waited for a permit; see run_limit.h. */
+void gri_call_dispatch(struct gri_call *call);
 /* gri_call_offer passes a call on as gri_call_forward does, with verb, arguments and input as they are,
  * if `to` takes it: NULL, and the duty is consumed. Else the error, the caller's, who keeps the
  * duty. */
@@ -34,8 +42,6 @@ gr_future *gri_started(gr_scope *scope, gr_ref who);
 /* gri_call_hook_done ends the run of a hook; a cancellation that came during it is told now. The
  * caller holds a reference. */
 void gri_call_hook_done(struct gri_call *call);
-/* gri_call_unhook forgets gr_on_cancel's hooks, and waits for one that runs on another thread. */
-void gri_call_unhook(struct gri_call *call);
 
 /* gri_call_budget returns the budget of a call's run; NULL: it has none. */
 static inline struct gri_budget *gri_call_budget(struct gri_call *call)

@@ -2,6 +2,7 @@
 /* signal.c - what an actor is told ahead of its mailbox, and exit signals that somebody sends. See
  * tie.h. */
 #include "runtime/actor/ctx.h"
+#include "runtime/actor/elsewhere.h"
 #include "runtime/actor/held.h"
 #include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
@@ -98,25 +99,16 @@ static void notice_run(struct gri_actor *a, struct gri_signal *s, bool live)
     gri_free(n);
 }
 
-static struct notice *notice_new(gr_runtime *rt, const gr_value *reason)
+static struct notice *notice_new(gr_ref from, const gr_value *reason)
 {
-    struct gr_ctx *c = gri_ctx_current(rt);
     struct notice *n = gri_new0(struct notice);
 
     if (n == NULL)
         return NULL;
     n->signal.run = notice_run;
     n->reason = gr_value_ref(reason);
-    if (c != NULL)
-        n->from = gri_actor_ref(c->actor);
+    n->from = from;
     return n;
-}
-
-static bool sent_to_itself(gr_runtime *rt, gr_ref to)
-{
-    struct gr_ctx *c = gri_ctx_current(rt);
-
-    return c != NULL && gri_actor_ref(c->actor).id == to.id;
 }
 
 /* exit_live_locked does what the signal does to a live actor. GR_EPENDING: it traps exits, and there
@@ -143,10 +135,10 @@ static gr_code exit_live_locked(struct gri_actor *a, const gr_value *reason, boo
     return GR_OK;
 }
 
-/* rt is not read from a, whose slot may be another actor's by now, until its lock is held. */
-static gr_code exit_actor(gr_runtime *rt, struct gri_actor *a, gr_ref to, const gr_value *reason)
+/* The slot of a may be another actor's by now, until its lock is held. */
+static gr_code exit_actor(struct gri_actor *a, gr_ref to, gr_ref from, const gr_value *reason)
 {
-    bool to_itself = sent_to_itself(rt, to);
+    bool to_itself = from.node == to.node && from.id == to.id;
     struct notice *n = NULL;
     struct gri_told told = { .actor = NULL };
     gr_code rc;
@@ -156,7 +148,7 @@ static gr_code exit_actor(gr_runtime *rt, struct gri_actor *a, gr_ref to, const 
         rc = gri_is_live(a, to.id) ? exit_live_locked(a, reason, to_itself, &n, &told) : GR_EDEAD;
         gri_unlock(&a->tie_lock);
         if (rc == GR_EPENDING &&
-            (!gri_ties_ready(a, to.id) || (n = notice_new(rt, reason)) == NULL))
+            (!gri_ties_ready(a, to.id) || (n = notice_new(from, reason)) == NULL))
             rc = GR_ENOMEM;
     } while (rc == GR_EPENDING);
     if (n != NULL)
@@ -166,15 +158,51 @@ static gr_code exit_actor(gr_runtime *rt, struct gri_actor *a, gr_ref to, const 
     return rc;
 }
 
-gr_code gr_exit_to(gr_runtime *rt, gr_ref to, gr_value *reason)
+gr_code gri_exit_from(gr_runtime *rt, gr_ref to, gr_ref from, const gr_value *reason)
 {
     struct gri_actor *a = NULL;
-    gr_code rc = reason != NULL ? gri_tie_target(rt, to, &a) : GR_EINVAL;
+    gr_code rc = gri_tie_target(rt, to, &a);
 
-    if (rc == GR_OK)
-        rc = a != NULL ? exit_actor(rt, a, to, reason) : GR_EDEAD;
+    if (rc != GR_OK || a == NULL)
+        return rc == GR_OK ? GR_EDEAD : rc;
+    return gri_tie_is_far(a, to.id) ? gri_far.exit(rt, to, from, reason)
+                                    : exit_actor(a, to, from, reason);
+}
+
+gr_code gr_exit_to(gr_runtime *rt, gr_ref to, gr_value *reason)
+{
+    struct gr_ctx *c = gri_ctx_current(rt);
+    gr_ref from = c != NULL ? gri_actor_ref(c->actor) : (gr_ref){ 0, 0 };
+    gr_code rc = reason != NULL ? gri_exit_from(rt, to, from, reason) : GR_EINVAL;
+
     gr_value_unref(reason);
     return rc;
+}
+
+void gri_exit_ref(gr_runtime *rt, gr_ref who, const gr_value *reason)
+{
+    struct gri_actor *a = gri_registry_find(&rt->registry, who.id);
+    struct gri_told told = { .actor = NULL };
+
+    if (a == NULL)
+        return;
+    gri_lock(&a->tie_lock);
+    if (gri_is_live(a, who.id))
+        gri_exit_locked(a, reason, false, &told);
+    gri_unlock(&a->tie_lock);
+    gri_told_done(&told);
+}
+
+void gri_trap_ref(gr_runtime *rt, gr_ref who)
+{
+    struct gri_actor *a = gri_registry_find(&rt->registry, who.id);
+
+    if (a == NULL)
+        return;
+    gri_lock(&a->tie_lock);
+    if (gri_is_live(a, who.id))
+        atomic_fetch_or(&a->flags, GRI_TRAPS);
+    gri_unlock(&a->tie_lock);
 }
 
 void gr_trap_exit(gr_ctx *c, bool on)

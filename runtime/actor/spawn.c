@@ -6,6 +6,7 @@
 
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/ctx.h"
+#include "runtime/actor/elsewhere.h"
 #include "runtime/actor/mailbox.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/tie.h"
@@ -29,9 +30,10 @@ static void member_stop(struct gri_member *m)
     gri_actor_stop(a, a->rt->reasons.shutdown);
 }
 
-static void member_ref(struct gri_member *m)
+static bool member_ref(struct gri_member *m)
 {
     gri_actor_pin_again(gri_container_of(m, struct gri_actor, member));
+    return true;
 }
 
 static void member_unref(struct gri_member *m)
@@ -76,13 +78,28 @@ static gr_code set_up_rare(struct gri_actor *a, const gr_spawn_opts *o)
     return GR_OK;
 }
 
+/* set_up_listened keeps the handlers of the actor's own runs. */
+static gr_code set_up_listened(struct gri_actor *a, const gr_spawn_opts *o)
+{
+    struct gri_rare *r;
+
+    if (gr_value_type(o->callbacks) != GR_LIST || gr_len(o->callbacks) == 0)
+        return GR_OK;
+    r = gri_rare_make(a);
+    if (r == NULL)
+        return GR_ENOMEM;
+    r->callbacks = gr_value_ref(o->callbacks);
+    atomic_fetch_or_explicit(&a->flags, GRI_LISTENED, memory_order_relaxed);
+    return GR_OK;
+}
+
 /* ---- state ----------------------------------------------------------------------------------- */
 
 /* A small state comes from the caches of the workers, as messages do; block_for(): GRI_BLOCKS, it is
  * not small. */
 static enum gri_block block_for(size_t size)
 {
-    return size <= GRI_BLOCK_TELL_BYTES    ? GRI_BLOCK_TELL
+    return size <= GRI_BLOCK_TINY_BYTES    ? GRI_BLOCK_TINY
            : size <= GRI_BLOCK_SMALL_BYTES ? GRI_BLOCK_SMALL
                                            : GRI_BLOCKS;
 }
@@ -119,7 +136,7 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
     uint32_t places;
     gr_code rc;
 
-    a->turn = (struct gri_task){ .run = gri_turn_run, .name = k->cls->name };
+    a->turn = (struct gri_task){ .run = gri_turn_run };
     atomic_store_explicit(&a->klass, k, memory_order_relaxed);
     a->rt = rt;
     a->args = NULL;
@@ -138,7 +155,8 @@ static gr_code set_up(struct gri_actor *a, gr_runtime *rt, const struct gri_klas
     a->owed_max = (uint8_t)(places / OWED_PART < OWED_MAX ? places / OWED_PART : OWED_MAX);
     if (k->cls->state_size != 0 && (a->self = state_new(k->cls->state_size)) == NULL)
         return GR_ENOMEM;
-    return set_up_rare(a, o);
+    rc = set_up_rare(a, o);
+    return rc == GR_OK ? set_up_listened(a, o) : rc;
 }
 
 /* tie_to_spawner makes the link and the monitor that the options ask for, before anybody knows the
@@ -233,8 +251,12 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
     uint64_t id = 0;
     gr_code rc = GR_OK;
 
-    if (rt != NULL && o->args != NULL && gr_error_code(o->args) != GR_OK)
+    if (rt != NULL && o->isolate != NULL)
+        return gri_elsewhere.spawn(in, cls, o);
+    if (rt != NULL && o->args != NULL && gr_error_code(o->args) != GR_OK) {
+        gr_value_unref(o->callbacks);
         return refused(in, cls, o);
+    }
     if (rt != NULL && gri_sched_foreign(&rt->sched))
         rc = GR_EINVAL;
     if (rc == GR_OK && (rt == NULL || cls == NULL || o->mailbox_max > GRI_PLACES_MAX))
@@ -251,6 +273,7 @@ gr_ref gr_spawn(gr_scope *in, const gr_class *cls, const gr_spawn_opts *opts)
         rc = tie_to_spawner(a, id, o);
     if (rc == GR_OK && a != NULL)
         rc = publish(in, a, id, o->args);
+    gr_value_unref(o->callbacks);
     if (rc == GR_OK)
         return (gr_ref){ .node = rt->node, .id = id };
     if (a != NULL)

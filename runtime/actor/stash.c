@@ -55,7 +55,7 @@ static gr_code stash_message(gr_ctx *c)
     struct gri_envelope *e = NULL;
     bool pinned = gri_actor_pin_more(c->actor);
 
-    if (pinned && (e = gri_tell_new(gr_value_ref(c->msg))) == NULL) {
+    if (pinned && (e = gri_tell_new_alone(gr_value_ref(c->msg))) == NULL) {
         gr_value_unref((gr_value *)(uintptr_t)c->msg);
         gri_actor_unpin(c->actor); /* never the last: the turn is not over */
     }

@@ -47,6 +47,11 @@ static const struct {
     COUNT(DEAD_LETTERS, dead_letters),
     COUNT(SLOW_HANDLERS, slow_handlers),
     COUNT(STUCK_WORKERS, stuck_workers),
+    COUNT(EVENTS_LOST, events_lost),
+    COUNT(FRAMES_SENT, frames_sent),
+    COUNT(FRAMES_RECEIVED, frames_received),
+    COUNT(VALUES_SENT, values_sent),
+    COUNT(VALUES_RECEIVED, values_received),
 #undef COUNT
 };
 _Static_assert(sizeof(counts) / sizeof(counts[0]) == GRI_COUNTS, "each count has its place");

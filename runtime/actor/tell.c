@@ -22,15 +22,20 @@ static struct tell *tell_of(struct gri_envelope *e)
     return gri_container_of(e, struct tell, envelope);
 }
 
-struct gri_envelope *gri_tell_new(gr_value *msg)
+static struct gri_envelope *tell_new(struct gri_worker *w, gr_value *msg)
 {
-    struct tell *t = gri_cache_alloc(gri_exec()->worker, GRI_BLOCK_TELL);
+    struct tell *t = gri_cache_alloc(w, GRI_BLOCK_TELL);
 
     _Static_assert(sizeof(*t) <= GRI_BLOCK_TELL_BYTES, "a tell fits its block");
     if (t == NULL)
         return NULL;
     *t = (struct tell){ .envelope.kind = GRI_TELL, .msg = msg };
     return &t->envelope;
+}
+
+struct gri_envelope *gri_tell_new_alone(gr_value *msg)
+{
+    return tell_new(NULL, msg);
 }
 
 void gri_tell_free(struct gri_envelope *e)
@@ -111,7 +116,7 @@ static struct refusal tell_once(gr_runtime *rt, gr_ref to, struct gri_envelope *
 }
 
 /* wait_bytes looks again and again, ever more slowly, whether the runtime takes so many bytes. */
-static gr_code wait_bytes(gr_runtime *rt, uint32_t bytes, bool wait)
+static __attribute__((noinline)) gr_code wait_bytes(gr_runtime *rt, uint32_t bytes, bool wait)
 {
     gr_code rc = GR_OK;
 
@@ -144,7 +149,27 @@ static void take_turns(struct gri_exec *e)
         gri_let_others_run(e);
 }
 
-static gr_code send_or_wait(gr_runtime *rt, gr_ref to, struct gri_envelope *e, bool wait)
+/* not_sent ends a tell that was not sent at once: it waits for room, if it may, or gives up. */
+static __attribute__((noinline, cold)) gr_code not_sent(gr_runtime *rt, gr_ref to,
+                                                        struct gri_envelope *e, struct refusal r,
+                                                        bool wait)
+{
+    while (r.code == GR_EFULL && wait && !r.dropped) {
+        r.code = wait_room(rt, to, e);
+        if (r.code == GR_OK)
+            r = tell_once(rt, to, e);
+    }
+    if (r.code == GR_OK) {
+        take_turns(gri_exec());
+        return GR_OK;
+    }
+    gri_charge(rt, -(int64_t)e->bytes);
+    gri_tell_free(e);
+    return r.dropped ? GR_OK : r.code;
+}
+
+static gr_code send_or_wait(gr_runtime *rt, gr_ref to, struct gri_envelope *e, bool wait,
+                            struct gri_exec *here)
 {
     gr_code rc = e->bytes != 0 ? wait_bytes(rt, e->bytes, wait) : GR_OK;
     struct refusal r;
@@ -155,19 +180,11 @@ static gr_code send_or_wait(gr_runtime *rt, gr_ref to, struct gri_envelope *e, b
     }
     gri_charge(rt, e->bytes);
     r = tell_once(rt, to, e);
-    while (r.code == GR_EFULL && wait && !r.dropped) {
-        r.code = wait_room(rt, to, e);
-        if (r.code == GR_OK)
-            r = tell_once(rt, to, e);
-    }
-    if (r.code == GR_OK) {
-        if (wait)
-            take_turns(gri_exec());
-        return GR_OK;
-    }
-    gri_charge(rt, -(int64_t)e->bytes);
-    gri_tell_free(e);
-    return r.dropped ? GR_OK : r.code;
+    if (r.code != GR_OK)
+        return not_sent(rt, to, e, r, wait);
+    if (wait)
+        take_turns(here);
+    return GR_OK;
 }
 
 static gr_code refuse(gr_value *msg GR_TAKES, gr_code why)
@@ -178,17 +195,18 @@ static gr_code refuse(gr_value *msg GR_TAKES, gr_code why)
 
 static gr_code tell(gr_runtime *rt, gr_ref to, gr_value *msg, bool wait)
 {
+    struct gri_exec *here = gri_exec();
     struct gri_envelope *e;
 
     if (msg == NULL || gri_is_broken(msg))
         return refuse(msg, msg == NULL ? GR_EINVAL : gr_error_code(msg));
     if (gri_sched_foreign(&rt->sched))
         return refuse(msg, GR_EINVAL);
-    e = gri_tell_new(msg);
+    e = tell_new(here->worker, msg);
     if (e == NULL)
         return refuse(msg, GR_ENOMEM);
     e->bytes = gri_message_bytes(msg);
-    return send_or_wait(rt, to, e, wait);
+    return send_or_wait(rt, to, e, wait, here);
 }
 
 gr_code gr_tell(gr_runtime *rt, gr_ref to, gr_value *msg)

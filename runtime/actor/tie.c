@@ -3,6 +3,8 @@
  * things in which they are: see actor.h. */
 #include "runtime/actor/tie.h"
 
+#include "runtime/actor/elsewhere.h"
+#include "runtime/actor/inspect.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/base/alloc.h"
 
@@ -75,7 +77,9 @@ void gri_rare_free(struct gri_actor *a)
     gri_map_fini(&r->links);
     gri_map_fini(&r->monitors);
     gri_free(r->name);
+    gr_value_unref(r->callbacks);
     gri_free(r->bounds);
+    gri_birth_free(r->origin);
     gri_free(r->stash); /* empty: the turn has refused what was in it */
     gri_free(r);
 }
@@ -99,6 +103,23 @@ bool gri_ties_ready(struct gri_actor *a, uint64_t id)
     gri_unlock(&a->tie_lock);
     gri_free(r);
     return true;
+}
+
+bool gri_tie_is_far(const struct gri_actor *a, uint64_t id)
+{
+    const struct gri_klass *k;
+
+    if (a == NULL || id == 0 || atomic_load(&a->id) != id)
+        return false;
+    k = atomic_load(&a->klass);
+    return k->cls == gri_far.named || k->cls == gri_far.lent;
+}
+
+void gri_tie_left(gr_runtime *rt, const struct gri_actor *a, uint64_t id)
+{
+    if (id != 0 && atomic_load(&a->id) == id &&
+        ((const struct gri_klass *)atomic_load(&a->klass))->cls == gri_far.stand_in)
+        gri_far.leave(rt, (gr_ref){ .node = rt->node, .id = id });
 }
 
 const gr_value *gri_past_reason_locked(gr_runtime *rt, const struct gri_actor *a, uint64_t id)

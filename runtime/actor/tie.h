@@ -66,6 +66,10 @@ static inline bool gri_tie_room(const struct gri_actor *a)
 
     return r->tie_count < r->ties_max;
 }
+/* gri_tie_is_far tells whether the actor `id` of a slot is a proxy: see elsewhere.h. gri_tie_left is for
+ * who has taken a tie with it away, in case it is a stand-in. Without locks. */
+bool gri_tie_is_far(const struct gri_actor *a, uint64_t id);
+void gri_tie_left(gr_runtime *rt, const struct gri_actor *a, uint64_t id);
 /* gri_past_reason_locked is what is told of an actor that is not live: why its init failed, if it
  * stays to say so, else "noproc". Borrowed, for as long as the lock is held. */
 const gr_value *gri_past_reason_locked(gr_runtime *rt, const struct gri_actor *a, uint64_t id);
@@ -84,6 +88,12 @@ struct gri_signal *gri_signal_take(struct gri_actor *a);
 void gri_told_done(struct gri_told *t);
 /* gri_pin_locked pins a live actor for gri_told_done. */
 void gri_pin_locked(struct gri_actor *a, struct gri_told *t);
+/* gri_exit_from is gr_exit_to by somebody who may be elsewhere. reason is borrowed. */
+gr_code gri_exit_from(gr_runtime *rt, gr_ref to, gr_ref from, const gr_value *reason);
+/* gri_exit_ref ends an actor with a reason, whether it traps exits or not. */
+void gri_exit_ref(gr_runtime *rt, gr_ref who, const gr_value *reason);
+/* gri_trap_ref has an actor trap exits before anybody is linked to it. */
+void gri_trap_ref(gr_runtime *rt, gr_ref who);
 
 /* ---- exit.c ---------------------------------------------------------------------------------- */
 
@@ -104,6 +114,15 @@ void gri_actor_forget(struct gri_actor *a);
 gr_code gri_bond_born(struct gri_actor *parent, struct gri_actor *child, uint64_t child_id);
 gr_code gri_watch_born(struct gri_actor *parent, struct gri_actor *child, uint64_t child_id,
                        uint64_t *ret_monitor);
+/*
+ * gri_bond_afar links who with a stand-in for `from`, an actor of another node, whose ref is what `who` sees.
+ * *ret_there: the stand-in that links them already; else {0, 0}. GR_EDEAD with *ret_reason, the caller's;
+ * GR_EFULL, GR_EUNREACH, GR_ENOMEM.
+ */
+gr_code gri_bond_afar(gr_runtime *rt, gr_ref who, gr_ref stand_in, gr_ref from, gr_ref *ret_there,
+                      gr_value **ret_reason);
+/* gri_bonds_cut takes a stand-in's link away; nobody is told. */
+void gri_bonds_cut(gr_runtime *rt, gr_ref stand_in);
 /* For gri_actor_die: a dead actor's links and monitors, which are taken. reason NULL: as in
  * gri_watch. */
 void gri_bonds_break(struct gri_actor *a, struct gri_map *links, gr_ref who,

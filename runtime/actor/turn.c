@@ -8,6 +8,8 @@
 #include "runtime/actor/bounds.h"
 #include "runtime/actor/held.h"
 #include "runtime/actor/mailbox.h"
+#include "runtime/actor/observed.h"
+#include "runtime/actor/run_limit.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/send.h"
 #include "runtime/actor/tie.h"
@@ -105,13 +107,16 @@ bool gri_call_withdraw(struct gri_call *call)
            gri_blocking_withdraw(&call->rt->sched.blocking, &call->job);
 }
 
-/* dispatch hands a stateless actor's call to whoever runs it. */
+/* dispatch hands a stateless actor's call to whoever runs it, once its run lets it. */
 static void dispatch(struct gri_actor *a, struct gri_call *call)
 {
     const gr_method *m = method_of(a, call);
     struct gri_sched *s = &a->rt->sched;
     gr_code rc;
 
+    if ((m->kind == GR_ASYNC || m->kind == GR_BLOCKING) && call->in == NULL &&
+        !gri_run_limit_enter(call))
+        return;
     if (m->kind != GR_BLOCKING) {
         call->task.run = call_run;
         if (a->pin != 0)
@@ -123,6 +128,11 @@ static void dispatch(struct gri_actor *a, struct gri_call *call)
     rc = submit(a, call);
     if (rc != GR_OK)
         fail_queued(a, call, no_thread(a, rc));
+}
+
+void gri_call_dispatch(struct gri_call *call)
+{
+    dispatch(call->actor, call);
 }
 
 /* serve_default takes a call whose verb the class has only by a default that needs no turn. */
@@ -151,19 +161,35 @@ static bool serve_default(struct gri_actor *a, struct gri_call *call, enum gri_h
     return true;
 }
 
+/* put brings a call to the mailbox. A listener is noted first: from then on the turn has the call. */
+static void put(struct gri_actor *a, struct gri_call *call)
+{
+    if (gri_actor_listened(a))
+        gri_actor_listen(a, call);
+    gri_mailbox_put(a, &call->envelope);
+}
+
 void gri_actor_send_call(struct gri_actor *a, struct gri_call *call)
 {
     const gr_method *m = NULL;
     enum gri_how how = gri_klass_resolve(a->klass, call->verb, &m);
 
+    how = gri_observe_how(a->klass, call, how);
     if (serve_default(a, call, how))
         return;
     gri_call_goes(call, how);
     if (a->klass->stateless && gri_actor_permits(a) == 0 &&
-        (atomic_load_explicit(&a->flags, memory_order_acquire) & GRI_READY) != 0)
+        (atomic_load_explicit(&a->flags, memory_order_acquire) & (GRI_READY | GRI_LISTENED)) ==
+            GRI_READY)
         dispatch(a, call);
     else
-        gri_mailbox_put(a, &call->envelope);
+        put(a, call);
+}
+
+/* Out of memory nobody hears of it. */
+void gri_actor_listen(struct gri_actor *a, struct gri_call *call)
+{
+    gri_observe_local(call, gri_actor_rare(a)->callbacks);
 }
 
 void gri_actor_release_permit(struct gri_actor *a)
@@ -238,6 +264,7 @@ static gr_value *waited_too_long(const struct gri_actor *a)
 static void owe(struct gri_actor *a, struct gri_envelope *e)
 {
     if (!e->placed || gri_actor_bounds(a) != NULL) {
+        gri_actor_handled(a, 1);
         gri_envelope_leave(a, e);
         return;
     }

@@ -23,7 +23,9 @@ static uint16_t add_locked(struct gri_verbs *v, const char *name)
 
 gr_code gri_verbs_init(struct gri_verbs *v, uint64_t seed, uint32_t learnt_max)
 {
-    static const char *const fixed[] = { "invoke", "stream", "transform", "batch" };
+    static const char *const fixed[] = { "invoke", "stream", "transform", "batch",
+                                         "batch_as_completed" };
+    static const char *const later[] = { "astream_events", "astream_log" };
     static char started[] = "(started)";
 
     gri_map_init(&v->ids, seed);
@@ -33,6 +35,9 @@ gr_code gri_verbs_init(struct gri_verbs *v, uint64_t seed, uint32_t learnt_max)
             return GR_ENOMEM;
     v->names[GRI_STARTED] = started;
     v->count = GRI_STARTED;
+    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+        if (add_locked(v, later[i]) != GRI_STARTED + 1 + i)
+            return GR_ENOMEM;
     return GR_OK;
 }
 

@@ -16,8 +16,11 @@ enum {
     GRI_STREAM = 2,
     GRI_TRANSFORM = 3,
     GRI_BATCH = 4,
-    GRI_STARTED = 5, /* gr_started's; it has no name, so nobody else can call it */
-    GRI_VERB_FIRST = 6
+    GRI_BATCH_AS_COMPLETED = 5,
+    GRI_STARTED = 6, /* gr_started's; it has no name, so nobody else can call it */
+    GRI_ASTREAM_EVENTS = 7,
+    GRI_ASTREAM_LOG = 8,
+    GRI_VERB_FIRST = 9
 };
 #define GRI_VERBS_LATELY 64
 #define GRI_VERBS_MAX 1024 /* so that a peer can't fill memory with names */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* watch.c - monitors, and futures of an actor's end. See tie.h. */
 #include "runtime/actor/ctx.h"
+#include "runtime/actor/elsewhere.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/actor/tie.h"
 #include "runtime/async/future.h"
@@ -16,8 +17,9 @@ struct gri_monitor {
     _Atomic uint32_t refs;
     bool set;                           /* in the watcher's table; guarded by its tie_lock */
     struct gri_actor *watcher, *target; /* slots */
+    uint64_t target_id;
     uint64_t number;
-    gr_ref who;
+    gr_ref who;       /* as the watcher knows it; the target may be its stand-in */
     gr_value *reason; /* counted; the signal's */
 };
 
@@ -132,6 +134,7 @@ void gri_monitors_forget(struct gri_actor *a, struct gri_map *monitors)
         m->set = false;
         drop += unlist_locked(m);
         gri_unlock_pair(a, m->target);
+        gri_tie_left(a->rt, m->target, m->target_id);
         monitor_unref(m, drop);
     }
 }
@@ -161,40 +164,58 @@ static gr_code set_locked(struct gri_monitor *m)
     return GR_OK;
 }
 
-/* monitor sets one on a target that is live or, born, not yet known to anybody. */
-static gr_code monitor(struct gri_actor *a, struct gri_actor *target, gr_ref who, bool born,
-                       uint64_t *ret_monitor)
+/* monitor sets one on the target `id`, which is live or, born, not yet known to anybody. */
+static gr_code monitor(struct gri_actor *a, struct gri_actor *target, uint64_t id, gr_ref who,
+                       bool born, uint64_t *ret_monitor)
 {
     struct gri_told told = { .actor = NULL };
     struct gri_monitor *m;
     bool live;
     gr_code rc;
 
-    if (!gri_ties_ready(a, gri_actor_ref(a).id) || !gri_ties_ready(target, born ? 0 : who.id) ||
+    if (!gri_ties_ready(a, gri_actor_ref(a).id) || !gri_ties_ready(target, born ? 0 : id) ||
         (m = gri_new0(struct gri_monitor)) == NULL)
         return GR_ENOMEM;
     *m = (struct gri_monitor){ .signal.run = signal_run,
                                .watch.fire = monitor_fire,
                                .watcher = a,
                                .target = target,
+                               .target_id = id,
                                .number = atomic_fetch_add(&a->rt->monitor_count, 1) + 1,
                                .who = who };
     gri_list_init(&m->watch.node);
     atomic_init(&m->refs, 2);
     gri_lock_pair(a, target);
-    live = born || gri_is_live(target, who.id);
+    live = born || gri_is_live(target, id);
     rc = live && !gri_tie_room(target) ? GR_EFULL : set_locked(m);
     if (rc == GR_OK) {
         *ret_monitor = m->number;
         if (live)
             list_locked(target, &m->watch);
         else
-            push_locked(m, gri_past_reason_locked(a->rt, target, who.id), &told);
+            push_locked(m, gri_past_reason_locked(a->rt, target, id), &told);
     }
     gri_unlock_pair(a, target);
     gri_told_done(&told);
     if (rc != GR_OK)
         monitor_unref(m, 2);
+    return rc;
+}
+
+/* monitor_far monitors what a proxy stands for. */
+static gr_code monitor_far(gr_ctx *c, gr_ref who, uint64_t *ret_monitor)
+{
+    gr_ref s = gri_far.make(c->rt, who, (gr_ref){ 0, 0 });
+    gr_code rc;
+
+    if (s.node == 0)
+        return (gr_code)s.id;
+    rc =
+        monitor(c->actor, gri_registry_find(&c->rt->registry, s.id), s.id, who, false, ret_monitor);
+    if (rc == GR_OK)
+        gri_far.begin(c->rt, s);
+    else
+        gri_far.leave(c->rt, s);
     return rc;
 }
 
@@ -205,15 +226,17 @@ gr_code gr_monitor(gr_ctx *c, gr_ref who, uint64_t *ret_monitor)
 
     if (rc != GR_OK)
         return rc;
+    if (gri_tie_is_far(target, who.id) && (rc = monitor_far(c, who, ret_monitor)) != GR_EDEAD)
+        return rc;
     /* no such slot: there is but one lock to take, and no live actor of that id */
-    return monitor(c->actor, target != NULL ? target : c->actor, who, false, ret_monitor);
+    return monitor(c->actor, target != NULL ? target : c->actor, who.id, who, false, ret_monitor);
 }
 
 gr_code gri_watch_born(struct gri_actor *parent, struct gri_actor *child, uint64_t child_id,
                        uint64_t *ret_monitor)
 {
-    return monitor(parent, child, (gr_ref){ .node = parent->rt->node, .id = child_id }, true,
-                   ret_monitor);
+    return monitor(parent, child, child_id, (gr_ref){ .node = parent->rt->node, .id = child_id },
+                   true, ret_monitor);
 }
 
 bool gr_demonitor(gr_ctx *c, uint64_t number)
@@ -239,6 +262,8 @@ bool gr_demonitor(gr_ctx *c, uint64_t number)
         drop += 1 + unlist_locked(m);
     }
     gri_unlock_pair(a, m->target);
+    if (was_set)
+        gri_tie_left(a->rt, m->target, m->target_id);
     monitor_unref(m, drop);
     return was_set;
 }
@@ -250,6 +275,7 @@ struct ended {
     struct gr_future future; /* first */
     struct gri_watch watch;
     struct gri_actor *target; /* a slot */
+    uint64_t target_id;
 };
 
 static struct ended *ended_of(struct gr_future *f)
@@ -281,6 +307,7 @@ static void ended_cancel(struct gr_future *f, gr_code why)
     gri_unlock(&e->target->tie_lock);
     if (!listed)
         return; /* the end is being told right now */
+    gri_tie_left(e->target->rt, e->target, e->target_id);
     gri_future_complete(f, gr_error(why, "the actor was not waited for any more"));
     gri_future_unref(f);
 }
@@ -292,24 +319,42 @@ static void ended_destroy(struct gr_future *f)
 
 static const struct gri_future_ops ended_ops = { .cancel = ended_cancel, .destroy = ended_destroy };
 
-/* watch_end lists e with its target, or gives the reason, yours, why it can't. */
-static gr_value *watch_end(gr_runtime *rt, struct ended *e, gr_ref who)
+/* watch_end lists e with the actor `id` in its target's slot, or gives the reason, yours, why it can't. */
+static gr_value *watch_end(gr_runtime *rt, struct ended *e, uint64_t id)
 {
     struct gri_actor *a = e->target;
     gr_value *reason = NULL;
     bool full = false;
 
-    if (a == NULL)
-        return who.node == rt->node ? gr_value_ref(rt->reasons.noproc) : gri_ref_error(rt, who);
-    if (!gri_ties_ready(a, who.id))
+    e->target_id = id;
+    if (!gri_ties_ready(a, id))
         return gr_error(GR_ENOMEM, "out of memory");
     gri_lock(&a->tie_lock);
-    if (!gri_is_live(a, who.id))
-        reason = gr_value_ref(gri_past_reason_locked(rt, a, who.id));
+    if (!gri_is_live(a, id))
+        reason = gr_value_ref(gri_past_reason_locked(rt, a, id));
     else if ((full = !gri_tie_room(a)) == false)
         list_locked(a, &e->watch);
     gri_unlock(&a->tie_lock);
     return full ? gr_error(GR_EFULL, "too many watch this actor (ties_max)") : reason;
+}
+
+/* watch_far does so with what a proxy stands for. The future may be complete, and e is its owner's alone then,
+ * as soon as the stand-in has begun. */
+static gr_value *watch_far(gr_runtime *rt, struct ended *e, gr_ref who)
+{
+    gr_ref s = gri_far.make(rt, who, (gr_ref){ 0, 0 });
+    gr_value *reason;
+
+    if (s.node == 0)
+        return s.id == GR_EDEAD ? gr_value_ref(rt->reasons.noproc)
+                                : gr_error((gr_code)s.id, "the actor can't be watched");
+    e->target = gri_registry_find(&rt->registry, s.id);
+    reason = watch_end(rt, e, s.id);
+    if (reason == NULL)
+        gri_far.begin(rt, s);
+    else
+        gri_far.leave(rt, s);
+    return reason;
 }
 
 gr_future *gr_ended(gr_runtime *rt, gr_ref who)
@@ -323,7 +368,12 @@ gr_future *gr_ended(gr_runtime *rt, gr_ref who)
     e->watch.fire = ended_fire;
     gri_list_init(&e->watch.node);
     gri_tie_target(rt, who, &e->target);
-    reason = watch_end(rt, e, who);
+    if (gri_tie_is_far(e->target, who.id))
+        reason = watch_far(rt, e, who);
+    else if (e->target != NULL)
+        reason = watch_end(rt, e, who.id);
+    else
+        reason = who.node == rt->node ? gr_value_ref(rt->reasons.noproc) : gri_ref_error(rt, who);
     if (reason != NULL) {
         gri_future_complete(&e->future, reason);
         gri_future_unref(&e->future);

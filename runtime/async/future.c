@@ -23,17 +23,70 @@ struct gr_future *gri_future_ref(struct gr_future *f)
     return f;
 }
 
+static void destroy(struct gr_future *f)
+{
+    gr_value_unref(f->result);
+    f->ops->destroy(f);
+}
+
 void gri_future_unref(struct gr_future *f)
 {
     if (f == NULL)
         return;
     /* acquire and acq_rel: the last holder sees everything the others did. Who finds only his own needs
-     * no atomic step: others come only from who has one */
+     * no atomic step: others come only from who has one, or from a list that it is in, which a flag tells
+     * by then */
     if (atomic_load_explicit(&f->refs, memory_order_acquire) != 1 &&
-        atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+        (atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) & GRI_FUTURE_REFS) != 1)
         return;
-    gr_value_unref(f->result);
-    f->ops->destroy(f);
+    destroy(f);
+}
+
+bool gri_future_try_ref(struct gr_future *f)
+{
+    uint32_t refs = atomic_load_explicit(&f->refs, memory_order_relaxed);
+
+    do {
+        if ((refs & GRI_FUTURE_REFS) == 0)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&f->refs, &refs, refs + 1, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return true;
+}
+
+bool gri_future_leave(struct gr_future *f)
+{
+    uint32_t refs = atomic_load_explicit(&f->refs, memory_order_relaxed), next;
+
+    do {
+        if ((refs & GRI_FUTURE_SEALED) != 0)
+            return false;
+        next = (refs - 1) | GRI_FUTURE_LEFT;
+        gri_point(GRI_AT_SCOPE_LEAVE);
+        /* acq_rel: as in gri_future_unref, and for who seals: all that it did is over */
+    } while (!atomic_compare_exchange_weak_explicit(&f->refs, &refs, next, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    if ((next & GRI_FUTURE_REFS) == 0)
+        destroy(f);
+    return true;
+}
+
+bool gri_future_seal(struct gr_future *f)
+{
+    uint32_t refs = atomic_load_explicit(&f->refs, memory_order_relaxed), next;
+    bool mine;
+
+    do {
+        if ((refs & GRI_FUTURE_SEALED) != 0)
+            return false;
+        /* without a reference whoever gave up the last one is about to take it out */
+        mine = (refs & GRI_FUTURE_LEFT) != 0 && (refs & GRI_FUTURE_REFS) != 0;
+        next = (refs | GRI_FUTURE_SEALED) + (mine ? 1 : 0);
+        gri_point(GRI_AT_SCOPE_PASS);
+        /* acquire: pairs with gri_future_leave */
+    } while (!atomic_compare_exchange_weak_explicit(&f->refs, &refs, next, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    return mine;
 }
 
 gr_value *gri_answer(gr_value *v)

@@ -34,7 +34,7 @@ struct gri_future_ops {
 
 struct gr_future {
     gri_meeting waiter;
-    _Atomic uint32_t refs;
+    _Atomic uint32_t refs;   /* how many, and the two flags below */
     _Atomic bool claimed;    /* somebody completes it, or has; the loser's answer is dropped */
     bool failed;             /* result is an error; written before DONE, as result is */
     gr_value *result;        /* counted */
@@ -44,11 +44,29 @@ struct gr_future {
 
 #define GRI_DONE GRI_MET
 
+/*
+ * What is listed somewhere, by who has no reference to it, and ends before its memory goes, may leave the list
+ * in passing: whoever ends it notes LEFT in the step that gives up his reference, and the last
+ * reference takes it out of the list. Who closes the list seals it. If SEALED comes first, it has to be taken out at its end; if
+ * LEFT does, who seals takes it out: so one of the two does, and both know which.
+ */
+#define GRI_FUTURE_SEALED (UINT32_C(1) << 31)
+#define GRI_FUTURE_LEFT (UINT32_C(1) << 30)
+#define GRI_FUTURE_REFS (GRI_FUTURE_LEFT - 1)
+
 /* gri_future_init makes a pending future with `refs` references. */
 void gri_future_init(struct gr_future *f, struct gri_sched *s, const struct gri_future_ops *ops,
                      uint32_t refs);
 struct gr_future *gri_future_ref(struct gr_future *f);
 void gri_future_unref(struct gr_future *f); /* NULL is fine */
+/* gri_future_try_ref is for who finds it in a list, under its lock; false: it is about to be freed, which
+ * waits for that lock. */
+bool gri_future_try_ref(struct gr_future *f);
+/* gri_future_leave gives the reference up and notes LEFT; false: it is sealed, and nothing has changed. */
+bool gri_future_leave(struct gr_future *f);
+/* gri_future_seal: true, it has left: the caller takes it out of the list, and has got a reference. Under the list's
+ * lock. */
+bool gri_future_seal(struct gr_future *f);
 
 /* gri_future_complete gives the answer; an error value, a broken value or NULL fails it. false: it
  * was complete. */

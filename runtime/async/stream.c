@@ -19,10 +19,58 @@ struct gr_stream *gri_stream_new(struct gri_sched *sched, size_t window_chunks, 
     return s;
 }
 
+void gri_stream_narrow(struct gr_stream *s, size_t window_bytes)
+{
+    gri_lock(&s->lock);
+    if (s->window_bytes > window_bytes)
+        s->window_bytes = window_bytes;
+    gri_unlock(&s->lock);
+}
+
 struct gr_stream *gri_stream_ref(struct gr_stream *s)
 {
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
     return s;
+}
+
+bool gri_stream_try_ref(struct gr_stream *s)
+{
+    uint32_t refs = atomic_load_explicit(&s->refs, memory_order_relaxed);
+
+    while (refs > 0)
+        if (atomic_compare_exchange_weak_explicit(&s->refs, &refs, refs + 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return true;
+    return false;
+}
+
+static void drop_eaters(struct gr_stream *s)
+{
+    while (s->eaters != NULL) {
+        struct gri_stream_eater *e = s->eaters;
+
+        s->eaters = e->next;
+        e->drop(e);
+    }
+}
+
+void gri_stream_watch_put(struct gr_stream *s, const struct gri_stream_tap *tap)
+{
+    gri_lock(&s->lock);
+    s->tap = tap;
+    gri_unlock(&s->lock);
+}
+
+void gri_stream_watch_got(struct gr_stream *s, struct gri_stream_eater *e)
+{
+    struct gri_stream_eater **at = &s->eaters;
+
+    e->next = NULL;
+    gri_lock(&s->lock);
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = e;
+    gri_unlock(&s->lock);
 }
 
 void gri_stream_unref(struct gr_stream *s)
@@ -30,13 +78,16 @@ void gri_stream_unref(struct gr_stream *s)
     if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
         return;
     for (size_t i = 0; i < s->count; i++)
-        gr_value_unref(s->chunks[(s->head + i) % s->cap]);
+        gr_value_unref(s->chunks[(s->head + i) & (s->cap - 1)].value);
     if (s->bytes != 0)
         gri_meter_add(s->ledger, GRI_METER_BYTES, -(int64_t)s->bytes);
     gri_ledger_unref(s->ledger);
     gri_free(s->chunks);
     gr_value_unref(s->error);
     gr_value_unref(s->current);
+    drop_eaters(s);
+    if (s->tap != NULL)
+        s->tap->left(s->producer);
     gri_future_unref(s->producer);
     gri_free(s);
 }
@@ -58,6 +109,19 @@ static bool room_locked(const struct gr_stream *s)
                              gri_meter_has_room(s->ledger, GRI_METER_BYTES, 1));
 }
 
+/* is_shut_locked: who watches has nothing put in for now; asked to, the writer is fired later. */
+static bool is_shut_locked(struct gr_stream *s, bool fire)
+{
+    return s->tap != NULL && s->tap->shut(s->producer, fire ? s : NULL);
+}
+
+void gri_stream_fire_writer(struct gr_stream *s)
+{
+    gri_lock(&s->lock);
+    fire_locked(&s->writer);
+    gri_unlock(&s->lock);
+}
+
 /* account_locked adds the bytes of a chunk that comes, or takes away those of one that goes. */
 static void account_locked(struct gr_stream *s, size_t bytes, bool comes)
 {
@@ -70,7 +134,7 @@ static void account_locked(struct gr_stream *s, size_t bytes, bool comes)
 static bool grow_locked(struct gr_stream *s)
 {
     size_t cap = s->cap != 0 ? s->cap * 2 : 4;
-    gr_value **chunks;
+    struct gri_chunk *chunks;
 
     if (s->count < s->cap)
         return true;
@@ -78,13 +142,36 @@ static bool grow_locked(struct gr_stream *s)
     if (chunks == NULL)
         return false;
     for (size_t i = 0; i < s->count; i++)
-        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): what has a count has a cap */
-        chunks[i] = s->chunks[(s->head + i) % s->cap];
+        chunks[i] = s->chunks[(s->head + i) & (s->cap - 1)];
     gri_free(s->chunks);
     s->chunks = chunks;
     s->cap = cap;
     s->head = 0;
     return true;
+}
+
+/* ready_locked: GR_OK, a chunk may be put in. */
+static gr_code ready_locked(struct gr_stream *s)
+{
+    if (s->closed || s->ended)
+        return GR_ECANCELED;
+    if (!room_locked(s))
+        return GR_EFULL;
+    return grow_locked(s) ? GR_OK : GR_ENOMEM;
+}
+
+/* show_locked lets who watches see a chunk that is about to be put in. Meanwhile there can't be less room, since
+ * only the writer puts in, but the reader may leave. */
+static gr_code show_locked(struct gr_stream *s, const gr_value *chunk)
+{
+    const struct gri_stream_tap *tap = s->tap;
+
+    if (is_shut_locked(s, false))
+        return GR_EFULL;
+    gri_unlock(&s->lock);
+    tap->put(s->producer, chunk);
+    gri_lock(&s->lock);
+    return s->closed || s->ended ? GR_ECANCELED : GR_OK;
 }
 
 gr_code gri_stream_put(struct gr_stream *s, gr_value *chunk)
@@ -94,14 +181,11 @@ gr_code gri_stream_put(struct gr_stream *s, gr_value *chunk)
 
     if (chunk != NULL && rc == GR_OK) {
         gri_lock(&s->lock);
-        if (s->closed || s->ended) {
-            rc = GR_ECANCELED;
-        } else if (!room_locked(s)) {
-            rc = GR_EFULL;
-        } else if (!grow_locked(s)) {
-            rc = GR_ENOMEM;
-        } else {
-            s->chunks[(s->head + s->count) % s->cap] = chunk;
+        rc = ready_locked(s);
+        if (rc == GR_OK && s->tap != NULL)
+            rc = show_locked(s, chunk);
+        if (rc == GR_OK) {
+            s->chunks[(s->head + s->count) & (s->cap - 1)] = (struct gri_chunk){ chunk, bytes };
             s->count++;
             account_locked(s, bytes, true);
             fire_locked(&s->reader);
@@ -136,12 +220,23 @@ void gri_stream_release(struct gr_stream *s)
     gri_unlock(&s->lock);
 }
 
+size_t gri_stream_waiting(struct gr_stream *s, size_t *ret_bytes)
+{
+    size_t count;
+
+    gri_lock(&s->lock);
+    count = s->count;
+    *ret_bytes = s->bytes;
+    gri_unlock(&s->lock);
+    return count;
+}
+
 bool gri_stream_has_room(struct gr_stream *s)
 {
     bool room;
 
     gri_lock(&s->lock);
-    room = s->closed || s->ended || room_locked(s);
+    room = s->closed || s->ended || (room_locked(s) && !is_shut_locked(s, false));
     gri_unlock(&s->lock);
     return room;
 }
@@ -151,7 +246,7 @@ bool gri_stream_watch_room(struct gr_stream *s, struct gri_waiter *w)
     bool wait;
 
     gri_lock(&s->lock);
-    wait = !s->closed && !s->ended && !room_locked(s);
+    wait = !s->closed && !s->ended && (!room_locked(s) || is_shut_locked(s, true));
     if (wait)
         s->writer = w;
     gri_unlock(&s->lock);
@@ -173,22 +268,39 @@ static gr_code get_locked(struct gr_stream *s, gr_value **ret_chunk)
             return GR_EPENDING;
         return s->error != NULL ? gr_error_code(s->error) : GR_EOS;
     }
-    *ret_chunk = s->chunks[s->head];
-    s->head = (s->head + 1) % s->cap;
+    *ret_chunk = s->chunks[s->head].value;
+    account_locked(s, s->chunks[s->head].bytes, false);
+    s->head = (s->head + 1) & (s->cap - 1);
     s->count--;
-    account_locked(s, gri_value_bytes(*ret_chunk), false);
     if (room_locked(s))
         fire_locked(&s->writer);
     return GR_OK;
 }
 
+/* tell_watchers lets those see what was read who watch; the producer's comes to its end before who reads
+ * it learns of that. */
+static void tell_watchers(struct gr_stream *s, const struct gri_stream_tap *tap,
+                          struct gri_stream_eater *eaters, const gr_value *chunk, gr_code rc)
+{
+    if (tap != NULL && rc != GR_OK)
+        tap->left(s->producer);
+    for (struct gri_stream_eater *e = eaters; e != NULL; e = e->next)
+        e->got(e, chunk, rc);
+}
+
 gr_code gri_stream_get(struct gr_stream *s, gr_value **ret_chunk)
 {
+    const struct gri_stream_tap *tap;
+    struct gri_stream_eater *eaters;
     gr_code rc;
 
     gri_lock(&s->lock);
     rc = get_locked(s, ret_chunk);
+    tap = s->tap;
+    eaters = s->eaters;
     gri_unlock(&s->lock);
+    if ((tap != NULL || eaters != NULL) && rc != GR_EPENDING)
+        tell_watchers(s, tap, eaters, rc == GR_OK ? *ret_chunk : NULL, rc);
     return rc;
 }
 
@@ -318,10 +430,12 @@ gr_outcome gr_next(gr_stream *s, int64_t timeout_ms)
 
 void gri_stream_close(struct gr_stream *s)
 {
+    const struct gri_stream_tap *tap;
     gr_value *dropped[16];
     bool live;
 
     gri_lock(&s->lock);
+    tap = s->tap;
     s->closed = true;
     live = !s->ended;
     fire_locked(&s->writer);
@@ -339,6 +453,8 @@ void gri_stream_close(struct gr_stream *s)
     gri_unlock(&s->lock);
     if (live && s->producer != NULL)
         gr_future_cancel(s->producer);
+    if (tap != NULL)
+        tap->left(s->producer);
 }
 
 bool gri_stream_watch_release(struct gr_stream *s, struct gri_waiter *w)

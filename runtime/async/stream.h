@@ -17,12 +17,36 @@
 #define GRI_WINDOW_CHUNKS 32
 #define GRI_WINDOW_BYTES (256 * 1024)
 
+/* Who watches the stream of an observed call, its producer. Called without the lock: `put` by the
+ * writer, before the reader can have the chunk; `left` by the reader, when he has read the end or
+ * reads no more, maybe more than once. */
+struct gri_stream_tap {
+    void (*put)(struct gr_future *producer, const gr_value *chunk);
+    void (*left)(struct gr_future *producer);
+    /* shut tells, with the lock held, whether nothing may be put in for now; if s is given, gri_stream_fire_writer
+     * follows once it may. */
+    bool (*shut)(struct gr_future *producer, struct gr_stream *s);
+};
+
+/* Who watches what is read of a stream; it stays with the stream. Called without the lock by the reader:
+ * chunk NULL is the end, rc what it was. */
+struct gri_stream_eater {
+    struct gri_stream_eater *next;
+    void (*got)(struct gri_stream_eater *e, const gr_value *chunk, gr_code rc);
+    void (*drop)(struct gri_stream_eater *e);
+};
+
+struct gri_chunk {
+    gr_value *value; /* counted */
+    size_t bytes;    /* gri_value_bytes of it, when it came */
+};
+
 struct gr_stream {
-    _Atomic uint32_t refs; /* the reader's and the writer's */
-    struct gri_lock lock;  /* guards all below but `current` and `producer` */
-    gr_value **chunks;     /* owned ring of counted values; grows up to window_chunks */
-    size_t cap, head, count;
-    size_t bytes; /* of the chunks in the ring: gri_value_bytes */
+    _Atomic uint32_t refs;    /* the reader's and the writer's */
+    struct gri_lock lock;     /* guards all below but `current` and `producer` */
+    struct gri_chunk *chunks; /* owned ring; grows up to window_chunks */
+    size_t cap, head, count;  /* cap: a power of two, or 0 */
+    size_t bytes;             /* of the chunks in the ring */
     size_t window_chunks, window_bytes;
     bool ended, closed, released;
     gr_value *error;           /* counted; why it ended, NULL: well */
@@ -34,13 +58,26 @@ struct gr_stream {
     struct gri_waiter *leaver; /* borrowed; fired at the release */
     /* counted; cancelled when the reader leaves early; NULL for a pipe */
     struct gr_future *producer;
+    const struct gri_stream_tap *tap; /* NULL: nobody */
+    struct gri_stream_eater *eaters;  /* owned; in the order in which they came */
 };
 
 /* gri_stream_new makes a stream with two references. 0: the default windows. NULL: out of
  * memory. */
 struct gr_stream *gri_stream_new(struct gri_sched *s, size_t window_chunks, size_t window_bytes);
+/* gri_stream_narrow makes the window smaller, if it was larger. [any] */
+void gri_stream_narrow(struct gr_stream *s, size_t window_bytes);
 struct gr_stream *gri_stream_ref(struct gr_stream *s);
 void gri_stream_unref(struct gr_stream *s);
+/* gri_stream_try_ref is for who has s in a list that it leaves before it goes; false: it is going. */
+bool gri_stream_try_ref(struct gr_stream *s);
+/* gri_stream_fire_writer has the writer look again. */
+void gri_stream_fire_writer(struct gr_stream *s);
+
+/* gri_stream_watch_put has a call's stream watched from now on; gri_stream_watch_got what is read of
+ * any. */
+void gri_stream_watch_put(struct gr_stream *s, const struct gri_stream_tap *tap);
+void gri_stream_watch_got(struct gr_stream *s, struct gri_stream_eater *e);
 
 /* ---- the writer ---- */
 /* gri_stream_put: GR_OK; GR_EFULL, and chunk is still the caller's; GR_ECANCELED the reader has
@@ -56,6 +93,8 @@ void gri_stream_release(struct gr_stream *s);
  * is now. */
 bool gri_stream_watch_room(struct gr_stream *s, struct gri_waiter *w);
 void gri_stream_unwatch_room(struct gr_stream *s, struct gri_waiter *w);
+/* gri_stream_waiting tells how many chunks are in it, and their bytes. */
+size_t gri_stream_waiting(struct gr_stream *s, size_t *ret_bytes);
 bool gri_stream_has_room(struct gr_stream *s); /* also true when a put would fail for good */
 
 /* ---- the reader ---- */

@@ -44,6 +44,9 @@ enum gri_point_class {
     X(RING_PUSH, SCHED, "a task was put into a ring")                                              \
     X(RING_TAKE, SCHED, "between reading a ring's slot and claiming it")                           \
     X(RING_FULL, SCHED, "a ring takes no more")                                                    \
+    X(LIFO_BUSY, SCHED, "a worker is at its LIFO slot, and has not seen whether it is claimed")    \
+    X(LIFO_TAKE, SCHED, "between looking at a LIFO slot and leaving it")                           \
+    X(LIFO_CLAIM, SCHED, "the monitor has claimed a LIFO slot")                                    \
     X(LIFO_SKIP, SCHED, "a worker does not run what it readied last")                              \
     X(STEAL_FIRST, SCHED, "a worker steals before it looks at its own queue")                      \
     X(OUTSIDE_FIRST, SCHED, "a worker takes from outside first")                                   \
@@ -68,6 +71,7 @@ enum gri_point_class {
     X(SCOPE_ADD, SCHED, "before a member is added to a scope")                                     \
     X(SCOPE_LEAVE, SCHED, "before a member leaves its scope")                                      \
     X(SCOPE_PASS, SCHED, "between two members of a pass")                                          \
+    X(SCOPE_SPREAD, SCHED, "a scope is spread early")                                              \
     /* actors and calls */                                                                         \
     X(PIN, SCHED, "an actor was found and not pinned yet")                                         \
     X(PINNED, SCHED, "an actor was pinned and not looked at again yet")                            \
@@ -89,8 +93,10 @@ enum gri_point_class {
     X(CALL_START, SCHED, "before a queued call is claimed")                                        \
     X(CALL_RUN_SCOPE, SCHED, "before a call has a run scope")                                      \
     X(CALL_HELD, SCHED, "a call is held in its place, or not any more")                            \
+    X(CALL_ABOVE, SCHED, "between a call and the one that it is nested in")                        \
     X(CALL_CANCEL, SCHED, "between the steps of a cancellation")                                   \
     X(CALL_END, SCHED, "between the steps of a call's end")                                        \
+    X(BATCH_BACK, SCHED, "a batch's item came back, the batch is not told yet")                    \
     X(DEADLINE, SCHED, "a deadline has fired")                                                     \
     X(PROMISE, SCHED, "before a promise is resolved")                                              \
     X(SIGNAL, SCHED, "an actor was told something ahead of its mailbox")                           \
@@ -125,7 +131,9 @@ enum gri_point {
         GRI_POINT_COUNT
 };
 
-static inline void gri_point(enum gri_point p)
+/* always inlined: the compiler, which sees all files at once, would else call it on paths where a call is most of
+ * what it costs */
+static inline __attribute__((always_inline)) void gri_point(enum gri_point p)
 {
     const struct gri_platform *m = gri_platform_here();
 
@@ -133,7 +141,7 @@ static inline void gri_point(enum gri_point p)
         m->point(p);
 }
 
-static inline bool gri_fault(enum gri_point p)
+static inline __attribute__((always_inline)) bool gri_fault(enum gri_point p)
 {
     const struct gri_platform *m = gri_platform_here();
 

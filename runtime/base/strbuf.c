@@ -45,7 +45,7 @@ bool gri_strbuf_reserve(struct gri_strbuf *b, size_t more)
     return true;
 }
 
-void gri_strbuf_add(struct gri_strbuf *b, const void *data, size_t len)
+void gri_strbuf_add_slow(struct gri_strbuf *b, const void *data, size_t len)
 {
     if (!gri_strbuf_reserve(b, len))
         return;
@@ -53,11 +53,6 @@ void gri_strbuf_add(struct gri_strbuf *b, const void *data, size_t len)
         memcpy(b->data + b->len, data, len);
     b->len += len;
     b->data[b->len] = '\0';
-}
-
-void gri_strbuf_addc(struct gri_strbuf *b, char c)
-{
-    gri_strbuf_add(b, &c, 1);
 }
 
 void gri_strbuf_adds(struct gri_strbuf *b, const char *s)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -149,6 +150,19 @@ uint64_t gri_clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+#define SIM_DAY_US UINT64_C(1767225600000000) /* 1 January 2026 */
+
+uint64_t gri_clock_wall_us(void)
+{
+    const struct gri_platform *m = gri_platform_here();
+    struct timespec t;
+
+    if (m != NULL)
+        return SIM_DAY_US + m->clock_ns() / 1000;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000;
+}
+
 uint64_t gri_random_seed(void)
 {
     const struct gri_platform *m = gri_platform_here();
@@ -184,4 +198,28 @@ void gri_unlock_slow(struct gri_lock *l)
     /* the word is not ours any more after this, nor is the memory that it lies in: see gri_park_wake */
     atomic_store_explicit(&l->word, 0, memory_order_release);
     gri_futex_wake(&l->word, 1);
+}
+
+/* ---- barriers on behalf of others ------------------------------------------------------------- */
+
+static pthread_once_t barrier_once = PTHREAD_ONCE_INIT;
+static bool barrier_there;
+
+static void barrier_register(void)
+{
+    barrier_there = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+bool gri_barrier_ready(void)
+{
+    if (gri_platform_here() != NULL) /* where one thread runs at a time */
+        return true;
+    pthread_once(&barrier_once, barrier_register);
+    return barrier_there;
+}
+
+bool gri_barrier(void)
+{
+    return gri_platform_here() != NULL ||
+           syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }

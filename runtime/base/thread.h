@@ -47,8 +47,30 @@ void gri_thread_prompt(void);
 bool gri_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
 void gri_futex_wake(_Atomic uint32_t *word, int count);
 
-uint64_t gri_clock_ns(void);    /* CLOCK_MONOTONIC */
+uint64_t gri_clock_ns(void); /* CLOCK_MONOTONIC */
+uint64_t gri_clock_wall_us(
+    void); /* since 1970; simulated: since a fixed day, as far as the clock is */
 uint64_t gri_random_seed(void); /* 64 bits from the kernel; never 0 */
+
+/* gri_barrier has all threads of the process that run pass a full memory barrier, before it returns: the
+ * costly side of a pair of which the other side needs none, see membarrier(2). A few us. false: it
+ * could not, for good if gri_barrier_ready says so. */
+bool gri_barrier_ready(void);
+bool gri_barrier(void);
+
+/* gri_want fetches the line of memory at p, to be changed: who reads it first and changes it then would
+ * have it come twice, from a processor that has changed it last. */
+static inline void gri_want(const void *p)
+{
+#if defined(__x86_64__)
+    __asm__ __volatile__(
+        "prefetchw %0"
+        :
+        : "m"(*(const char *)p)); /* nothing where the processor does not know it */
+#else
+    __builtin_prefetch(p, 1);
+#endif
+}
 
 /* gri_cpu_relax is for loops that wait for another thread's next few instructions. */
 static inline void gri_cpu_relax(void)

@@ -74,19 +74,6 @@ static inline uint64_t gri_twin_load(const union gri_twin *p)
     return load;
 }
 
-/* gri_twin_want fetches the pair to be changed: who reads it first and changes it then would have the
- * line of memory come twice, from a processor that has changed it last. */
-static inline void gri_twin_want(const union gri_twin *p)
-{
-#if defined(__x86_64__)
-    __asm__ __volatile__("prefetchw %0"
-                         :
-                         : "m"(*p)); /* nothing where the processor does not know it */
-#else
-    __builtin_prefetch(p, 1);
-#endif
-}
-
 #if defined(GR_TWIN_LOCKED)
 
 extern struct gri_lock gri_twin_locks[64];

@@ -36,6 +36,26 @@ static size_t char_len(const unsigned char *s, size_t len)
     return need;
 }
 
+/* few_are_ascii looks at less than eight bytes, two loads at most that overlap. */
+static bool few_are_ascii(const unsigned char *s, size_t len)
+{
+    uint32_t first = 0, last = 0;
+    uint16_t half;
+
+    if (len >= 4) {
+        memcpy(&first, s, 4);
+        memcpy(&last, s + len - 4, 4);
+    } else {
+        if (len >= 2) {
+            memcpy(&half, s, 2);
+            first = half;
+        }
+        if (len != 0)
+            last = s[len - 1];
+    }
+    return ((first | last) & UINT32_C(0x80808080)) == 0;
+}
+
 size_t gri_utf8_valid_len(const char *s, size_t len)
 {
     const unsigned char *p = (const unsigned char *)s;
@@ -51,6 +71,8 @@ size_t gri_utf8_valid_len(const char *s, size_t len)
                 at += 8;
                 continue;
             }
+        } else if (few_are_ascii(p + at, len - at)) {
+            return len;
         }
         n = char_len(p + at, len - at);
         if (n == 0)

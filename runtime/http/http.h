@@ -34,7 +34,8 @@ struct gri_http_request {
     size_t header_count;
     /* NULL, or "Authorization: Bearer …": sent, never logged or put in errors */
     const char *secret_header;
-    const void *body; /* copied */
+    const char *ca_file; /* PEM: whom TLS trusts; NULL: the system's */
+    const void *body;    /* copied */
     size_t body_size;
     uint64_t deadline_ns; /* on the runtime's clock; 0: none */
     /* longest silence of the server once the request is on its way; our pauses don't count */

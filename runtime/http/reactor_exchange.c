@@ -306,6 +306,8 @@ static CURLcode set_request(struct exchange *x, const struct gri_http_request *r
     else if (!is_post && !(is_get && req->body_size == 0))
         SET(rc, x->easy, CURLOPT_CUSTOMREQUEST, req->method);
     SET(rc, x->easy, CURLOPT_HTTPHEADER, x->headers);
+    if (req->ca_file != NULL)
+        SET(rc, x->easy, CURLOPT_CAINFO, req->ca_file);
     return rc;
 }
 

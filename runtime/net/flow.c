@@ -14,11 +14,16 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
+#include "runtime/net/lent.h"
+#include "runtime/net/run_frames.h"
+
+#define EVENTS_A_TURN 64 /* that handlers are told of before others get the worker */
 
 struct gri_flow_chunk {
     struct gri_flow_chunk *next;
     gr_value *value; /* counted */
     int64_t cost;
+    bool event;
 };
 
 /* ---- turns ----------------------------------------------------------------------------------- */
@@ -48,6 +53,11 @@ static void turn_run(struct gri_task *task)
 
     do {
         t->step(t);
+        if (t->stands_back) {
+            t->stands_back = false;
+            gri_ready(t->sched, task);
+            return;
+        }
         gri_lock(&t->lock);
         more = t->again;
         t->again = false;
@@ -96,6 +106,11 @@ static void out_fire(struct gri_waiter *w)
     turn_kick(&gri_container_of(w, struct gri_outflow, waiter)->turn);
 }
 
+static void events_fire(struct gri_waiter *w)
+{
+    turn_kick(&gri_container_of(w, struct gri_outflow, events_waiter)->turn);
+}
+
 static void out_room(struct gri_waiting *w)
 {
     turn_kick(&gri_container_of(w, struct gri_outflow, room)->turn);
@@ -117,27 +132,83 @@ static void out_over(struct gri_outflow *o, gr_value *end)
     o->turn.ops->over(o->turn.call, end);
 }
 
-/* hold writes the chunk's frame and charges for it. Consumes chunk. */
-static void hold(struct gri_outflow *o, gr_value *chunk)
+static void charge(struct gri_outflow *o, int64_t cost)
 {
-    size_t size = 0;
-    gr_code rc = gri_frame_value(&o->held, GRI_FRAME_CHUNK, o->id, chunk, &size);
+    gri_lock(&o->turn.lock);
+    o->credit -= cost;
+    gri_unlock(&o->turn.lock);
+}
 
-    gr_value_unref(chunk);
+/* hold writes the chunk's frame and charges for it. */
+static void hold(struct gri_outflow *o)
+{
+    struct gri_ref_map refs = { gri_lend, o->peer };
+    size_t size = 0;
+    gr_code rc = gri_frame_value_for(&o->held, o->turn.ops->frame, o->id, o->chunk, &refs, &size);
+
+    gr_value_unref(o->chunk);
+    o->chunk = NULL;
     if (rc == GR_OK) {
-        gri_lock(&o->turn.lock);
-        o->credit -= cost_of(size, o->least);
-        gri_unlock(&o->turn.lock);
+        charge(o, cost_of(size, o->least));
         return;
     }
     gri_stream_close(o->stream);
     out_over(o, gri_wire_unfit(rc, "a chunk"));
 }
 
+static bool is_stopped(struct gri_outflow *o)
+{
+    bool stopped;
+
+    gri_lock(&o->turn.lock);
+    stopped = o->stopped;
+    gri_unlock(&o->turn.lock);
+    return stopped;
+}
+
+/* write_event: what can't leave its process is replaced. Nothing may be left out: later ones refer to it. */
+static void write_event(struct gri_outflow *o, gr_value *event)
+{
+    struct gri_ref_map refs = { gri_lend, o->peer };
+    size_t size = 0;
+    gr_code rc = gri_frame_value_for(&o->held, GRI_FRAME_EVENT, o->id, event, &refs, &size);
+
+    if (rc != GR_OK && rc != GR_EFULL) {
+        event = gri_event_fit(event);
+        rc = gri_frame_value_for(&o->held, GRI_FRAME_EVENT, o->id, event, &refs, &size);
+    }
+    if (rc == GR_EFULL) { /* its refs are more than can be lent: they lead nowhere there */
+        event = gri_event_fit(event);
+        rc = gri_frame_value(&o->held, GRI_FRAME_EVENT, o->id, event, &size);
+    }
+    gr_value_unref(event);
+    if (rc == GR_OK)
+        charge(o, cost_of(size, GRI_FRAME_EVENT_LEAST));
+    else
+        gri_peer_wrong(o->peer, gr_error(GR_ENOMEM, "out of memory while sending"));
+}
+
+/* hold_event writes the next event's frame; false: there is none. Who wants no more answer wants no events. */
+static bool hold_event(struct gri_outflow *o)
+{
+    gr_value *event = NULL;
+
+    if (o->events == NULL || gri_stream_get(o->events, &event) != GR_OK)
+        return false;
+    if (is_stopped(o))
+        gr_value_unref(event);
+    else
+        write_event(o, event);
+    if (o->turn.ops->drained != NULL)
+        o->turn.ops->drained(o->turn.call);
+    return true;
+}
+
 /* send_held returns false when there is no room; out_room kicks then. */
 static bool send_held(struct gri_outflow *o)
 {
-    gr_code rc = gri_peer_send_or_wait(o->peer, &o->held, &o->room);
+    bool ours = o->turn.ops->frame == GRI_FRAME_INPUT_CHUNK;
+    gr_code rc = gri_peer_send_or_wait(o->peer, &o->held, gri_peer_key(ours, o->id), &o->room);
 
     if (rc == GR_EFULL) {
         if (turn_halted(&o->turn))
@@ -154,38 +225,70 @@ static bool send_held(struct gri_outflow *o)
  */
 static bool is_released(struct gri_outflow *o)
 {
-    return o->stream->producer == NULL || !gri_stream_watch_release(o->stream, &o->waiter);
+    return o->stream == NULL || o->stream->producer == NULL ||
+           !gri_stream_watch_release(o->stream, &o->waiter);
 }
 
 static void unwatch(struct gri_outflow *o)
 {
-    gri_stream_unwatch(o->stream, &o->waiter);
-    gri_stream_unwatch_release(o->stream, &o->waiter);
+    if (o->stream != NULL) {
+        gri_stream_unwatch(o->stream, &o->waiter);
+        gri_stream_unwatch_release(o->stream, &o->waiter);
+    }
+    if (o->events != NULL)
+        gri_stream_unwatch(o->events, &o->events_waiter);
 }
 
+/* look takes the next chunk, or the end, if there is one. */
+static void look(struct gri_outflow *o)
+{
+    gr_code rc;
+
+    if (o->chunk != NULL || o->ended)
+        return;
+    if (o->stream != NULL) {
+        rc = gri_stream_get(o->stream, &o->chunk);
+        o->ended = rc != GR_OK && rc != GR_EPENDING;
+        return;
+    }
+    gri_lock(&o->turn.lock);
+    o->ended = o->answered;
+    gri_unlock(&o->turn.lock);
+}
+
+/* wait: true, something kicks once there is more to do. */
+static bool wait(struct gri_outflow *o)
+{
+    if (o->events != NULL && !gri_stream_watch(o->events, &o->events_waiter))
+        return false;
+    return o->ended || o->stream == NULL || gri_stream_watch(o->stream, &o->waiter);
+}
+
+/* A chunk is looked for before the events are: those that happened before it was put in are there by then, and go
+ * first. Likewise what happened before the end. */
 static void out_step(struct gri_turn *t)
 {
     struct gri_outflow *o = gri_container_of(t, struct gri_outflow, turn);
-    gr_value *chunk = NULL;
 
     for (;;) {
-        gr_code rc;
+        bool over;
 
-        if (o->held.len > 0 && !send_held(o))
-            return;
-        if (o->done || !may_send(o))
-            return; /* credit kicks */
-        rc = gri_stream_get(o->stream, &chunk);
-        if (rc == GR_OK) {
-            hold(o, chunk);
-        } else if (rc != GR_EPENDING && is_released(o)) {
-            out_over(o, rc == GR_EOS ? NULL : gri_stream_error(o->stream));
-        } else if (rc != GR_EPENDING || gri_stream_watch(o->stream, &o->waiter)) {
-            if (turn_halted(t))
-                unwatch(o);
-            return; /* out_fire kicks */
+        if ((o->held.len > 0 && !send_held(o)) || o->done || !may_send(o))
+            break; /* room, or credit, kicks */
+        look(o);
+        over = o->ended && is_released(o);
+        if (hold_event(o))
+            continue;
+        if (o->chunk != NULL) {
+            hold(o);
+        } else if (over) {
+            out_over(o, o->stream != NULL ? gri_stream_error(o->stream) : NULL);
+        } else if (wait(o)) {
+            break; /* out_fire, events_fire or the answer kicks */
         }
     }
+    if (turn_halted(t))
+        unwatch(o);
 }
 
 void gri_outflow_init(struct gri_outflow *o, const struct gri_flow_ops *ops, void *call,
@@ -193,6 +296,7 @@ void gri_outflow_init(struct gri_outflow *o, const struct gri_flow_ops *ops, voi
 {
     turn_init(&o->turn, ops, call, peer, out_step);
     o->waiter.fire = out_fire;
+    o->events_waiter.fire = events_fire;
     o->room.fire = out_room;
     gri_list_init(&o->room.node);
     o->stream = stream;
@@ -200,8 +304,21 @@ void gri_outflow_init(struct gri_outflow *o, const struct gri_flow_ops *ops, voi
     o->id = id;
 }
 
+void gri_outflow_watch(struct gri_outflow *o, struct gr_stream *events)
+{
+    o->events = events;
+}
+
 void gri_outflow_kick(struct gri_outflow *o)
 {
+    turn_kick(&o->turn);
+}
+
+void gri_outflow_answered(struct gri_outflow *o)
+{
+    gri_lock(&o->turn.lock);
+    o->answered = true;
+    gri_unlock(&o->turn.lock);
     turn_kick(&o->turn);
 }
 
@@ -219,23 +336,26 @@ void gri_outflow_stop(struct gri_outflow *o)
     gri_lock(&o->turn.lock);
     o->stopped = true;
     gri_unlock(&o->turn.lock);
-    gri_stream_close(o->stream);
+    if (o->stream != NULL)
+        gri_stream_close(o->stream);
     turn_kick(&o->turn);
 }
 
 void gri_outflow_halt(struct gri_outflow *o)
 {
-    if (o->stream == NULL)
+    if (o->turn.step == NULL)
         return;
     turn_halt(&o->turn);
     unwatch(o);
     gri_peer_unwait(o->peer, &o->room);
-    gri_stream_close(o->stream); /* harmless after its end */
+    if (o->stream != NULL)
+        gri_stream_close(o->stream); /* harmless after its end */
 }
 
 void gri_outflow_fini(struct gri_outflow *o)
 {
     gri_strbuf_fini(&o->held);
+    gr_value_unref(o->chunk);
     gri_stream_unref(o->stream);
 }
 
@@ -255,7 +375,7 @@ static void give_back(struct gri_inflow *i, int64_t cost)
     gri_lock(&i->turn.lock);
     i->credit += i->owed;
     gri_unlock(&i->turn.lock);
-    gri_peer_number(i->peer, GRI_FRAME_CREDIT, i->id, (uint64_t)i->owed);
+    gri_peer_number(i->peer, i->turn.ops->frame, i->id, (uint64_t)i->owed);
     i->owed = 0;
 }
 
@@ -295,13 +415,54 @@ static bool is_dropping(struct gri_inflow *i)
     return dropping;
 }
 
+static bool gate_fire(struct gri_gate_wait *w)
+{
+    turn_kick(&gri_container_of(w, struct gri_inflow, gate)->turn);
+    return false;
+}
+
+/* lose: what still comes would leave a hole. */
+static void lose(struct gri_inflow *i, gr_code why)
+{
+    i->lost = why;
+    i->turn.ops->lost(i->turn.call, why);
+}
+
+/* is_lost tells whether it is one that could not be read, or comes after one. */
+static bool is_lost(struct gri_inflow *i, const struct gri_flow_chunk *c)
+{
+    if (i->lost == GR_OK && gr_error_code(c->value) != GR_OK)
+        lose(i, gr_error_code(c->value));
+    return i->lost != GR_OK;
+}
+
+/* tell_event returns false when it has to wait. */
+static bool tell_event(struct gri_inflow *i, struct gri_flow_chunk *c)
+{
+    gr_code rc = is_dropping(i) || is_lost(i, c)
+                     ? GR_OK
+                     : i->turn.ops->event(i->turn.call, c->value, (size_t)c->cost, &i->gate);
+
+    if (rc == GR_EPENDING)
+        return false;
+    if (rc == GR_EFULL)
+        lose(i, rc);
+    else if (rc != GR_OK)
+        gri_peer_wrong(i->peer, rc == GR_EPROTO ? gr_error(rc, "an event that can't be")
+                                                : gr_error(rc, "out of memory while receiving"));
+    gr_value_unref(c->value);
+    give_back(i, c->cost);
+    gri_free(c);
+    return true;
+}
+
 /* put_one returns false when the stream is full. */
 static bool put_one(struct gri_inflow *i, struct gri_flow_chunk *c)
 {
     gr_code rc = GR_OK;
 
     i->left = i->left || is_dropping(i);
-    if (i->left || i->lost != GR_OK)
+    if (i->left || is_lost(i, c))
         gr_value_unref(c->value);
     else
         rc = gri_stream_put(i->stream, c->value);
@@ -309,10 +470,8 @@ static bool put_one(struct gri_inflow *i, struct gri_flow_chunk *c)
         return false;
     /* nobody reads: what still comes is dropped, without credit */
     i->left = i->left || rc == GR_ECANCELED;
-    if (rc != GR_OK && rc != GR_ECANCELED) { /* what still comes would leave a hole */
-        i->lost = rc;
-        i->turn.ops->lost(i->turn.call, rc);
-    }
+    if (rc != GR_OK && rc != GR_ECANCELED)
+        lose(i, rc);
     give_back(i, c->cost);
     gri_free(c);
     return true;
@@ -335,6 +494,7 @@ static void tell_end(struct gri_inflow *i)
 static void in_step(struct gri_turn *t)
 {
     struct gri_inflow *i = gri_container_of(t, struct gri_inflow, turn);
+    unsigned told = 0;
 
     while (!i->done) {
         bool ended = false;
@@ -344,6 +504,18 @@ static void in_step(struct gri_turn *t)
             if (ended)
                 tell_end(i);
             return;
+        }
+        if (c->event) {
+            if (!tell_event(i, c)) {
+                push_back(i, c);
+                if (turn_halted(t))
+                    i->turn.ops->unwait(i->turn.call, &i->gate);
+                return; /* gate_fire kicks */
+            }
+            t->stands_back = ++told == EVENTS_A_TURN;
+            if (t->stands_back)
+                return;
+            continue;
         }
         if (!put_one(i, c)) {
             push_back(i, c);
@@ -362,22 +534,23 @@ void gri_inflow_init(struct gri_inflow *i, const struct gri_flow_ops *ops, void 
 {
     turn_init(&i->turn, ops, call, peer, in_step);
     i->waiter.fire = in_fire;
+    i->gate.fire = gate_fire;
+    gri_list_init(&i->gate.node);
     i->stream = stream;
     i->peer = peer;
     i->id = id;
 }
 
-gr_code gri_inflow_chunk(struct gri_inflow *i, gr_value *chunk, size_t size)
+static gr_code take_in(struct gri_inflow *i, gr_value *chunk, int64_t cost, bool event)
 {
     struct gri_flow_chunk *c = gri_new0(struct gri_flow_chunk);
-    int64_t cost = cost_of(size, i->least);
     gr_code rc = c != NULL ? GR_OK : GR_ENOMEM;
 
     gri_lock(&i->turn.lock);
     if (i->credit <= 0 || i->ended)
         rc = GR_EPROTO;
     if (rc == GR_OK) {
-        *c = (struct gri_flow_chunk){ .value = chunk, .cost = cost };
+        *c = (struct gri_flow_chunk){ .value = chunk, .cost = cost, .event = event };
         i->credit -= cost;
         if (i->last != NULL)
             i->last->next = c;
@@ -393,6 +566,16 @@ gr_code gri_inflow_chunk(struct gri_inflow *i, gr_value *chunk, size_t size)
     }
     turn_kick(&i->turn);
     return GR_OK;
+}
+
+gr_code gri_inflow_chunk(struct gri_inflow *i, gr_value *chunk, size_t size)
+{
+    return take_in(i, chunk, cost_of(size, i->least), false);
+}
+
+gr_code gri_inflow_event(struct gri_inflow *i, gr_value *event, size_t size)
+{
+    return take_in(i, event, cost_of(size, GRI_FRAME_EVENT_LEAST), true);
 }
 
 bool gri_inflow_end(struct gri_inflow *i, gr_value *end)
@@ -422,10 +605,13 @@ void gri_inflow_drop(struct gri_inflow *i)
 
 void gri_inflow_halt(struct gri_inflow *i)
 {
-    if (i->stream == NULL)
+    if (i->turn.step == NULL)
         return;
     turn_halt(&i->turn);
-    gri_stream_unwatch_room(i->stream, &i->waiter);
+    if (i->stream != NULL)
+        gri_stream_unwatch_room(i->stream, &i->waiter);
+    if (i->turn.ops->unwait != NULL)
+        i->turn.ops->unwait(i->turn.call, &i->gate);
 }
 
 void gri_inflow_fini(struct gri_inflow *i)

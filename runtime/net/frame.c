@@ -1,162 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * frame.c - frames, written and read by hand: their fields are few, and a value inside must be
- * found without decoding it. Reading is sticky: after the first mistake nothing more is read, and
- * `bad` says what it was, at `at`.
+ * frame.c - frames, read by hand: a value inside must be found without decoding it. Reading is
+ * sticky: after the first mistake nothing more is read, and `bad` says what it was, at `at`.
  */
 #include "runtime/net/frame.h"
 
 #include <string.h>
 
-#include <greenroom/codec.h>
-
-#include "runtime/base/assert.h"
 #include "runtime/base/utf8.h"
-
-/* ---- writing --------------------------------------------------------------------------------- */
-
-static void put_be(struct gri_strbuf *out, uint8_t tag, uint64_t n, unsigned bytes)
-{
-    uint8_t raw[9] = { tag };
-
-    for (unsigned i = 0; i < bytes; i++)
-        raw[1 + i] = (uint8_t)(n >> (8 * (bytes - 1 - i)));
-    gri_strbuf_add(out, raw, 1 + bytes);
-}
-
-static void put_uint(struct gri_strbuf *out, uint64_t n)
-{
-    if (n < 0x80)
-        gri_strbuf_addc(out, (char)n);
-    else if (n <= UINT8_MAX)
-        put_be(out, 0xcc, n, 1);
-    else if (n <= UINT16_MAX)
-        put_be(out, 0xcd, n, 2);
-    else if (n <= UINT32_MAX)
-        put_be(out, 0xce, n, 4);
-    else
-        put_be(out, 0xcf, n, 8);
-}
-
-static void put_text(struct gri_strbuf *out, const char *text)
-{
-    size_t len = strlen(text);
-
-    gri_assert(len <= UINT8_MAX);
-    if (len < 32)
-        gri_strbuf_addc(out, (char)(0xa0 | len));
-    else
-        put_be(out, 0xd9, len, 1);
-    gri_strbuf_add(out, text, len);
-}
-
-static gr_code put_value(struct gri_strbuf *out, const gr_value *v, size_t *ret_size)
-{
-    void *data = NULL;
-    size_t size = 0;
-    gr_code rc = gr_msgpack_encode(v, &data, &size);
-
-    if (rc != GR_OK)
-        return rc;
-    gri_strbuf_add(out, data, size);
-    gr_free(data);
-    if (ret_size != NULL)
-        *ret_size = size;
-    return GR_OK;
-}
-
-/* begin leaves room for the length and opens the array. Returns where the frame starts. */
-static size_t begin(struct gri_strbuf *out, uint8_t fields, enum gri_frame_type type)
-{
-    size_t start = out->len;
-
-    gri_assert(fields < 16);
-    gri_strbuf_add(out, "\0\0\0", GRI_FRAME_HEAD);
-    gri_strbuf_addc(out, (char)(0x90 | fields));
-    put_uint(out, (uint64_t)type);
-    return start;
-}
-
-/* finish writes the length, or takes the frame back when rc, the buffer or the size says so. */
-static gr_code finish(struct gri_strbuf *out, size_t start, gr_code rc)
-{
-    size_t size = out->len - start - GRI_FRAME_HEAD;
-
-    if (rc == GR_OK && (out->failed || size > GRI_FRAME_MAX))
-        rc = GR_ENOMEM;
-    if (rc != GR_OK) {
-        out->failed = false;
-        out->len = start;
-        return rc;
-    }
-    for (unsigned i = 0; i < GRI_FRAME_HEAD; i++)
-        out->data[start + i] = (char)(uint8_t)(size >> (8 * (3 - i)));
-    return GR_OK;
-}
-
-gr_code gri_frame_hello(struct gri_strbuf *out, const struct gri_hello *h)
-{
-    size_t start = begin(out, 10, GRI_FRAME_HELLO);
-
-    put_text(out, "greenroom");
-    put_uint(out, h->version_min);
-    put_uint(out, h->version_max);
-    put_uint(out, h->node);
-    put_uint(out, h->incarnation);
-    put_uint(out, h->frame_max);
-    put_uint(out, h->calls_max);
-    put_uint(out, h->target);
-    put_uint(out, h->attempt);
-    return finish(out, start, GR_OK);
-}
-
-gr_code gri_frame_invoke(struct gri_strbuf *out, const struct gri_frame *f, const gr_value *args,
-                         const gr_value *config)
-{
-    size_t start = begin(out, 10, GRI_FRAME_INVOKE);
-    gr_code rc;
-
-    put_uint(out, f->id);
-    put_uint(out, f->flags);
-    put_text(out, f->name);
-    put_text(out, f->verb);
-    put_uint(out, f->deadline_ms);
-    put_uint(out, f->window);
-    put_uint(out, f->least);
-    rc = put_value(out, args, NULL);
-    if (rc == GR_OK)
-        rc = put_value(out, config, NULL);
-    return finish(out, start, rc);
-}
-
-gr_code gri_frame_value(struct gri_strbuf *out, enum gri_frame_type type, uint64_t id,
-                        const gr_value *v, size_t *ret_size)
-{
-    size_t start = begin(out, 3, type);
-
-    put_uint(out, id);
-    return finish(out, start, put_value(out, v, ret_size));
-}
-
-gr_code gri_frame_number(struct gri_strbuf *out, enum gri_frame_type type, uint64_t id,
-                         uint64_t number)
-{
-    size_t start = begin(out, 3, type);
-
-    put_uint(out, id);
-    put_uint(out, number);
-    return finish(out, start, GR_OK);
-}
-
-gr_code gri_frame_tell(struct gri_strbuf *out, const char *name, const gr_value *msg)
-{
-    size_t start = begin(out, 3, GRI_FRAME_TELL);
-
-    put_text(out, name);
-    return finish(out, start, put_value(out, msg, NULL));
-}
-
-/* ---- reading --------------------------------------------------------------------------------- */
+#include "runtime/value/msgpack_ext.h"
 
 struct reader {
     const uint8_t *data; /* borrowed */
@@ -212,7 +64,7 @@ static uint64_t read_uint(struct reader *r, uint64_t least, uint64_t most, const
     return r->bad == NULL ? n : 0;
 }
 
-static void read_text(struct reader *r, char *ret, size_t max, const char *what)
+static void read_text(struct reader *r, char *ret, size_t least, size_t max, const char *what)
 {
     size_t start = r->at, len = 0;
     uint8_t tag = (uint8_t)take_be(r, 1);
@@ -224,7 +76,7 @@ static void read_text(struct reader *r, char *ret, size_t max, const char *what)
         len = (size_t)take_be(r, 1);
     else
         fail(r, start, what);
-    if (len == 0 || len > max)
+    if (len < least || len > max)
         fail(r, start, what);
     p = take(r, len);
     if (p == NULL)
@@ -298,28 +150,128 @@ static const uint8_t *read_value(struct reader *r, size_t *ret_size)
     return r->data + start;
 }
 
-static void read_hello(struct reader *r, struct gri_hello *h)
+/* read_bin finds bytes; which they are is for the caller to see. */
+static const uint8_t *read_bin(struct reader *r, size_t *ret_size, const char *what)
+{
+    size_t start = r->at, len = 0;
+    uint8_t tag = (uint8_t)take_be(r, 1);
+    const uint8_t *p;
+
+    if (tag >= 0xc4 && tag <= 0xc6)
+        len = (size_t)take_be(r, 1u << (tag - 0xc4));
+    else
+        fail(r, start, what);
+    p = take(r, len);
+    *ret_size = p != NULL ? len : 0;
+    return p;
+}
+
+static void read_nonce(struct reader *r, uint8_t nonce[GRI_NONCE_SIZE])
+{
+    size_t start = r->at, size = 0;
+    const uint8_t *p = read_bin(r, &size, "a bad nonce");
+
+    if (size != GRI_NONCE_SIZE)
+        fail(r, start, "a bad nonce");
+    else
+        memcpy(nonce, p, size);
+}
+
+static uint64_t take_le64(struct reader *r)
+{
+    const uint8_t *p = take(r, 8);
+    uint64_t n = 0;
+
+    for (unsigned i = 8; p != NULL && i-- > 0;)
+        n = n << 8 | p[i];
+    return n;
+}
+
+/* read_ref reads an extension of 16 bytes. */
+static gr_ref read_ref(struct reader *r, const char *what)
+{
+    size_t start = r->at;
+    uint8_t tag = (uint8_t)take_be(r, 1);
+    gr_ref ref = { 0, 0 };
+
+    if (tag != 0xd8 && (tag != 0xc7 || take_be(r, 1) != 16))
+        fail(r, start, what);
+    if (take_be(r, 1) != GRI_EXT_REF)
+        fail(r, start, what);
+    ref.node = take_le64(r);
+    ref.id = take_le64(r);
+    return r->bad == NULL ? ref : (gr_ref){ 0, 0 };
+}
+
+/* read_to reads whom a frame is for: a name, or a ref. */
+static void read_to(struct reader *r, struct gri_frame *f)
+{
+    size_t start = r->at;
+    uint8_t tag = r->bad == NULL && r->at < r->size ? r->data[r->at] : 0;
+
+    if (tag != 0xd8 && tag != 0xc7) {
+        read_text(r, f->name, 1, GRI_FRAME_NAME_MAX, "a bad name");
+        return;
+    }
+    f->to = read_ref(r, "a bad ref");
+    if (f->to.id == 0)
+        fail(r, start, "a bad ref");
+}
+
+/* read_hello leaves the rest alone when the versions don't meet: other versions may have other fields. */
+static bool read_hello(struct reader *r, struct gri_hello *h)
 {
     char magic[10] = "";
 
-    read_text(r, magic, 9, "no \"greenroom\"");
+    read_text(r, magic, 1, 9, "no \"greenroom\"");
     if (r->bad == NULL && strcmp(magic, "greenroom") != 0)
         fail(r, r->at, "no \"greenroom\"");
     h->version_min = (uint32_t)read_uint(r, 1, UINT32_MAX, "a bad version");
     h->version_max = (uint32_t)read_uint(r, h->version_min, UINT32_MAX, "a bad version");
+    if (r->bad == NULL && (h->version_min > GRI_WIRE_VERSION || h->version_max < GRI_WIRE_VERSION))
+        return false;
     h->node = read_uint(r, 0, UINT64_MAX, "a bad node");
     h->incarnation = read_uint(r, 0, UINT64_MAX, "a bad incarnation");
     h->frame_max = (uint32_t)read_uint(r, GRI_FRAME_HELLO_MAX, UINT32_MAX, "a bad frame limit");
     h->calls_max = (uint32_t)read_uint(r, 1, UINT32_MAX, "a bad limit of calls");
+    read_text(r, h->cluster, 0, GRI_HELLO_NAME_MAX, "a bad cluster");
+    read_text(r, h->name, 0, GRI_HELLO_NAME_MAX, "a bad node name");
+    h->features = read_uint(r, 0, UINT64_MAX, "bad features");
+    read_nonce(r, h->nonce);
+    h->beat_ms = (uint32_t)read_uint(r, 1, GRI_BEAT_MS_MAX, "a bad time between beats");
+    h->link = read_uint(r, 0, UINT64_MAX, "a bad link");
+    return true;
 }
 
-static void read_invoke(struct reader *r, struct gri_frame *f)
+static void read_proof(struct reader *r, struct gri_proof *p)
+{
+    size_t start = r->at;
+    const uint8_t *mac = read_bin(r, &p->mac_size, "a bad proof");
+    uint8_t tag;
+
+    if (r->bad == NULL && p->mac_size != 0 && p->mac_size != sizeof(p->mac))
+        fail(r, start, "a bad proof");
+    if (r->bad == NULL && p->mac_size > 0)
+        memcpy(p->mac, mac, p->mac_size);
+    p->stamp = read_uint(r, 0, UINT64_MAX, "a bad stamp");
+    start = r->at;
+    tag = (uint8_t)take_be(r, 1);
+    if (tag < 0x90 || tag > (0x90 | GRI_HOLDS_MAX))
+        fail(r, start, "a bad list of links");
+    p->hold_count = r->bad == NULL ? tag & 15u : 0;
+    for (unsigned i = 0; i < p->hold_count; i++)
+        p->holds[i] = read_uint(r, 0, UINT64_MAX, "a bad link");
+}
+
+#define WATCH_FIELD 11u /* of an invoke; it may have none */
+
+static void read_invoke(struct reader *r, struct gri_frame *f, uint64_t count)
 {
     f->flags = (uint32_t)read_uint(r, 0, GRI_INVOKE_STREAM | GRI_INVOKE_INPUT, "bad flags");
     if (r->bad == NULL && f->flags == GRI_INVOKE_INPUT)
         fail(r, r->at, "an input without a stream");
-    read_text(r, f->name, GRI_FRAME_NAME_MAX, "a bad name");
-    read_text(r, f->verb, GRI_FRAME_VERB_MAX, "a bad verb");
+    read_to(r, f);
+    read_text(r, f->verb, 1, GRI_FRAME_VERB_MAX, "a bad verb");
     f->deadline_ms = read_uint(r, 0, INT64_MAX / 1000000, "a bad deadline");
     f->window = (uint32_t)read_uint(r, 0, GRI_FRAME_WINDOW_MAX, "a bad window");
     f->least = (uint32_t)read_uint(r, 0, GRI_FRAME_WINDOW_MAX, "a bad least cost");
@@ -327,42 +279,172 @@ static void read_invoke(struct reader *r, struct gri_frame *f)
         fail(r, r->at, "a stream without a window");
     f->value = read_value(r, &f->value_size);
     f->config = read_value(r, &f->config_size);
+    if (count < WATCH_FIELD || r->bad != NULL)
+        return;
+    f->watch = read_value(r, &f->watch_size);
+    if (r->bad == NULL && f->watch_size == 1 && f->watch[0] == 0xc0) {
+        f->watch = NULL;
+        f->watch_size = 0;
+    } else if (r->bad == NULL && f->window == 0) {
+        fail(r, r->at, "a watch without a window");
+    }
 }
 
-static void read_fields(struct reader *r, struct gri_frame *f)
+/* read_step: what follows the four fields is of a later version. */
+static void read_step(struct reader *r, struct gri_route_step *step)
+{
+    size_t start = r->at;
+    uint8_t tag = (uint8_t)take_be(r, 1);
+
+    if (tag < 0x94 || tag > 0x9f)
+        fail(r, start, "a bad step");
+    read_text(r, step->url, 1, GRI_FRAME_NAME_MAX, "a bad URL");
+    step->node = read_uint(r, 0, UINT64_MAX, "a bad node");
+    step->incarnation = read_uint(r, 0, UINT64_MAX, "a bad incarnation");
+    read_text(r, step->name, 1, GRI_FRAME_NAME_MAX, "a bad name");
+    for (unsigned i = 4; i < (tag & 15u) && r->bad == NULL; i++) {
+        size_t ignored;
+
+        read_value(r, &ignored);
+    }
+}
+
+bool gri_route_step_read(const uint8_t **steps, size_t *size, struct gri_route_step *ret)
+{
+    struct reader r = { .data = *steps, .size = *size };
+
+    if (*size == 0)
+        return false;
+    read_step(&r, ret);
+    *steps += r.at;
+    *size -= r.at;
+    return r.bad == NULL;
+}
+
+/* read_steps checks each step, so that reading them later can't fail. */
+static void read_steps(struct reader *r, struct gri_frame *f)
+{
+    struct gri_route_step step;
+    size_t start = r->at;
+    uint8_t tag = (uint8_t)take_be(r, 1);
+
+    if (tag >= 0x90 && tag <= 0x9f)
+        f->step_count = tag & 15u;
+    else if (tag == 0xdc)
+        f->step_count = (unsigned)take_be(r, 2);
+    else
+        fail(r, start, "a bad list of steps");
+    if (f->number + f->step_count > GRI_ROUTE_STEPS_MAX)
+        fail(r, start, "too many steps");
+    start = r->at;
+    f->steps = r->data + start;
+    for (unsigned i = 0; i < f->step_count && r->bad == NULL; i++)
+        read_step(r, &step);
+    f->steps_size = r->bad == NULL ? r->at - start : 0;
+    if (f->steps_size > GRI_ROUTE_BYTES_MAX)
+        fail(r, start, "too many bytes of steps");
+}
+
+static void read_route(struct reader *r, struct gri_frame *f)
+{
+    f->origin = read_uint(r, 0, UINT64_MAX, "a bad node");
+    f->incarnation = read_uint(r, 0, UINT64_MAX, "a bad incarnation");
+    f->call = read_uint(r, 1, UINT64_MAX, "a bad call id");
+    f->number = read_uint(r, 0, GRI_ROUTE_STEPS_MAX, "a bad step");
+    f->deadline_ms = read_uint(r, 0, INT64_MAX / 1000000, "a bad deadline");
+    f->value = read_value(r, &f->value_size);
+    f->config = read_value(r, &f->config_size);
+    read_steps(r, f);
+}
+
+/* read_greeting reads what comes before calls. false: the other fields are of another version. */
+static bool read_greeting(struct reader *r, struct gri_frame *f)
 {
     switch (f->type) {
-    case GRI_FRAME_HELLO: read_hello(r, &f->hello); return;
-    case GRI_FRAME_TELL:
-        read_text(r, f->name, GRI_FRAME_NAME_MAX, "a bad name");
+    case GRI_FRAME_HELLO: return read_hello(r, &f->hello);
+    case GRI_FRAME_PROOF: read_proof(r, &f->proof); break;
+    case GRI_FRAME_WELCOME: f->number = read_uint(r, 1, UINT64_MAX, "a bad number"); break;
+    default:
+        f->number = read_uint(r, 0, UINT16_MAX, "a bad code");
+        f->id = read_uint(r, 0, UINT64_MAX, "a bad link");
+        read_text(r, f->name, 0, GRI_FRAME_NAME_MAX, "a bad text");
+    }
+    return true;
+}
+
+static void read_call(struct reader *r, struct gri_frame *f, uint64_t count)
+{
+    f->id = read_uint(r, 1, UINT64_MAX, "a bad call id");
+    switch (f->type) {
+    case GRI_FRAME_INVOKE: read_invoke(r, f, count); break;
+    case GRI_FRAME_ROUTE: read_route(r, f); break;
+    case GRI_FRAME_HELD: f->number = read_uint(r, 0, GRI_ROUTE_STEPS_MAX, "a bad step"); break;
+    case GRI_FRAME_CREDIT:
+    case GRI_FRAME_INPUT_CREDIT:
+        f->number = read_uint(r, 1, GRI_FRAME_WINDOW_MAX, "a bad credit");
+        break;
+    case GRI_FRAME_CANCEL: f->number = read_uint(r, 0, UINT16_MAX, "a bad code"); break;
+    case GRI_FRAME_PING: f->number = read_uint(r, 0, GRI_PING_LAST, "a bad ping"); break;
+    default: f->value = read_value(r, &f->value_size);
+    }
+}
+
+static void read_signal(struct reader *r, struct gri_frame *f)
+{
+    if (f->type != GRI_FRAME_EXIT)
+        f->id = read_uint(r, 1, UINT64_MAX, "a bad id");
+    if (f->type == GRI_FRAME_DOWN || f->type == GRI_FRAME_UNTIE)
+        f->number = read_uint(r, GRI_TIE_SENDERS, GRI_TIE_RECEIVERS, "a bad side");
+    else
+        read_to(r, f);
+    if (f->type == GRI_FRAME_LINK || f->type == GRI_FRAME_EXIT)
+        f->from = read_ref(r, "a bad ref");
+    if (f->type == GRI_FRAME_DOWN || f->type == GRI_FRAME_EXIT)
         f->value = read_value(r, &f->value_size);
-        return;
+}
+
+static bool read_fields(struct reader *r, struct gri_frame *f, uint64_t count)
+{
+    switch (f->type) {
+    case GRI_FRAME_HELLO:
+    case GRI_FRAME_PROOF:
+    case GRI_FRAME_WELCOME:
+    case GRI_FRAME_REFUSE: return read_greeting(r, f);
+    case GRI_FRAME_TELL:
+        read_to(r, f);
+        f->value = read_value(r, &f->value_size);
+        break;
+    case GRI_FRAME_PART:
+        f->id = read_uint(r, 0, GRI_PARTS_MAX - 1, "a bad slot");
+        f->number = read_uint(r, 0, GRI_FRAME_MAX, "a bad length");
+        f->value = read_bin(r, &f->value_size, "no bytes");
+        if (f->value_size == 0)
+            fail(r, r->at, "no bytes");
+        break;
+    case GRI_FRAME_BEAT: f->number = read_uint(r, 0, INT64_MAX / 1000000, "a bad time"); break;
     case GRI_FRAME_INVOKE:
     case GRI_FRAME_REPLY:
     case GRI_FRAME_CHUNK:
     case GRI_FRAME_CREDIT:
     case GRI_FRAME_END:
     case GRI_FRAME_CANCEL:
-    case GRI_FRAME_PING: break;
-    case GRI_FRAME_NONE:
+    case GRI_FRAME_INPUT_CHUNK:
+    case GRI_FRAME_INPUT_END:
+    case GRI_FRAME_INPUT_CREDIT:
+    case GRI_FRAME_ROUTE:
+    case GRI_FRAME_HELD:
     case GRI_FRAME_EVENT:
+    case GRI_FRAME_PING: read_call(r, f, count); break;
     case GRI_FRAME_LINK:
     case GRI_FRAME_MONITOR:
     case GRI_FRAME_DOWN:
+    case GRI_FRAME_UNTIE:
+    case GRI_FRAME_EXIT: read_signal(r, f); break;
+    case GRI_FRAME_NONE:
     case GRI_FRAME_OPTIONAL:
-    default: fail(r, 1, "an unknown type"); return;
+    default: fail(r, 1, "an unknown type");
     }
-    f->id = read_uint(r, 1, UINT64_MAX, "a bad call id");
-    if (f->type == GRI_FRAME_INVOKE)
-        read_invoke(r, f);
-    else if (f->type == GRI_FRAME_CREDIT)
-        f->number = read_uint(r, 1, GRI_FRAME_WINDOW_MAX, "a bad credit");
-    else if (f->type == GRI_FRAME_CANCEL)
-        f->number = read_uint(r, 0, UINT16_MAX, "a bad code");
-    else if (f->type == GRI_FRAME_PING)
-        f->number = read_uint(r, 0, 1, "a bad ping");
-    else
-        f->value = read_value(r, &f->value_size);
+    return true;
 }
 
 /* read_count opens the array and returns how many elements it has. */
@@ -378,11 +460,21 @@ static uint64_t read_count(struct reader *r)
     return 0;
 }
 
+/* fields_of: a hello of another version may have fewer than ours, but says its versions. */
 static uint64_t fields_of(enum gri_frame_type type)
 {
     switch (type) {
-    case GRI_FRAME_HELLO: return 8;
-    case GRI_FRAME_INVOKE: return 10;
+    case GRI_FRAME_HELLO:
+    case GRI_FRAME_PROOF:
+    case GRI_FRAME_PART:
+    case GRI_FRAME_LINK:
+    case GRI_FRAME_DOWN:
+    case GRI_FRAME_EXIT:
+    case GRI_FRAME_REFUSE: return 4;
+    case GRI_FRAME_WELCOME:
+    case GRI_FRAME_BEAT: return 2;
+    case GRI_FRAME_INVOKE:
+    case GRI_FRAME_ROUTE: return 10;
     default: return 3;
     }
 }
@@ -400,12 +492,12 @@ gr_code gri_frame_parse(const void *body, size_t size, struct gri_frame *ret, gr
     known = fields_of(ret->type);
     if (count < known)
         fail(&r, 0, "too few fields");
-    read_fields(&r, ret);
-    if (ret->type == GRI_FRAME_HELLO && count >= known + 2) {
-        ret->hello.target = read_uint(&r, 0, UINT64_MAX, "a bad target");
-        ret->hello.attempt = read_uint(&r, 0, UINT64_MAX, "a bad attempt");
-        known += 2;
-    }
+    if (read_fields(&r, ret, count) && ret->type == GRI_FRAME_HELLO)
+        known = GRI_HELLO_FIELDS;
+    else if (ret->type == GRI_FRAME_INVOKE && count >= WATCH_FIELD)
+        known = WATCH_FIELD;
+    if (count < known)
+        fail(&r, 0, "too few fields");
     for (uint64_t i = known; i < count && r.bad == NULL; i++) {
         size_t ignored;
 

@@ -3,8 +3,9 @@
  * link.c - frames over an nng_stream. See link_nng.h for who may do what.
  *
  * Reading: a read is posted only when the task has handled all that came before, so `got` needs no
- * lock, and a peer that sends faster than we handle is held up by its socket. Writing: the task
- * starts a write when none is under way, the callback of a write starts the next. Ending: the task
+ * lock, and a peer that sends faster than we handle is held up by its socket. Writing: the task, or
+ * who has sent much, starts a write when none is under way; what the socket takes at once needs no
+ * callback, else the callback of a write starts the next. Ending: the task
  * closes the stream, waits until the callbacks are over (nng_aio_stop; never from a callback),
  * reports down and lets go.
  */
@@ -18,8 +19,16 @@
 #include "runtime/base/assert.h"
 #include "runtime/net/frame.h"
 
+#define BULK 16384u             /* who has read so much at once may find more already */
+#define BULKS 8                 /* and reads on so often before others get their turn */
 #define READ_LEAST 4096u        /* room for a read, at least */
 #define READ_MOST (256u * 1024) /* and at most, so that others get their turn */
+
+/* Between two writes that are closer than that, frames gather while nng tells that the first is done. */
+#define GATHER_NS UINT64_C(20000)
+#define GATHERED 8192u /* bytes after which there is no use in gathering more */
+#define AT_ONCE                                                                                    \
+    16 /* writes that one goes on with: what others bring meanwhile is not his to wait for */
 
 gr_code gri_from_nng(int rv)
 {
@@ -60,12 +69,32 @@ static void link_close(struct gri_link *base, gr_value *why)
     gri_lock(&l->lock);
     if (!l->closing) {
         l->closing = true;
-        l->why = why;
-        why = NULL;
+        if (l->why == NULL) { /* one that is finishing has its reason */
+            l->why = why;
+            why = NULL;
+        }
     }
     gri_unlock(&l->lock);
     gr_value_unref(why);
     gri_nng_link_ask(l, ASK_CLOSE);
+}
+
+static void link_finish(struct gri_link *base, gr_value *why)
+{
+    struct gri_nng_link *l = link_of(base);
+    bool idle;
+
+    gri_lock(&l->lock);
+    if (!l->closing && !l->finishing) {
+        l->finishing = true;
+        l->why = why;
+        why = NULL;
+    }
+    idle = !l->writing && l->pending.len == 0;
+    gri_unlock(&l->lock);
+    gr_value_unref(why);
+    if (idle)
+        link_close(base, NULL); /* else the end of the last write does */
 }
 
 /* fail: the URL was right when the link was made, so what is wrong now is the way to the peer. */
@@ -77,35 +106,52 @@ static void fail(struct gri_nng_link *l, const char *doing, int rv)
                gr_error(rc == GR_EINVAL ? GR_EUNREACH : rc, "%s: %s", doing, nng_strerror(rv)));
 }
 
-static gr_code link_send(struct gri_link *base, const void *frames, size_t size, bool must)
+static gr_code link_send(struct gri_link *base, const struct gri_slice *slices, unsigned count,
+                         bool *ret_busy)
 {
     struct gri_nng_link *l = link_of(base);
     gr_code rc = GR_OK;
-    size_t waiting;
-    bool start = false, unread = false;
+    size_t before;
+    bool start = false;
 
     gri_lock(&l->lock);
-    waiting = l->pending.len + atomic_load_explicit(&l->left, memory_order_relaxed);
-    if (l->closing) {
+    before = l->pending.len;
+    if (l->closing || l->finishing)
         rc = GR_EUNREACH;
-    } else if (!must && waiting > 0 && waiting + size > GRI_LINK_QUEUE_MAX) {
-        rc = GR_EFULL;
-        l->refused = true;
-    } else if (waiting > 0 && waiting + size > GRI_LINK_UNREAD_MAX) {
-        rc = GR_EUNREACH;
-        unread = true;
-    } else {
-        gri_strbuf_add(&l->pending, frames, size);
+    for (unsigned i = 0; i < count && rc == GR_OK; i++) {
+        gri_strbuf_add(&l->pending, slices[i].data, slices[i].size);
         rc = l->pending.failed ? GR_ENOMEM : GR_OK;
-        l->pending.failed = false;
-        start = rc == GR_OK && !l->writing && (l->asks & ASK_SEND) == 0;
     }
+    if (rc == GR_ENOMEM) {
+        l->pending.failed = false;
+        l->pending.len = before;
+    }
+    start = rc == GR_OK && !l->writing && (l->asks & ASK_SEND) == 0;
+    *ret_busy = l->pending.len >= GRI_LINK_BUSY;
+    if (l->pending.len >= GATHERED && !l->writing)
+        atomic_store_explicit(&l->gathered, true, memory_order_relaxed);
+    l->refused = l->refused || *ret_busy;
     gri_unlock(&l->lock);
     if (start)
         gri_nng_link_ask(l, ASK_SEND);
-    if (unread)
-        link_close(base, gr_error(GR_EUNREACH, "the peer does not read: %zu bytes wait", waiting));
     return rc;
+}
+
+static void link_vitals(struct gri_link *base, struct gri_vitals *ret)
+{
+    struct gri_nng_link *l = link_of(base);
+
+    ret->heard_ns = atomic_load_explicit(&l->heard_ns, memory_order_relaxed);
+    ret->waiting_ns = atomic_load_explicit(&l->waiting_ns, memory_order_relaxed);
+    ret->bytes_out = atomic_load_explicit(&l->bytes_out, memory_order_relaxed);
+    ret->bytes_in = atomic_load_explicit(&l->bytes_in, memory_order_relaxed);
+}
+
+/* add counts for link_vitals; nobody else writes *to. */
+static void add(_Atomic uint64_t *to, size_t more)
+{
+    atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + more,
+                          memory_order_relaxed);
 }
 
 static void link_limit(struct gri_link *base, size_t frame_max)
@@ -115,29 +161,60 @@ static void link_limit(struct gri_link *base, size_t frame_max)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+static nng_iov rest_of(const struct gri_nng_link *l)
+{
+    return (nng_iov){ .iov_buf = l->sending.data + l->sent, .iov_len = l->sending.len - l->sent };
+}
+
+/* try_write writes what the socket has room for, without a word to another thread. True: that was all. What is not
+ * taken at once is taken back, and nothing of it has been written. */
+static bool try_write(struct gri_nng_link *l)
+{
+    int rv = 0;
+
+    while (rv == 0 && l->sent < l->sending.len) {
+        nng_iov iov = rest_of(l);
+
+        nng_aio_set_iov(l->try_aio, 1, &iov);
+        nng_stream_send(l->stream, l->try_aio);
+        nng_aio_cancel(l->try_aio);
+        nng_aio_wait(l->try_aio);
+        rv = nng_aio_result(l->try_aio);
+        if (rv == 0) {
+            l->sent += nng_aio_count(l->try_aio);
+            add(&l->bytes_out, nng_aio_count(l->try_aio));
+        }
+    }
+    return rv == 0;
+}
+
 static void post_write(struct gri_nng_link *l)
 {
-    nng_iov iov = { .iov_buf = l->sending.data + l->sent, .iov_len = l->sending.len - l->sent };
+    nng_iov iov = rest_of(l);
 
     nng_aio_set_iov(l->write_aio, 1, &iov);
     nng_stream_send(l->stream, l->write_aio);
 }
 
-/* next_write takes what has gathered and writes it. By whoever has ended the last write, or the
- * task. */
-static void next_write(struct gri_nng_link *l, bool task)
+/* write_now is for who is the first to write after a while, and may wait for it. False: the callback follows. */
+static bool write_now(struct gri_nng_link *l, bool may)
+{
+    uint64_t now = gri_clock_ns(), last = l->wrote_ns;
+
+    l->wrote_ns = now;
+    if (may && !l->tls && (now - last >= GATHER_NS || rest_of(l).iov_len >= GATHERED) &&
+        try_write(l))
+        return true;
+    post_write(l);
+    return false;
+}
+
+/* one_write takes what has gathered and writes it, at once or by nng's threads. True: that is done, and there may be more. */
+static bool one_write(struct gri_nng_link *l, bool at_once)
 {
     struct gri_strbuf done;
-    bool go, room;
+    bool go, room, over, more;
 
-    if (task) {
-        gri_lock(&l->lock);
-        go = !l->writing && !l->closing && l->pending.len > 0;
-        l->writing = l->writing || go;
-        gri_unlock(&l->lock);
-        if (!go)
-            return;
-    }
     done = l->sending;       /* ours: a write is marked as under way, and none is */
     gri_strbuf_clear(&done); /* keeps its memory, which gathers next */
     gri_lock(&l->lock);
@@ -150,14 +227,77 @@ static void next_write(struct gri_nng_link *l, bool task)
         l->sending = done;
         l->writing = false;
     }
-    atomic_store_explicit(&l->left, l->sending.len, memory_order_relaxed);
-    room = l->refused && l->sending.len <= GRI_LINK_QUEUE_MAX / 2;
-    l->refused = l->refused && !room;
+    room = l->refused; /* what waited is being written, so there is time to bring the next */
+    l->refused = false;
+    over = !go && l->finishing;
     gri_unlock(&l->lock);
-    if (go)
-        post_write(l);
+    if (over)
+        link_close(&l->base, NULL);
+    more = go && write_now(l, at_once);
     if (room)
-        gri_nng_link_ask(l, ASK_ROOM);
+        l->events->room(l->arg);
+    return more;
+}
+
+/* next_write takes what has gathered and writes it, until there is nothing or a callback will go on. By whoever has
+ * ended the last write, or the task. */
+static void next_write(struct gri_nng_link *l, bool task)
+{
+    bool go = true;
+
+    if (task) {
+        gri_lock(&l->lock);
+        go = !l->writing && !l->closing && l->pending.len > 0;
+        l->writing = l->writing || go;
+        gri_unlock(&l->lock);
+    }
+    for (int writes = 0; go; writes++)
+        go = one_write(l, writes < AT_ONCE);
+}
+
+void gri_nng_link_urged(struct gri_nng_link *l)
+{
+    /* release: pairs with the acquire in stop; the word's address is used, not its memory */
+    atomic_fetch_sub_explicit(&l->urging, 1, memory_order_release);
+    gri_futex_wake(&l->urging, 1);
+}
+
+/* urge writes what is pending, for who is not the task, and unlocks; nothing, if a write is under way: its end takes
+ * along what is there. */
+static void urge_locked(struct gri_nng_link *l)
+{
+    bool start = !l->closing && !l->writing && l->pending.len > 0;
+
+    l->writing = l->writing || start;
+    if (start) /* the task does not stop the stream meanwhile */
+        atomic_fetch_add_explicit(&l->urging, 1, memory_order_relaxed);
+    gri_unlock(&l->lock);
+    if (!start)
+        return;
+    next_write(l, false);
+    gri_nng_link_urged(l);
+}
+
+static void link_urge(struct gri_link *base, const void *frame, size_t size)
+{
+    struct gri_nng_link *l = link_of(base);
+
+    gri_lock(&l->lock);
+    if (!l->closing && !l->finishing)
+        gri_strbuf_add(&l->pending, frame, size);
+    l->pending.failed = false;
+    urge_locked(l);
+}
+
+static void link_flush(struct gri_link *base)
+{
+    struct gri_nng_link *l = link_of(base);
+
+    if (!atomic_load_explicit(&l->gathered, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&l->gathered, false, memory_order_relaxed);
+    gri_lock(&l->lock);
+    urge_locked(l);
 }
 
 static void on_written(void *arg)
@@ -170,7 +310,7 @@ static void on_written(void *arg)
         return;
     }
     l->sent += nng_aio_count(l->write_aio);
-    atomic_store_explicit(&l->left, l->sending.len - l->sent, memory_order_relaxed);
+    add(&l->bytes_out, nng_aio_count(l->write_aio));
     if (l->sent < l->sending.len)
         post_write(l);
     else
@@ -179,10 +319,10 @@ static void on_written(void *arg)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static void post_read(struct gri_nng_link *l)
+/* read_room makes room behind what has been got. */
+static bool read_room(struct gri_nng_link *l, nng_iov *ret_iov)
 {
     size_t room = l->got.len < READ_LEAST ? READ_LEAST : l->got.len;
-    nng_iov iov;
 
     if (room > READ_MOST)
         room = READ_MOST;
@@ -190,24 +330,85 @@ static void post_read(struct gri_nng_link *l)
         room = l->got.cap - l->got.len - 1; /* what is there anyway */
     if (!gri_strbuf_reserve(&l->got, room)) {
         link_close(&l->base, gr_error(GR_ENOMEM, "out of memory while receiving"));
-        return;
+        return false;
     }
-    iov = (nng_iov){ .iov_buf = l->got.data + l->got.len, .iov_len = room };
+    *ret_iov = (nng_iov){ .iov_buf = l->got.data + l->got.len, .iov_len = room };
+    return true;
+}
+
+void gri_nng_post_read(struct gri_nng_link *l)
+{
+    nng_iov iov;
+
+    if (!read_room(l, &iov))
+        return;
     nng_aio_set_iov(l->read_aio, 1, &iov);
     nng_stream_recv(l->stream, l->read_aio);
 }
 
-static void on_read(void *arg)
+static void note_read(struct gri_nng_link *l, size_t count)
 {
-    struct gri_nng_link *l = arg;
-    int rv = nng_aio_result(l->read_aio);
+    uint64_t now_ns = gri_clock_ns();
+
+    l->got.len += count;
+    l->came = count;
+    add(&l->bytes_in, count);
+    atomic_store_explicit(&l->heard_ns, now_ns, memory_order_relaxed);
+    atomic_store_explicit(&l->waiting_ns, now_ns, memory_order_relaxed);
+}
+
+void gri_nng_link_read(struct gri_nng_link *l, nng_aio *aio)
+{
+    int rv = nng_aio_result(aio);
 
     if (rv != 0) {
         fail(l, "receiving", rv);
         return;
     }
-    l->got.len += nng_aio_count(l->read_aio);
+    note_read(l, nng_aio_count(aio));
     gri_nng_link_ask(l, ASK_DATA);
+}
+
+static void on_read(void *arg)
+{
+    struct gri_nng_link *l = arg;
+
+    gri_nng_link_read(l, l->read_aio);
+}
+
+/* read_on reads on. A worker that has nothing else to do waits for the next frame: that may well be all that it has to
+ * wait for. */
+static void read_on(struct gri_nng_link *l, bool beat)
+{
+    const struct gri_worker *w = gri_exec()->worker;
+    nng_iov iov;
+
+    if (beat || l->tls || w == NULL || gri_worker_has_more(w) || !read_room(l, &iov) ||
+        !gri_nng_perch(l, &iov))
+        gri_nng_post_read(l);
+}
+
+/* is_beat: its type is a byte behind the array's head. */
+static bool is_beat(const uint8_t *body, size_t size)
+{
+    return size > 1 && body[1] == GRI_FRAME_BEAT;
+}
+
+/* try_read reads what is there already, without a word to another thread. 0: nothing. */
+static size_t try_read(struct gri_nng_link *l)
+{
+    nng_iov iov;
+
+    if (!read_room(l, &iov))
+        return 0;
+    nng_aio_set_iov(l->try_read_aio, 1, &iov);
+    nng_stream_recv(l->stream, l->try_read_aio);
+    nng_aio_cancel(l->try_read_aio);
+    nng_aio_wait(l->try_read_aio);
+    if (nng_aio_result(l->try_read_aio) != 0)
+        return 0; /* what is wrong will be told by the read that follows */
+    note_read(l, nng_aio_count(l->try_read_aio));
+    return nng_aio_count(l->try_read_aio);
 }
 
 static bool is_closing(struct gri_nng_link *l)
@@ -220,8 +421,8 @@ static bool is_closing(struct gri_nng_link *l)
     return closing;
 }
 
-/* frames_in reports the whole frames that have come, and asks for more. */
-static void frames_in(struct gri_nng_link *l)
+/* frames_in reports the whole frames that have come. false: nothing more is to be read. */
+static bool frames_in(struct gri_nng_link *l, bool *ret_beat)
 {
     size_t at = 0, size = 0;
 
@@ -234,19 +435,32 @@ static void frames_in(struct gri_nng_link *l)
                                           "a frame of %zu bytes, at most %zu are "
                                           "taken",
                                           size, l->frame_max));
-            return;
+            return false;
         }
         if (l->got.len - at - GRI_FRAME_HEAD < size)
             break;
+        *ret_beat = is_beat(p + GRI_FRAME_HEAD, size);
         l->events->frame(l->arg, p + GRI_FRAME_HEAD, size);
         at += GRI_FRAME_HEAD + size;
     }
     if (is_closing(l))
-        return;
+        return false;
     gri_strbuf_consume(&l->got, at);
     if (l->got.len == 0 && l->got.cap > 4 * READ_MOST)
         gri_strbuf_fini(&l->got); /* a large frame's memory isn't kept */
-    post_read(l);
+    atomic_store_explicit(&l->waiting_ns, 0, memory_order_relaxed);
+    return true;
+}
+
+/* read_in reports what has been read, and as much again of what is there, if it comes in bulk, and asks for more. */
+static void read_in(struct gri_nng_link *l)
+{
+    bool beat = false, more = frames_in(l, &beat);
+
+    for (int i = 0; i < BULKS && more && l->came >= BULK && !l->tls && try_read(l) > 0; i++)
+        more = frames_in(l, &beat);
+    if (more)
+        read_on(l, beat);
 }
 
 /* ---- the task -------------------------------------------------------------------------------- */
@@ -254,6 +468,14 @@ static void frames_in(struct gri_nng_link *l)
 /* stop ends what nng does for us and waits for its callbacks. */
 static void stop(struct gri_nng_link *l)
 {
+    uint32_t urging;
+
+    gri_lock(&l->lock);
+    l->stopping = true;
+    gri_unlock(&l->lock);
+    /* acquire: what who urges or cancels did is over, and nobody does so again */
+    while ((urging = atomic_load_explicit(&l->urging, memory_order_acquire)) != 0)
+        gri_futex_wait(&l->urging, urging, GRI_NEVER);
     if (l->dialer != NULL)
         nng_stream_dialer_close(l->dialer);
     if (l->dial_aio != NULL)
@@ -262,6 +484,9 @@ static void stop(struct gri_nng_link *l)
         nng_stream_close(l->stream);
     nng_aio_stop(l->read_aio);
     nng_aio_stop(l->write_aio);
+    nng_aio_stop(l->perch_aio);
+    nng_aio_stop(l->try_aio);
+    nng_aio_stop(l->try_read_aio);
     if (l->stream != NULL)
         nng_stream_free(l->stream);
     l->stream = NULL;
@@ -303,12 +528,10 @@ static void run(struct gri_task *t)
         }
         if ((asks & ASK_UP) != 0) {
             l->events->up(l->arg);
-            post_read(l);
+            gri_nng_post_read(l);
         }
         if ((asks & ASK_DATA) != 0)
-            frames_in(l);
-        if ((asks & ASK_ROOM) != 0)
-            l->events->room(l->arg);
+            read_in(l);
         if ((asks & ASK_SEND) != 0)
             next_write(l, true);
     }
@@ -325,6 +548,9 @@ static void link_free(struct gri_nng_link *l)
     nng_aio_free(l->dial_aio);
     nng_aio_free(l->read_aio);
     nng_aio_free(l->write_aio);
+    nng_aio_free(l->perch_aio);
+    nng_aio_free(l->try_aio);
+    nng_aio_free(l->try_read_aio);
     gri_strbuf_fini(&l->pending);
     gri_strbuf_fini(&l->sending);
     gri_strbuf_fini(&l->got);
@@ -356,12 +582,19 @@ struct gri_nng_link *gri_nng_link_new(struct gri_sched *sched)
     l->task = (struct gri_task){ .run = run, .name = "link" };
     l->frame_max = GRI_FRAME_HELLO_MAX;
     if (nng_aio_alloc(&l->read_aio, on_read, l) != 0 ||
-        nng_aio_alloc(&l->write_aio, on_written, l) != 0) {
+        nng_aio_alloc(&l->write_aio, on_written, l) != 0 ||
+        nng_aio_alloc(&l->perch_aio, NULL, NULL) != 0 ||
+        nng_aio_alloc(&l->try_aio, NULL, NULL) != 0 ||
+        nng_aio_alloc(&l->try_read_aio, NULL, NULL) != 0) {
         link_free(l);
         return NULL;
     }
     nng_aio_set_timeout(l->read_aio, NNG_DURATION_INFINITE);
     nng_aio_set_timeout(l->write_aio, NNG_DURATION_INFINITE);
+    nng_aio_set_timeout(l->perch_aio, NNG_DURATION_INFINITE);
+    nng_aio_set_timeout(l->try_aio, NNG_DURATION_INFINITE);
+    nng_aio_set_timeout(l->try_read_aio, NNG_DURATION_INFINITE);
+    gri_nng_perch_init(l);
     return l;
 }
 
@@ -398,8 +631,9 @@ void gri_nng_start(void)
     pthread_once(&nng_started, start_nng);
 }
 
-static gr_code link_dial(gr_runtime *rt, const char *url, const struct gri_link_events *events,
-                         void *arg, struct gri_link **ret_link, gr_value **reterr)
+static gr_code link_dial(gr_runtime *rt, const char *url, const struct gri_tls *tls,
+                         const struct gri_link_events *events, void *arg,
+                         struct gri_link **ret_link, gr_value **reterr)
 {
     struct gri_nng_link *l = gri_nng_link_new(gri_sched_of(rt));
     int rv = NNG_ENOMEM;
@@ -417,6 +651,17 @@ static gr_code link_dial(gr_runtime *rt, const char *url, const struct gri_link_
             link_free(l);
         return rc;
     }
+    if (strncmp(url, "ipc:", 4) != 0)
+        nng_stream_dialer_set_bool(l->dialer, NNG_OPT_TCP_NODELAY, true);
+    l->tls = gri_nng_is_tls(url);
+    if (l->tls) {
+        gr_code rc = gri_nng_tls_dialer(l->dialer, tls, url, reterr);
+
+        if (rc != GR_OK) {
+            link_free(l);
+            return rc;
+        }
+    }
     l->events = events;
     l->arg = arg;
     nng_aio_set_timeout(l->dial_aio,
@@ -431,7 +676,11 @@ const struct gri_net_driver gri_net_nng = {
     .listen = gri_nng_listen,
     .unlisten = gri_nng_unlisten,
     .send = link_send,
+    .flush = link_flush,
+    .urge = link_urge,
+    .vitals = link_vitals,
     .limit = link_limit,
     .close = link_close,
+    .finish = link_finish,
     .release = link_release,
 };

@@ -70,6 +70,7 @@ static void take_in(struct gri_nng_listener *n, nng_stream *stream)
         return;
     }
     l->stream = stream;
+    l->tls = n->tls;
     l->arg = n->accept(n->arg, &l->base, &l->events);
     if (l->arg == NULL) {
         gri_nng_link_unref(l); /* the user's */
@@ -114,7 +115,9 @@ void gri_nng_listener_unref(struct gri_nng_listener *n)
         listener_free(n);
 }
 
-static int start(struct gri_nng_listener *n, const char *url)
+/* start opens the address. *reterr is set if there is more to say than the result. */
+static int start(struct gri_nng_listener *n, const char *url, const struct gri_tls *tls,
+                 gr_value **reterr)
 {
     int rv = nng_aio_alloc(&n->aio, on_event, n);
 
@@ -122,15 +125,23 @@ static int start(struct gri_nng_listener *n, const char *url)
         rv = nng_stream_listener_alloc(&n->listener, url);
     if (rv == 0 && strncmp(url, "ipc:", 4) == 0)
         rv = nng_stream_listener_set_int(n->listener, NNG_OPT_IPC_PERMISSIONS, 0600);
+    if (rv == 0 &&
+        strncmp(url, "ipc:", 4) != 0) /* or the kernel holds back what follows a short write */
+        nng_stream_listener_set_bool(n->listener, NNG_OPT_TCP_NODELAY, true);
+    n->tls = gri_nng_is_tls(url);
+    if (rv == 0 && n->tls && gri_nng_tls_listener(n->listener, tls, url, reterr) != GR_OK)
+        return gr_error_code(*reterr) == GR_ENOMEM ? NNG_ENOMEM : NNG_EINVAL;
     if (rv == 0)
         rv = nng_stream_listener_listen(n->listener);
     return rv;
 }
 
-gr_code gri_nng_listen(gr_runtime *rt, const char *url, gri_accept_fn *accept, void *arg,
-                       struct gri_listener **ret_listener, gr_value **reterr)
+gr_code gri_nng_listen(gr_runtime *rt, const char *url, const struct gri_tls *tls,
+                       gri_accept_fn *accept, void *arg, struct gri_listener **ret_listener,
+                       gr_value **reterr)
 {
     struct gri_nng_listener *n = gri_new0(struct gri_nng_listener);
+    gr_value *err = NULL;
     int rv = NNG_ENOMEM;
 
     gri_nng_start();
@@ -141,13 +152,15 @@ gr_code gri_nng_listen(gr_runtime *rt, const char *url, gri_accept_fn *accept, v
         n->accept = accept;
         n->arg = arg;
         n->task = (struct gri_task){ .run = run, .name = "listener" };
-        rv = start(n, url);
+        rv = start(n, url, tls, &err);
     }
     if (rv != 0) {
         gr_code rc = gri_from_nng(rv);
 
-        *reterr = gr_error(rc, "listening at %s: %s", url,
-                           rv == NNG_EADDRINUSE ? "address in use" : nng_strerror(rv));
+        *reterr = err != NULL
+                      ? err
+                      : gr_error(rc, "listening at %s: %s", url,
+                                 rv == NNG_EADDRINUSE ? "address in use" : nng_strerror(rv));
         if (n != NULL)
             listener_free(n);
         return rc;

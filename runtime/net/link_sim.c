@@ -13,6 +13,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
+#include "runtime/base/strbuf.h"
 #include "runtime/net/frame.h"
 
 #define LATENCY_NS (2 * GRI_SIM_MS)      /* the longest when nothing is wrong */
@@ -39,6 +40,18 @@ static bool happens(const struct gri_sim_link *l, enum gri_point p)
 static uint64_t draw(const struct gri_sim_link *l, uint64_t below)
 {
     return gri_sim_draw(&l->host->net->sim->chance, below);
+}
+
+static uint64_t now_of(const struct gri_sim_link *l)
+{
+    return l->host->net->sim->now_ns;
+}
+
+/* has_arrived: healing hurries what takes long. What arrives only after the end never does. */
+static bool has_arrived(const struct gri_sim_link *l, const struct gri_sim_packet *k)
+{
+    return (k->at_ns <= now_of(l) || l->host->net->sim->chance.healed) &&
+           (k->at_ns <= l->down_ns || l->down_by_peer);
 }
 
 /* ---- from threads of the link's runtime ------------------------------------------------------ */
@@ -115,8 +128,8 @@ static void post(struct gri_sim_link *l, struct gri_list *packets)
 
         k->at_ns = l->host->net->sim->now_ns +
                    draw(l, happens(l, GRI_AT_NET_DELAY) ? DELAY_NS : LATENCY_NS);
-        if (k->at_ns < to->last_ns)
-            k->at_ns = to->last_ns;
+        if (k->at_ns < to->last_ns && !l->host->net->sim->chance.healed)
+            k->at_ns = to->last_ns; /* healing hurries those before it, too: see has_arrived */
         to->last_ns = k->at_ns;
         to->waiting += k->size + GRI_FRAME_HEAD;
         gri_list_push(&to->packets, n);
@@ -127,25 +140,13 @@ static void post(struct gri_sim_link *l, struct gri_list *packets)
     gri_sim_host_wake(to->host);
 }
 
-static gr_code link_send(struct gri_link *base, const void *frames, size_t size, bool must)
+/* send_all puts whole frames on their way. */
+static gr_code send_all(struct gri_sim_link *l, const void *frames, size_t size)
 {
-    struct gri_sim_link *l = link_of(base);
-    size_t waiting = l->peer != NULL ? l->peer->waiting : 0;
     struct gri_list packets;
 
     if (l->closing)
         return GR_EUNREACH;
-    if (!must && waiting > 0 && waiting + size > GRI_LINK_QUEUE_MAX) {
-        l->refused = true; /* the other end sees to room_ns */
-        return GR_EFULL;
-    }
-    if (!must && happens(l, GRI_AT_NET_FULL)) {
-        l->refused = true;
-        l->room_ns = l->host->net->sim->now_ns + draw(l, 20 * GRI_SIM_MS);
-        l->due_ns = l->room_ns < l->due_ns ? l->room_ns : l->due_ns;
-        gri_sim_host_wake(l->host);
-        return GR_EFULL;
-    }
     gri_list_init(&packets);
     if (!cut_up(frames, size, &packets)) {
         drop_packets(&packets);
@@ -154,6 +155,55 @@ static gr_code link_send(struct gri_link *base, const void *frames, size_t size,
     gri_sim_trouble(l);
     post(l, &packets);
     return GR_OK;
+}
+
+/* busy tells whether the sender is to wait: for what is on its way, or because the seed says so. */
+static bool busy(struct gri_sim_link *l)
+{
+    if (l->peer != NULL && l->peer->waiting >= GRI_LINK_BUSY) {
+        l->refused = true; /* the other end sees to room_ns */
+    } else if (happens(l, GRI_AT_NET_FULL)) {
+        l->refused = true;
+        l->room_ns = now_of(l) + draw(l, 20 * GRI_SIM_MS);
+        l->due_ns = l->room_ns < l->due_ns ? l->room_ns : l->due_ns;
+        gri_sim_host_wake(l->host);
+    }
+    return l->refused;
+}
+
+static gr_code link_send(struct gri_link *base, const struct gri_slice *slices, unsigned count,
+                         bool *ret_busy)
+{
+    struct gri_sim_link *l = link_of(base);
+    struct gri_strbuf all = GRI_STRBUF_INIT;
+    gr_code rc = GR_ENOMEM;
+
+    for (unsigned i = 0; i < count; i++)
+        gri_strbuf_add(&all, slices[i].data, slices[i].size);
+    if (!all.failed)
+        rc = send_all(l, all.data, all.len);
+    gri_strbuf_fini(&all);
+    *ret_busy = rc == GR_OK && busy(l);
+    return rc;
+}
+
+static void link_urge(struct gri_link *base, const void *frame, size_t size)
+{
+    gr_code rc = send_all(link_of(base), frame, size);
+
+    (void)rc; /* one that could not be sent is not missed */
+}
+
+static void link_vitals(struct gri_link *base, struct gri_vitals *ret)
+{
+    struct gri_sim_link *l = link_of(base);
+    const struct gri_sim_packet *first =
+        gri_list_empty(&l->packets) ? NULL : packet_of(l->packets.next);
+    bool waits = first != NULL && l->beyond != NULL && has_arrived(l, first) &&
+                 gri_sim_reach(l->beyond, l->host);
+
+    ret->heard_ns = l->heard_ns;
+    ret->waiting_ns = waits ? first->at_ns : 0;
 }
 
 /* ---- losing ---------------------------------------------------------------------------------- */
@@ -203,11 +253,6 @@ static void go_down(struct gri_sim_link *l)
 
 /* ---- the task -------------------------------------------------------------------------------- */
 
-static uint64_t now_of(const struct gri_sim_link *l)
-{
-    return l->host->net->sim->now_ns;
-}
-
 static void give_up(struct gri_sim_link *l, gr_value *why)
 {
     link_close(&l->base, why);
@@ -220,7 +265,7 @@ static void connect_to(struct gri_sim_link *l)
     struct gri_sim_listener *n = gri_sim_listener_at(l->host->net, l->url);
     struct gri_sim_link *other;
 
-    if (n != NULL && !gri_sim_reach(l->host, n->host)) {
+    if (n != NULL && (!gri_sim_reach(l->host, n->host) || !gri_sim_reach(n->host, l->host))) {
         l->up_ns = now_of(l) + RETRY_NS;
         return;
     }
@@ -266,21 +311,22 @@ static void tell_room(struct gri_sim_link *l)
 {
     struct gri_sim_link *from = l->peer;
 
-    if (from == NULL || !from->refused || l->waiting > GRI_LINK_QUEUE_MAX / 2)
+    if (from == NULL || !from->refused || l->waiting > GRI_LINK_BUSY / 2)
         return;
     from->room_ns = from->due_ns = now_of(l);
     gri_sim_host_wake(from->host);
 }
 
-/* frames_in reports what has arrived. What arrives only after the end never does. */
+/* frames_in reports what has arrived. */
 static void frames_in(struct gri_sim_link *l)
 {
     while (!l->closing && !gri_list_empty(&l->packets)) {
         struct gri_sim_packet *k = packet_of(l->packets.next);
 
-        if (k->at_ns > now_of(l) || (k->at_ns > l->down_ns && !l->down_by_peer))
+        if (!has_arrived(l, k))
             return;
         gri_list_remove(&k->node);
+        l->heard_ns = now_of(l);
         l->waiting -= k->size + GRI_FRAME_HEAD;
         if (k->size == 0 || k->size > l->frame_max)
             give_up(l, gr_error(GR_EPROTO, "a frame of %zu bytes, at most %zu are taken", k->size,
@@ -336,7 +382,7 @@ static void plan(struct gri_sim_link *l)
     uint64_t next = l->up ? l->room_ns : l->url != NULL ? l->up_ns : GRI_NEVER;
 
     if (l->up && !gri_list_empty(&l->packets))
-        next = sooner(next, packet_of(l->packets.next)->at_ns);
+        next = sooner(next, sooner(packet_of(l->packets.next)->at_ns, now_of(l) + POLL_NS));
     if (l->cut_off_ns != 0)
         next = now_of(l) + POLL_NS;
     if (l->down_ns != GRI_NEVER)
@@ -408,12 +454,14 @@ struct gri_sim_link *gri_sim_link_new(struct gri_sim_host *host)
     return l;
 }
 
-static gr_code link_dial(gr_runtime *rt, const char *url, const struct gri_link_events *events,
-                         void *arg, struct gri_link **ret_link, gr_value **reterr)
+static gr_code link_dial(gr_runtime *rt, const char *url, const struct gri_tls *tls,
+                         const struct gri_link_events *events, void *arg,
+                         struct gri_link **ret_link, gr_value **reterr)
 {
     struct gri_sim_host *host = gri_sim_host_of(rt);
     struct gri_sim_link *l = NULL;
 
+    (void)tls; /* nobody listens in on a simulation */
     if (host != NULL && gri_sim_host_run(host) == GR_OK)
         l = gri_sim_link_new(host);
     if (l != NULL)
@@ -438,8 +486,11 @@ const struct gri_net_driver gri_net_sim = {
     .listen = gri_sim_listen,
     .unlisten = gri_sim_unlisten,
     .send = link_send,
+    .urge = link_urge,
+    .vitals = link_vitals,
     .limit = link_limit,
     .close = link_close,
+    .finish = link_close, /* what is on its way arrives all the same */
     .release = link_release,
     .stop = gri_sim_host_stop,
 };

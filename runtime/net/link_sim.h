@@ -43,10 +43,11 @@ struct gri_sim_host {
     _Atomic uint32_t wake; /* a futex, counts up: something here may be due */
 };
 
-/* Two hosts that don't reach each other. */
+/* Two hosts that don't reach each other; or, one_way, nothing gets from a to b. */
 struct gri_sim_rift {
     struct gri_list node;
-    uint64_t a, b;     /* the hosts' ids */
+    uint64_t a, b; /* the hosts' ids */
+    bool one_way;
     uint64_t until_ns; /* GRI_NEVER: until gr_sim_partition says so */
 };
 
@@ -83,6 +84,7 @@ struct gri_sim_link {
     size_t waiting;          /* their bytes */
     uint64_t last_ns;        /* when the last of them arrives; later ones not before */
     size_t frame_max;
+    uint64_t heard_ns; /* when a frame came last */
 
     uint64_t due_ns;     /* when the host's thread must ready the task */
     uint64_t up_ns;      /* when connecting is decided */
@@ -117,6 +119,8 @@ void gri_sim_host_stop(gr_runtime *rt);
 void gri_sim_host_wake(struct gri_sim_host *h);
 /* gri_sim_reach tells whether a packet gets from a to b now. */
 bool gri_sim_reach(const struct gri_sim_host *a, const struct gri_sim_host *b);
+/* gri_sim_one_way has nothing get from one runtime to another from now on, or ends that; as gr_sim_partition. */
+gr_code gri_sim_one_way(gr_runtime *from, gr_runtime *to, bool on);
 /* gri_sim_trouble asks the seed what happens to the connection that l sends on. */
 void gri_sim_trouble(struct gri_sim_link *l);
 
@@ -131,8 +135,9 @@ void gri_sim_link_lose(struct gri_sim_link *l, uint64_t at_ns);
 void gri_sim_link_part(struct gri_sim_link *l);
 
 /* listen_sim.c */
-gr_code gri_sim_listen(gr_runtime *rt, const char *url, gri_accept_fn *accept, void *arg,
-                       struct gri_listener **ret_listener, gr_value **reterr);
+gr_code gri_sim_listen(gr_runtime *rt, const char *url, const struct gri_tls *tls,
+                       gri_accept_fn *accept, void *arg, struct gri_listener **ret_listener,
+                       gr_value **reterr);
 void gri_sim_unlisten(struct gri_listener *listener);
 /* gri_sim_listener_at returns who listens at url; NULL: nobody. */
 struct gri_sim_listener *gri_sim_listener_at(struct gri_sim_net *net, const char *url);

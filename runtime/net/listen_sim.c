@@ -80,12 +80,14 @@ static void listener_free(struct gri_sim_listener *n)
     gri_free(n);
 }
 
-gr_code gri_sim_listen(gr_runtime *rt, const char *url, gri_accept_fn *accept, void *arg,
-                       struct gri_listener **ret_listener, gr_value **reterr)
+gr_code gri_sim_listen(gr_runtime *rt, const char *url, const struct gri_tls *tls,
+                       gri_accept_fn *accept, void *arg, struct gri_listener **ret_listener,
+                       gr_value **reterr)
 {
     struct gri_sim_host *host = gri_sim_host_of(rt);
     struct gri_sim_listener *n = NULL;
 
+    (void)tls;
     if (host != NULL && gri_sim_host_run(host) == GR_OK)
         n = gri_new0(struct gri_sim_listener);
     if (n != NULL)

@@ -188,7 +188,7 @@ bool gri_sim_reach(const struct gri_sim_host *a, const struct gri_sim_host *b)
     for (struct gri_list *n = a->net->rifts.next; n != &a->net->rifts; n = n->next) {
         const struct gri_sim_rift *r = gri_container_of(n, struct gri_sim_rift, node);
 
-        if (is_rift(r, a, b) &&
+        if (is_rift(r, a, b) && (!r->one_way || r->a == a->id) &&
             (r->until_ns == GRI_NEVER || (!s->chance.healed && r->until_ns > s->now_ns)))
             return false;
     }
@@ -224,13 +224,13 @@ static void forget_rifts(struct gri_sim_net *net, const struct gri_sim_host *a,
 }
 
 /* part keeps two hosts apart until then. */
-static gr_code part(struct gri_sim_host *a, struct gri_sim_host *b, uint64_t until_ns)
+static gr_code part(struct gri_sim_host *a, struct gri_sim_host *b, bool one_way, uint64_t until_ns)
 {
     struct gri_sim_rift *r = gri_new0(struct gri_sim_rift);
 
     if (r == NULL)
         return GR_ENOMEM;
-    *r = (struct gri_sim_rift){ .a = a->id, .b = b->id, .until_ns = until_ns };
+    *r = (struct gri_sim_rift){ .a = a->id, .b = b->id, .one_way = one_way, .until_ns = until_ns };
     gri_list_init(&r->node);
     gri_list_push(&a->net->rifts, &r->node);
     look_all(a);
@@ -304,7 +304,7 @@ void gri_sim_trouble(struct gri_sim_link *l)
         (ours ? l : to)->deaf = true;
         lose_both(ours ? l : to, ours ? to : l, at_most(s, SOON_NS), at_most(s, LATE_NS));
     } else if (gri_sim_fault(&s->chance, GRI_AT_NET_PARTITION)) {
-        part(l->host, to->host, at_most(s, RIFT_NS));
+        part(l->host, to->host, false, at_most(s, RIFT_NS));
     } else if (gri_sim_fault(&s->chance, GRI_AT_NET_CRASH)) {
         struct gri_sim_host *h = gri_sim_draw(&s->chance, 2) == 0 ? l->host : to->host;
 
@@ -320,7 +320,7 @@ static bool is_ours(gr_runtime *rt)
     return rt != NULL && rt->sched.sim != NULL && rt->sched.sim == gri_sim_here();
 }
 
-gr_code gr_sim_partition(gr_runtime *a, gr_runtime *b, bool on)
+static gr_code part_or_join(gr_runtime *a, gr_runtime *b, bool one_way, bool on)
 {
     struct gri_sim_host *ha, *hb;
 
@@ -332,10 +332,20 @@ gr_code gr_sim_partition(gr_runtime *a, gr_runtime *b, bool on)
         return GR_ENOMEM;
     forget_rifts(ha->net, ha, hb);
     if (on)
-        return part(ha, hb, GRI_NEVER);
+        return part(ha, hb, one_way, GRI_NEVER);
     look_all(ha);
     look_all(hb);
     return GR_OK;
+}
+
+gr_code gr_sim_partition(gr_runtime *a, gr_runtime *b, bool on)
+{
+    return part_or_join(a, b, false, on);
+}
+
+gr_code gri_sim_one_way(gr_runtime *from, gr_runtime *to, bool on)
+{
+    return part_or_join(from, to, true, on);
 }
 
 gr_code gr_sim_crash(gr_runtime *rt)

@@ -64,6 +64,8 @@ gr_value *gri_wire_unfit(gr_code rc, const char *what)
 {
     if (rc == GR_ETYPE)
         return gr_error(GR_ETYPE, "%s holds an opaque value, which can't leave its process", what);
+    if (rc == GR_EFULL)
+        return gr_error(rc, "%s holds refs, and too many are lent on this link (refs_max)", what);
     return gr_error(rc,
                     "%s could not be sent: out of memory, or it is longer than a frame of %u "
                     "bytes",

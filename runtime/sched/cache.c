@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/sched/cache.h"
 
+#include "runtime/sched/region.h"
 #include "runtime/sched/slab.h"
 
 #if defined(GR_TESTING)
@@ -18,7 +19,7 @@ _Atomic bool gri_cache_off;
 static void *alone_new(enum gri_block kind)
 {
     static const size_t size_of[GRI_BLOCKS] = {
-#define X(kind, bytes) [GRI_BLOCK_##kind] = (bytes),
+#define X(kind, bytes, bundle) [GRI_BLOCK_##kind] = (bytes),
         GRI_BLOCK_SIZES(X)
 #undef X
     };
@@ -35,7 +36,7 @@ static void alone_free(void *p)
 static void *alone_new(enum gri_block kind)
 {
     static const size_t size_of[GRI_BLOCKS] = {
-#define X(kind, bytes) [GRI_BLOCK_##kind] = (bytes) + sizeof(void *) + 2 * GRI_ALONE,
+#define X(kind, bytes, bundle) [GRI_BLOCK_##kind] = (bytes) + sizeof(void *) + 2 * GRI_ALONE,
         GRI_BLOCK_SIZES(X)
 #undef X
     };
@@ -89,15 +90,20 @@ static bool is_off(void)
 }
 
 /* refill fetches blocks to an empty shelf; false: there are none. */
-static bool refill(struct gri_shelf *shelf, struct gri_store *store, enum gri_block kind)
+static bool refill(struct gri_worker *w, enum gri_block kind)
 {
+    struct gri_shelf *shelf = &w->shelf[kind];
+
     if (shelf->spare != NULL) {
         shelf->first = shelf->spare;
         shelf->spare = NULL;
-        shelf->count = GRI_BUNDLE;
-        return true;
+        shelf->count = gri_bundle_of(kind);
+    } else if (kind == GRI_BLOCK_TELL) {
+        shelf->first = gri_region_take(w);
+        shelf->count = shelf->first != NULL ? GRI_REGION_TELLS : 0;
+    } else {
+        shelf->first = gri_store_take(w->sched->store, kind, &shelf->count);
     }
-    shelf->first = gri_store_take(store, kind, &shelf->count);
     return shelf->first != NULL;
 }
 
@@ -110,7 +116,7 @@ void *gri_cache_alloc_slow(struct gri_worker *w, enum gri_block kind)
         return alone_new(kind);
     if (gri_fault(GRI_AT_ALLOC))
         return NULL;
-    if (shelf->first == NULL && !refill(shelf, w->sched->store, kind))
+    if (shelf->first == NULL && !refill(w, kind))
         return alone_new(kind);
     b = shelf->first;
     shelf->first = b->next;
@@ -130,13 +136,31 @@ void *gri_cache_alloc_from(struct gri_sched *s, enum gri_block kind)
     return b != NULL ? b : alone_new(kind);
 }
 
+/* go_home sends a list of blocks to where they were cut from. w: the calling worker; NULL: it is none. */
+static void go_home(struct gri_worker *w, enum gri_block kind, struct gri_free_block *list)
+{
+    if (kind == GRI_BLOCK_TELL)
+        gri_region_give(w, list);
+    else
+        gri_blocks_go_home(list);
+}
+
+/* give sends a worker's blocks on. */
+static void give(struct gri_worker *w, enum gri_block kind, struct gri_free_block *bundle)
+{
+    if (kind == GRI_BLOCK_TELL)
+        gri_region_give(w, bundle);
+    else
+        gri_store_give(w->sched->store, kind, bundle);
+}
+
 /* make_room moves the full stack to the side, and what was there to the store. */
 static void make_room(struct gri_worker *w, enum gri_block kind)
 {
     struct gri_shelf *shelf = &w->shelf[kind];
 
     if (shelf->spare != NULL)
-        gri_store_give(w->sched->store, kind, shelf->spare);
+        give(w, kind, shelf->spare);
     shelf->spare = shelf->first;
     shelf->first = NULL;
     shelf->count = 0;
@@ -158,15 +182,32 @@ void gri_cache_free_slow(struct gri_worker *w, enum gri_block kind, void *p)
         return;
     }
     b->next = NULL;
-    gri_blocks_go_home(b);
+    go_home(NULL, kind, b);
 }
 #endif
 
+void gri_cache_rest(struct gri_worker *w)
+{
+#if !defined(GRI_CACHE_NONE)
+    struct gri_shelf *tells = &w->shelf[GRI_BLOCK_TELL];
+
+    gri_region_give(w, tells->first);
+    gri_region_give(w, tells->spare);
+    *tells = (struct gri_shelf){ .first = NULL };
+    gri_region_note(w);
+#else
+    (void)w;
+#endif
+}
+
 void gri_shelves_empty(struct gri_worker *w)
 {
+    gri_cache_rest(w); /* first: tells go home to regions */
+#if !defined(GRI_CACHE_NONE)
     for (int k = 0; k < GRI_BLOCKS; k++) {
         gri_blocks_go_home(w->shelf[k].first);
         gri_blocks_go_home(w->shelf[k].spare);
         w->shelf[k] = (struct gri_shelf){ .first = NULL };
     }
+#endif
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cache.h - memory for what is made and thrown away all the time: messages and calls.
+ * cache.h - memory for what is made and thrown away all the time: messages, calls,
+ * small states.
  *
  * Each worker has a shelf (shelf.h) of up to two bundles of free blocks of each size, and hands them
- * out again without a lock. What a worker frees more of than it makes, a consumer's messages say, goes
- * to the runtime's store (slab.h) by the bundle, where the producers' workers find it, in order.
+ * out again without a lock. What a worker frees more of than it makes goes to the runtime's store
+ * (slab.h) by the bundle, where the others find it; tells, of which consumers free more than they make all
+ * the time, go home to their regions (region.h).
  *
  * Threads that are no workers ask the allocator each time, or, for calls, the store. The allocator's
  * blocks lie at odd multiples of 16, a slab's at even ones, so that who frees one sees which it is. A
@@ -69,7 +71,8 @@ static inline void gri_cache_free(struct gri_worker *w, enum gri_block kind, voi
 #else
     struct gri_free_block *b = p;
 
-    if (w == NULL || ((uintptr_t)p & GRI_ALONE) != 0 || w->shelf[kind].count == GRI_BUNDLE) {
+    if (w == NULL || ((uintptr_t)p & GRI_ALONE) != 0 ||
+        w->shelf[kind].count == gri_bundle_of(kind)) {
         gri_cache_free_slow(w, kind, p);
         return;
     }
@@ -79,7 +82,10 @@ static inline void gri_cache_free(struct gri_worker *w, enum gri_block kind, voi
 #endif
 }
 
-/* gri_shelves_empty gives back what a worker that has stopped keeps. */
+/* gri_cache_rest sends the tells home that a worker keeps, which is about to have nothing to do: each keeps a
+ * region, and that a slab. */
+void gri_cache_rest(struct gri_worker *w);
+/* gri_shelves_empty gives back what a worker keeps that has stopped, or is to rest for long. */
 void gri_shelves_empty(struct gri_worker *w);
 
 #endif

@@ -2,6 +2,7 @@
 #include "runtime/sched/monitor.h"
 
 #include "runtime/base/alloc.h"
+#include "runtime/sched/perch.h"
 #include "runtime/sched/slab.h"
 #include "runtime/sched/watchdog.h"
 
@@ -17,16 +18,15 @@ static void pass_on_held(struct gri_sched *s)
 {
     for (unsigned i = 0; i < atomic_load(&s->live_count); i++) {
         struct gri_worker *w = &s->workers[i];
-        struct gri_task *t = atomic_load_explicit(&w->lifo, memory_order_acquire);
+        struct gri_task *t = gri_lifo_peek(&w->lifo);
+        bool held = w->watched.held || (t == w->lifo_seen && atomic_load(&s->idle_count) != 0);
 
-        if (t != NULL &&
-            (w->watched.held || (t == w->lifo_seen && atomic_load(&s->idle_count) != 0)) &&
-            atomic_compare_exchange_strong_explicit(&w->lifo, &t, NULL, memory_order_acq_rel,
-                                                    memory_order_relaxed)) {
-            gri_ready_later(s, t);
-            t = NULL;
-        }
         w->lifo_seen = t;
+        if (t != NULL && held && (t = gri_lifo_seize(&w->lifo)) != NULL) {
+            gri_ready_later(s, t);
+            w->lifo_seen = NULL;
+        }
+        gri_perch_watch(w);
     }
 }
 

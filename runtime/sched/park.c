@@ -41,11 +41,14 @@ void gri_park_init(struct gri_park *p)
 
 uint64_t gri_park_deadline(int64_t timeout_ms)
 {
-    struct gri_worker *w = gri_exec()->worker;
+    struct gri_worker *w;
 
+    if (timeout_ms < 0)
+        return GRI_NEVER;
+    w = gri_exec()->worker;
     if (w != NULL)
         return gri_deadline_after(w->sched, timeout_ms);
-    if (timeout_ms < 0 || timeout_ms > INT64_MAX / 2000000)
+    if (timeout_ms > INT64_MAX / 2000000)
         return GRI_NEVER;
     return gri_clock_ns() + (uint64_t)timeout_ms * 1000000u;
 }

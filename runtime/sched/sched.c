@@ -14,7 +14,9 @@
 #include "runtime/sched/sched.h"
 
 #include "runtime/base/point.h"
+#include "runtime/sched/cache.h"
 #include "runtime/sched/monitor.h"
+#include "runtime/sched/perch.h"
 #include "runtime/sched/watchdog.h"
 
 #define LIFO_RUNS_MAX 64 /* then the ring gets its turn */
@@ -23,6 +25,7 @@
 #define SEARCH_NS 20000 /* how long an idle worker looks around */
 #define LOOK_EVERY 16   /* how many short waits between two looks at the others' rings, at most */
 #define STEAL_MAX 32
+#define ELSEWHERE 8 /* tasks that a busy worker takes from another's spill at once */
 
 /* ---- queues ---------------------------------------------------------------------------------- */
 
@@ -91,7 +94,23 @@ static struct gri_task *ring_take(struct gri_worker *w)
 void gri_wake_worker(struct gri_worker *w)
 {
     atomic_store(&w->wake, 1);
-    gri_futex_wake(&w->wake, 1);
+    if (!gri_perch_rouse(w))
+        gri_futex_wake(&w->wake, 1);
+}
+
+/* idle_pop takes an idle worker, one that waits for no input if there is such a one. idle_lock is held. */
+static struct gri_worker *idle_pop(struct gri_sched *s)
+{
+    struct gri_worker **at = &s->idle_stack, *w;
+
+    while (*at != NULL && atomic_load_explicit(&(*at)->perched, memory_order_relaxed))
+        at = &(*at)->idle_next;
+    if (*at == NULL)
+        at = &s->idle_stack;
+    w = *at;
+    if (w != NULL)
+        *at = w->idle_next;
+    return w;
 }
 
 static void wake_one(struct gri_sched *s)
@@ -102,9 +121,8 @@ static void wake_one(struct gri_sched *s)
     if (atomic_load(&s->idle_count) == 0 || atomic_load(&s->searching) != 0)
         return;
     gri_lock(&s->idle_lock);
-    w = s->idle_stack;
+    w = idle_pop(s);
     if (w != NULL) {
-        s->idle_stack = w->idle_next;
         w->idle = false;
         atomic_fetch_sub(&s->idle_count, 1);
         atomic_fetch_add(&s->searching, 1); /* on its behalf: it looks around when it wakes up */
@@ -142,11 +160,37 @@ static void inject(struct gri_sched *s, struct gri_task *t)
     wake_one(s);
 }
 
+static void spill(struct gri_worker *w, struct gri_task *t)
+{
+    locked_push(&w->spill_lock, &w->spill, &w->spill_count, t);
+}
+
 static void push_behind(struct gri_worker *w, struct gri_task *t)
 {
     if (!ring_push(w, t))
-        locked_push(&w->sched->inject_lock, &w->sched->injected, &w->sched->inject_count, t);
+        spill(w, t);
     wake_one(w->sched);
+}
+
+/* A thread that is not the scheduler's own readies a task, which may be the last that its runtime waits for: a
+ * handler that awaited another runtime's answer. The runtime does not go before the thread has: gri_sched_stop
+ * waits for visitors. Relaxed: what readies the task comes after it, and the runtime's end after the task. */
+static void visit(struct gri_sched *s)
+{
+    atomic_fetch_add_explicit(&s->visitors, 1, memory_order_relaxed);
+}
+
+static void leave(struct gri_sched *s)
+{
+    gri_monitor_notice(s);
+    atomic_fetch_sub_explicit(&s->visitors, 1, memory_order_release);
+}
+
+static void inject_from_outside(struct gri_sched *s, struct gri_task *t)
+{
+    visit(s);
+    inject(s, t);
+    leave(s);
 }
 
 void gri_ready(struct gri_sched *s, struct gri_task *t)
@@ -155,17 +199,10 @@ void gri_ready(struct gri_sched *s, struct gri_task *t)
     struct gri_task *old;
 
     if (w == NULL || w->sched != s) {
-        inject(s, t);
-        gri_monitor_notice(s);
+        inject_from_outside(s, t);
         return;
     }
-    /* Others only empty the slot, so an empty one is the owner's to fill. release, acq_rel: the task's
-     * fields are published to the monitor, which may take it from there. */
-    if (atomic_load_explicit(&w->lifo, memory_order_relaxed) == NULL) {
-        atomic_store_explicit(&w->lifo, t, memory_order_release);
-        return;
-    }
-    old = atomic_exchange_explicit(&w->lifo, t, memory_order_acq_rel);
+    old = gri_lifo_swap(&w->lifo, t);
     if (old != NULL)
         push_behind(w, old);
 }
@@ -175,8 +212,10 @@ void gri_ready_later(struct gri_sched *s, struct gri_task *t)
     struct gri_worker *w = gri_exec()->worker;
 
     if (w == NULL || w->sched != s) {
-        inject(s, t);
-        gri_monitor_notice(s);
+        inject_from_outside(s, t);
+    } else if (atomic_load_explicit(&w->spill_count, memory_order_relaxed) != 0) {
+        spill(w, t); /* behind those that have spilled: it has had its turn */
+        wake_one(s);
     } else {
         push_behind(w, t);
     }
@@ -186,9 +225,10 @@ void gri_ready_on(struct gri_sched *s, struct gri_task *t, unsigned worker)
 {
     struct gri_worker *w = &s->workers[worker % s->worker_count];
 
+    visit(s);
     locked_push(&w->inbox_lock, &w->inbox, &w->inbox_count, t);
     gri_worker_rouse(w);
-    gri_monitor_notice(s);
+    leave(s);
 }
 
 void gri_worker_rouse(struct gri_worker *w)
@@ -202,10 +242,8 @@ void gri_worker_rouse(struct gri_worker *w)
 bool gri_take_lifo(struct gri_task *t)
 {
     struct gri_worker *w = gri_exec()->worker;
-    struct gri_task *expected = t;
 
-    if (w == NULL || !atomic_compare_exchange_strong_explicit(
-                         &w->lifo, &expected, NULL, memory_order_acq_rel, memory_order_relaxed))
+    if (w == NULL || !gri_lifo_remove(&w->lifo, t))
         return false;
     gri_tally_count(w->tally, GRI_COUNT_CALLS_INLINE, 1);
     return true;
@@ -213,20 +251,12 @@ bool gri_take_lifo(struct gri_task *t)
 
 /* ---- finding work ---------------------------------------------------------------------------- */
 
-static struct gri_task *take_lifo(struct gri_worker *w)
-{
-    /* relaxed: what the owner has put there itself; others only take it away */
-    if (atomic_load_explicit(&w->lifo, memory_order_relaxed) == NULL)
-        return NULL;
-    return atomic_exchange_explicit(&w->lifo, NULL, memory_order_acq_rel);
-}
-
 static struct gri_task *take_inside(struct gri_worker *w)
 {
     struct gri_task *t;
 
     if (w->lifo_runs < LIFO_RUNS_MAX && !gri_fault(GRI_AT_LIFO_SKIP)) {
-        t = take_lifo(w);
+        t = gri_lifo_swap(&w->lifo, NULL);
         if (t != NULL) {
             w->lifo_runs++;
             return t;
@@ -234,26 +264,16 @@ static struct gri_task *take_inside(struct gri_worker *w)
     }
     w->lifo_runs = 0;
     t = ring_take(w);
-    return t != NULL ? t : take_lifo(w);
+    return t != NULL ? t : gri_lifo_swap(&w->lifo, NULL);
 }
 
-/* take_outside takes from the injection queue and the inbox, each first in turn: pinned tasks that
- * keep readying each other must not shut the rest out, nor the other way round. */
-static struct gri_task *take_outside(struct gri_worker *w)
+static struct gri_task *take_injected(struct gri_worker *w)
 {
     struct gri_sched *s = w->sched;
-    bool inbox_first = (w->outside++ & 1) == 0;
-    struct gri_task *t = NULL;
+    struct gri_task *t = locked_pop(&s->inject_lock, &s->injected, &s->inject_count);
 
-    if (inbox_first)
-        t = locked_pop(&w->inbox_lock, &w->inbox, &w->inbox_count);
-    if (t == NULL) {
-        t = locked_pop(&s->inject_lock, &s->injected, &s->inject_count);
-        if (t != NULL) /* here, since who takes it has a tally, and who adds it may have none */
-            gri_tally_count(w->tally, GRI_COUNT_INJECTED, 1);
-    }
-    if (t == NULL && !inbox_first)
-        t = locked_pop(&w->inbox_lock, &w->inbox, &w->inbox_count);
+    if (t != NULL) /* here, since who takes it has a tally, and who adds it may have none */
+        gri_tally_count(w->tally, GRI_COUNT_INJECTED, 1);
     return t;
 }
 
@@ -261,6 +281,80 @@ static void count_steal(struct gri_worker *w, uint32_t tasks)
 {
     gri_tally_count(w->tally, GRI_COUNT_STEALS, 1);
     gri_tally_count(w->tally, GRI_COUNT_STOLEN, tasks);
+}
+
+static bool ring_empty(struct gri_worker *w)
+{
+    return atomic_load_explicit(&w->tail, memory_order_relaxed) ==
+           atomic_load_explicit(&w->head, memory_order_relaxed);
+}
+
+/* spill_steal moves up to STEAL_MAX of what has spilled from another into w's ring, which is empty, but for
+ * the first of them, which it returns. NULL: there is nothing. */
+static struct gri_task *spill_steal(struct gri_worker *w, struct gri_worker *from)
+{
+    uint32_t tail = atomic_load_explicit(&w->tail, memory_order_relaxed), n = 0;
+    struct gri_task *first, *t;
+
+    if (atomic_load_explicit(&from->spill_count, memory_order_relaxed) == 0)
+        return NULL;
+    gri_lock(&from->spill_lock);
+    first = gri_task_pop(&from->spill);
+    while (first != NULL && n + 1 < STEAL_MAX && (t = gri_task_pop(&from->spill)) != NULL)
+        atomic_store_explicit(&w->ring[(tail + n++) % GRI_RING], t, memory_order_relaxed);
+    if (first != NULL)
+        atomic_fetch_sub_explicit(&from->spill_count, n + 1, memory_order_relaxed);
+    gri_unlock(&from->spill_lock);
+    if (first == NULL)
+        return NULL;
+    gri_point(GRI_AT_RING_TAKE);
+    atomic_store(&w->tail, tail + n); /* as in ring_push */
+    count_steal(w, n + 1);
+    return first;
+}
+
+/* take_spilled takes one at a time: what it readies goes first, so that a tree of tasks is gone through in depth. */
+static struct gri_task *take_spilled(struct gri_worker *w)
+{
+    return locked_pop(&w->spill_lock, &w->spill, &w->spill_count);
+}
+
+/* take_elsewhere takes what has spilled from another worker, who may be busy for long: one task, and a few more into
+ * w's own queue. */
+static struct gri_task *take_elsewhere(struct gri_worker *w)
+{
+    struct gri_sched *s = w->sched;
+    unsigned live = atomic_load_explicit(&s->live_count, memory_order_relaxed);
+    struct gri_task *t = NULL, *more;
+
+    for (unsigned i = 1; i < live && t == NULL; i++) {
+        struct gri_worker *from = &s->workers[(w->index + i) % live];
+
+        t = locked_pop(&from->spill_lock, &from->spill, &from->spill_count);
+        for (int n = 1;
+             n < ELSEWHERE && t != NULL &&
+             (more = locked_pop(&from->spill_lock, &from->spill, &from->spill_count)) != NULL;
+             n++)
+            push_behind(w, more);
+    }
+    return t;
+}
+
+/* take_outside takes from the injection queue, the inbox and the spill, each first in turn: pinned tasks that
+ * keep readying each other must not shut the rest out, nor the other way round. */
+static struct gri_task *take_outside(struct gri_worker *w)
+{
+    unsigned first = w->outside++;
+    struct gri_task *t = NULL;
+
+    for (unsigned i = 0; i < 3 && t == NULL; i++) {
+        switch ((first + i) % 3) {
+        case 0: t = locked_pop(&w->inbox_lock, &w->inbox, &w->inbox_count); break;
+        case 1: t = take_injected(w); break;
+        default: t = take_spilled(w); break;
+        }
+    }
+    return t;
 }
 
 /* ring_steal moves half of another's ring, at most STEAL_MAX, into w's own, which is empty, but for the
@@ -305,11 +399,13 @@ static struct gri_task *steal(struct gri_worker *w)
         struct gri_worker *from = &s->workers[(w->index + i) % live];
         struct gri_task *t = NULL;
 
-        if (atomic_load_explicit(&w->tail, memory_order_relaxed) ==
-            atomic_load_explicit(&w->head, memory_order_relaxed))
+        if (ring_empty(w)) {
             t = ring_steal(w, from);
-        else if ((t = ring_take(from)) != NULL)
+            if (t == NULL)
+                t = spill_steal(w, from);
+        } else if ((t = ring_take(from)) != NULL) {
             count_steal(w, 1);
+        }
         if (t != NULL)
             return t;
     }
@@ -344,18 +440,22 @@ static bool anything_queued(struct gri_worker *w)
     if (atomic_load(&s->inject_count) != 0 || atomic_load(&w->inbox_count) != 0)
         return true;
     for (unsigned i = 0; i < atomic_load(&s->live_count); i++)
-        if (atomic_load(&s->workers[i].tail) != atomic_load(&s->workers[i].head))
+        if (atomic_load(&s->workers[i].tail) != atomic_load(&s->workers[i].head) ||
+            atomic_load(&s->workers[i].spill_count) != 0)
             return true;
     return false;
 }
 
 void gri_worker_empty(struct gri_worker *w)
 {
-    struct gri_task *t = atomic_exchange_explicit(&w->lifo, NULL, memory_order_acq_rel);
+    bool own = gri_exec()->worker == w;
+    struct gri_task *t = own ? gri_lifo_swap(&w->lifo, NULL) : gri_lifo_seize(&w->lifo);
 
     if (t == NULL)
         t = ring_take(w);
     for (; t != NULL; t = ring_take(w))
+        inject(w->sched, t);
+    while ((t = locked_pop(&w->spill_lock, &w->spill, &w->spill_count)) != NULL)
         inject(w->sched, t);
     if (anything_queued(w)) /* somebody may have counted on w as a searcher */
         wake_one(w->sched);
@@ -366,6 +466,7 @@ static void park(struct gri_worker *w)
 {
     struct gri_sched *s = w->sched;
 
+    gri_cache_rest(w);
     gri_lock(&s->idle_lock);
     w->idle = true;
     w->idle_next = s->idle_stack;
@@ -383,6 +484,12 @@ static void park(struct gri_worker *w)
     }
     gri_point(GRI_AT_PARK);
     gri_tally_count(w->tally, GRI_COUNT_PARKS, 1);
+    if (gri_perch_wait(w) &&
+        leave_idle(w)) { /* else a waker has taken us off, and `wake` follows */
+        atomic_fetch_add(&s->searching, 1);
+        gri_monitor_notice(s);
+        return;
+    }
     while (atomic_load(&w->wake) == 0)
         gri_futex_wait(&w->wake, 0, GRI_NEVER);
     atomic_store(&w->wake, 0);
@@ -420,6 +527,9 @@ static struct gri_task *search(struct gri_worker *w)
             } else {
                 t = take_outside(w);
             }
+            if (t == NULL && atomic_load_explicit(&w->perch, memory_order_relaxed) != NULL &&
+                gri_perch_stirs(w))
+                t = take_inside(w);
             if (t != NULL) {
                 stop_searching(w);
                 return t;
@@ -448,6 +558,8 @@ static struct gri_task *next_task(struct gri_worker *w)
     if (t == NULL && (++w->tick % OUTSIDE_FIRST == 0 || gri_fault(GRI_AT_OUTSIDE_FIRST))) {
         run_timers(w->sched);
         t = take_outside(w);
+        if (t == NULL)
+            t = take_elsewhere(w);
     }
     if (t == NULL)
         t = take_inside(w);
@@ -464,6 +576,9 @@ struct gri_task *gri_next_task(struct gri_worker *w)
 {
     struct gri_task *t = NULL;
 
+    if (atomic_load_explicit(&w->perch, memory_order_relaxed) != NULL &&
+        ++w->perch_tasks > GRI_PERCH_TASKS)
+        gri_perch_drop(w);
     for (;;) {
         if (gri_spare_retires(w))
             gri_spare_rest(w);
@@ -495,8 +610,9 @@ struct gri_depth gri_sched_depth(struct gri_sched *s)
         uint32_t pinned = atomic_load_explicit(&w->inbox_count, memory_order_relaxed);
 
         d.pinned += pinned;
-        d.all +=
-            pinned + ring_depth(w) + (atomic_load_explicit(&w->lifo, memory_order_relaxed) != NULL);
+        d.all += pinned + ring_depth(w) +
+                 atomic_load_explicit(&w->spill_count, memory_order_relaxed) +
+                 (gri_lifo_peek(&w->lifo) != NULL);
     }
     return d;
 }
@@ -536,6 +652,13 @@ struct gri_world *gri_world_of(gr_runtime *rt)
 uint64_t gri_now(gr_runtime *rt)
 {
     return gri_sched_now(gri_sched_of(rt));
+}
+
+uint64_t gri_wall_us(gr_runtime *rt)
+{
+    struct gri_world *w = gri_world_of(rt);
+
+    return w->wall(w);
 }
 
 uint64_t gri_random(gr_runtime *rt)

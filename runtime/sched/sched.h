@@ -3,8 +3,8 @@
  * sched.h - tasks onto workers.
  *
  * Each worker has a LIFO slot (what it readied last runs next, while its data is warm), a ring from
- * which others may steal, and an inbox for tasks pinned to it. What does not fit, and what comes
- * from other threads, goes through the injection queue. An idle worker looks around for about 20
+ * which others may steal, a spill for what does not fit in there, which they may steal from too, and an
+ * inbox for tasks pinned to it. What comes from other threads goes through the injection queue. An idle worker looks around for about 20
  * us, then parks on a futex. A monitor thread fires timers while workers are busy or parked, and
  * passes on a LIFO slot whose worker is held up; it sleeps while nothing happens.
  *
@@ -22,6 +22,8 @@
 #include "runtime/sched/blocking.h"
 #include "runtime/sched/fiber.h"
 #include "runtime/sched/ledger.h"
+#include "runtime/sched/lifo.h"
+#include "runtime/sched/region.h"
 #include "runtime/sched/service.h"
 #include "runtime/sched/shelf.h"
 #include "runtime/sched/timer.h"
@@ -39,26 +41,32 @@ struct gri_watched {
     bool reported, held, stuck;
 };
 
+struct gri_perch;
+
 struct gri_worker {
     /* written by this worker and by thieves */
     _Alignas(64) _Atomic uint32_t head; /* next to take */
+    struct gri_lock spill_lock;         /* guards spill */
+    struct gri_task_queue spill;        /* what the ring had no room for */
+    _Atomic uint32_t spill_count;
     /* next to fill; written by the owner only */
     _Alignas(64) _Atomic uint32_t tail;
     _Atomic(struct gri_task *) ring[GRI_RING];
-    /* taken by the owner, by the monitor if stuck */
-    _Alignas(64) _Atomic(struct gri_task *) lifo;
+    /* filled and emptied by the owner; the monitor takes from it if stuck */
+    _Alignas(64) struct gri_lifo lifo;
 
     struct gri_sched *sched; /* borrowed */
     struct gri_tally *tally; /* borrowed from the ledger */
     unsigned index;
     unsigned lifo_runs;        /* in a row; bounded so that the ring gets its turn */
     unsigned tick;             /* tasks run; every so often the outside goes first */
-    unsigned outside;          /* looks outside; its two queues go first in turn */
+    unsigned outside;          /* looks outside; its three queues go first in turn */
     struct gri_fiber *current; /* what runs */
     /* loop stacks to go on with; only this worker's thread uses them */
     struct gri_fiber *spare;
     unsigned spare_count;
-    struct gri_shelf shelf[GRI_BLOCKS]; /* only this worker's thread uses them */
+    struct gri_shelf shelf[GRI_BLOCKS]; /* only this worker's thread uses them, */
+    struct gri_homecoming tells;        /* and this */
     void (*after)(void *arg);           /* run by whoever is switched to, before anything else */
     void *after_arg;
     struct gri_fiber native; /* the thread's own stack */
@@ -69,11 +77,16 @@ struct gri_worker {
     struct gri_task_queue inbox; /* pinned tasks */
     _Atomic uint32_t inbox_count;
 
-    _Atomic uint32_t wake;        /* 1: there may be work; the futex it parks on */
-    struct gri_worker *idle_next; /* guarded by sched->idle_lock */
-    bool idle;                    /* on the idle stack; guarded by sched->idle_lock */
-    struct gri_task *lifo_seen;   /* the monitor's */
-    struct gri_watched watched;   /* the monitor's */
+    _Atomic uint32_t wake;              /* 1: there may be work; the futex it parks on */
+    struct gri_lock perch_lock;         /* see perch.c */
+    _Atomic(struct gri_perch *) perch;  /* its own, until it is left; NULL: none */
+    _Atomic bool perched;               /* it waits there */
+    unsigned perch_tasks;               /* run since it was given the perch */
+    const struct gri_perch *perch_seen; /* the monitor's; never looked into */
+    struct gri_worker *idle_next;       /* guarded by sched->idle_lock */
+    bool idle;                          /* on the idle stack; guarded by sched->idle_lock */
+    struct gri_task *lifo_seen;         /* the monitor's */
+    struct gri_watched watched;         /* the monitor's */
 
     _Atomic uint32_t beat;  /* tasks and handlers begun; odd: it runs one. Written by the owner */
     _Atomic uint64_t who;   /* the actor whose handler runs; 0: none. Written by the owner */
@@ -141,6 +154,8 @@ struct gri_sched {
     struct gri_lock inject_lock; /* guards injected */
     struct gri_task_queue injected;
     _Atomic uint32_t inject_count;
+    /* threads that are not its own, on their way through gri_ready: see visit */
+    _Atomic uint32_t visitors;
 
     struct gri_lock idle_lock; /* guards idle_stack and the workers' idle fields */
     struct gri_worker *idle_stack;
@@ -176,12 +191,18 @@ void gri_ready(struct gri_sched *s, struct gri_task *t);
 void gri_ready_later(struct gri_sched *s, struct gri_task *t);
 void gri_ready_on(struct gri_sched *s, struct gri_task *t, unsigned worker);
 
+/* gri_worker_has_more: w has more than what it readied last, which will run next. */
+static inline bool gri_worker_has_more(const struct gri_worker *w)
+{
+    return atomic_load_explicit(&w->head, memory_order_relaxed) !=
+               atomic_load_explicit(&w->tail, memory_order_relaxed) ||
+           atomic_load_explicit(&w->spill_count, memory_order_relaxed) != 0;
+}
+
 /* gri_worker_has_queued: w, which is the caller's, has something to run besides what runs. */
 static inline bool gri_worker_has_queued(const struct gri_worker *w)
 {
-    return atomic_load_explicit(&w->lifo, memory_order_relaxed) != NULL ||
-           atomic_load_explicit(&w->head, memory_order_relaxed) !=
-               atomic_load_explicit(&w->tail, memory_order_relaxed);
+    return gri_lifo_peek(&w->lifo) != NULL || gri_worker_has_more(w);
 }
 
 /* What is ready and waits, for any worker and for a certain one, while others go on adding and taking. */
@@ -195,7 +216,8 @@ struct gri_task *gri_next_task(struct gri_worker *w);
 void gri_wake_worker(struct gri_worker *w);
 /* gri_worker_start starts the thread of a worker, with its first stack. */
 gr_code gri_worker_start(struct gri_sched *s, unsigned index, const char *thread_name);
-/* gri_worker_empty gives what a worker has queued, but for pinned tasks, to all of them;
+/* gri_worker_empty gives what a worker has queued, but for pinned tasks, to all of them: on the worker
+ * itself, or on the monitor;
  * gri_worker_rouse wakes it up if it has nothing to do. [any] */
 void gri_worker_empty(struct gri_worker *w);
 void gri_worker_rouse(struct gri_worker *w);

@@ -11,7 +11,13 @@
 
 #include <greenroom/base.h>
 
-enum gri_service_kind { GRI_SERVICE_HTTP = 0, GRI_SERVICE_NET = 1, GRI_SERVICE_COUNT = 2 };
+enum gri_service_kind {
+    GRI_SERVICE_HTTP = 0,
+    GRI_SERVICE_NET = 1,
+    GRI_SERVICE_ISOLATE = 2,
+    GRI_SERVICE_CLUSTER = 3,
+    GRI_SERVICE_COUNT = 4
+};
 
 struct gri_service {
     void *object;               /* owned through stop */

@@ -63,10 +63,16 @@ static void wake_due(struct gri_sim *s)
         make_runnable(t);
 }
 
+static bool can_run(const struct gri_sim *s, const struct gri_sim_thread *t)
+{
+    return t->state == GRI_SIM_RUNNABLE &&
+           (t->process == 0 || t->process != s->frozen || s->frozen_until <= s->now_ns);
+}
+
 static bool anyone_runnable(struct gri_sim *s)
 {
     FOR_EACH_THREAD(s, t)
-    if (t->state == GRI_SIM_RUNNABLE)
+    if (can_run(s, t))
         return true;
     return false;
 }
@@ -75,7 +81,7 @@ static bool anyone_runnable(struct gri_sim *s)
  * thread has to do something: its wait ends. */
 static void pass_idle_time(struct gri_sim *s)
 {
-    uint64_t next = GRI_NEVER;
+    uint64_t next = s->frozen_until > s->now_ns ? s->frozen_until : GRI_NEVER;
 
     FOR_EACH_THREAD(s, t)
     if (t->state == GRI_SIM_WAITING && t->until < next)
@@ -96,12 +102,12 @@ static struct gri_sim_thread *pick_uniform(struct gri_sim *s, const struct gri_s
     unsigned runnable = 0, nth;
 
     FOR_EACH_THREAD(s, t)
-    runnable += t->state == GRI_SIM_RUNNABLE && t != but;
+    runnable += can_run(s, t) && t != but;
     if (runnable == 0)
         return s->running;
     nth = (unsigned)gri_sim_draw(&s->chance, runnable);
     FOR_EACH_THREAD(s, t)
-    if (t->state == GRI_SIM_RUNNABLE && t != but && nth-- == 0)
+    if (can_run(s, t) && t != but && nth-- == 0)
         return t;
     return s->running;
 }
@@ -111,7 +117,7 @@ static struct gri_sim_thread *pick_by_priority(struct gri_sim *s, const struct g
     struct gri_sim_thread *best = NULL;
 
     FOR_EACH_THREAD(s, t)
-    if (t->state == GRI_SIM_RUNNABLE && t != but && (best == NULL || t->priority > best->priority))
+    if (can_run(s, t) && t != but && (best == NULL || t->priority > best->priority))
         best = t;
     return best != NULL ? best : s->running;
 }
@@ -341,6 +347,7 @@ static gr_code sim_thread_start(struct gri_thread *ret, const char *name, void *
                                   .fn = fn,
                                   .arg = arg,
                                   .id = ++s->thread_count,
+                                  .process = s->running->process,
                                   .priority = gri_sim_draw(&s->chance, UINT64_MAX),
                                   .until = GRI_NEVER };
     t->current = &t->exec;
@@ -421,6 +428,18 @@ gr_code gri_sim_enter(uint64_t seed, uint32_t faults)
     gri_platform = &machine;
     atomic_fetch_add(&gri_simulations, 1);
     return GR_OK;
+}
+
+void gri_sim_process(unsigned process)
+{
+    here->running->process = process;
+}
+
+void gri_sim_freeze(unsigned process, uint64_t ns)
+{
+    gri_assert(process != 0 && here->running->process != process);
+    here->frozen = process;
+    here->frozen_until = here->now_ns + ns;
 }
 
 /* await_threads lets detached threads come to their end, as a process would that goes on. */

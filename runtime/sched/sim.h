@@ -38,6 +38,7 @@ struct gri_sim_thread {
     void *(*fn)(void *arg);
     void *arg;
     unsigned id;
+    unsigned process; /* whose thread it is: that of who started it */
     uint64_t priority;
     enum gri_sim_state state;
     bool detached;
@@ -75,6 +76,8 @@ struct gri_sim {
     struct gri_sim_thread *running;
     struct gri_sim_thread *ended; /* to be freed by whoever runs next */
     unsigned thread_count;
+    unsigned frozen; /* no thread of this process runs before frozen_until */
+    uint64_t frozen_until;
     bool stuck; /* nothing can ever happen again, but by the creating thread */
     void *net;  /* the simulated network; owned, through net_free */
     void (*net_free)(struct gri_sim *s); /* set with net */
@@ -93,6 +96,11 @@ struct gri_sim *gri_sim_here(void);
 void gri_sim_tell(enum gri_point p);
 /* gri_sim_sleep lets the running thread wait for so long. */
 void gri_sim_sleep(struct gri_sim *s, uint64_t ns);
+
+/* gri_sim_process has the threads that the calling one starts from now on, and theirs, belong to a process of that
+ * number; 0: to none. gri_sim_freeze stops all threads of one process for so long, as SIGSTOP would; one at a time. */
+void gri_sim_process(unsigned process);
+void gri_sim_freeze(unsigned process, uint64_t ns);
 
 /* sim_chance.c */
 void gri_sim_seed(struct gri_sim_chance *c, uint64_t seed, uint32_t faults);

@@ -11,7 +11,7 @@
 #include "runtime/base/lock.h"
 
 #define PAGE ((size_t)4096)
-#define PAGE_HEAD ((size_t)64) /* a line, so that blocks of a line's size don't straddle two */
+#define LINE ((size_t)64)
 /* Pages of a slab: few of the first ones, so that a small runtime stays small; later the one that is lost
  * to alignment should not count. */
 #define PAGES_FIRST 8
@@ -28,7 +28,9 @@ struct depot {
     struct gri_list some, none;   /* slabs with blocks to hand out, and without */
     bool spare;                   /* one of `some` has all of its blocks at home, and is kept */
     bool closed;                  /* none is kept any more */
-    size_t size;                  /* of a block */
+    enum gri_block kind;
+    size_t size; /* of a block */
+    size_t head; /* where a page's blocks begin, so that none straddles more lines than it must */
     unsigned per_page;
     struct gri_store *store; /* whose depot it is */
 };
@@ -55,17 +57,17 @@ struct page {
 };
 
 static const size_t size_of[GRI_BLOCKS] = {
-#define X(kind, bytes) [GRI_BLOCK_##kind] = (bytes),
+#define X(kind, bytes, bundle) [GRI_BLOCK_##kind] = (bytes),
     GRI_BLOCK_SIZES(X)
 #undef X
 };
 
-#define X(kind, bytes)                                                                             \
-    _Static_assert((bytes) % 32 == 0 && (bytes) <= PAGE - PAGE_HEAD, "see cache.h: bit 16 is 0");
+#define X(kind, bytes, bundle)                                                                     \
+    _Static_assert((bytes) % 32 == 0 && (bytes) <= PAGE / 2, "see cache.h: bit 16 is 0");
 GRI_BLOCK_SIZES(X)
 #undef X
-_Static_assert(sizeof(struct page) <= PAGE_HEAD, "a page's head");
-_Static_assert(sizeof(struct gri_free_block) <= GRI_BLOCK_TELL_BYTES, "a free block's links");
+_Static_assert(sizeof(struct page) <= LINE, "a page's head");
+_Static_assert(sizeof(struct gri_free_block) <= GRI_BLOCK_TINY_BYTES, "a free block's links");
 
 /* ---- slabs ----------------------------------------------------------------------------------- */
 
@@ -119,13 +121,14 @@ static bool all_cut(const struct slab *s)
 /* cut hands out the next block that has never been. */
 static struct gri_free_block *cut(struct slab *s)
 {
-    unsigned at = s->cut++, in_page = at % s->depot->per_page;
+    const struct depot *d = s->depot;
+    unsigned at = s->cut++, in_page = at % d->per_page;
     uintptr_t pages = ((uintptr_t)(s + 1) + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-    char *page = (char *)pages + at / s->depot->per_page * PAGE;
+    char *page = (char *)pages + at / d->per_page * PAGE;
 
     if (in_page == 0)
         ((struct page *)(void *)page)->slab = s;
-    return (struct gri_free_block *)(void *)(page + PAGE_HEAD + in_page * s->depot->size);
+    return (struct gri_free_block *)(void *)(page + d->head + in_page * d->size);
 }
 
 /* take_locked appends blocks of s to the list that ends at *end, as long as there are and it is no
@@ -137,7 +140,7 @@ static struct gri_free_block **take_locked(struct slab *s, struct gri_free_block
 
     if (s->out == 0 && s->cut != 0)
         d->spare = false;
-    for (; *count < GRI_BUNDLE && (s->home != NULL || !all_cut(s)); ++*count) {
+    for (; *count < gri_bundle_of(d->kind) && (s->home != NULL || !all_cut(s)); ++*count) {
         struct gri_free_block *b = s->home;
 
         if (b != NULL)
@@ -218,12 +221,12 @@ static struct gri_free_block *take_some(struct depot *d, unsigned *ret_count)
 {
     struct gri_free_block *list = NULL, **end = &list;
 
-    *ret_count = GRI_BUNDLE;
+    *ret_count = gri_bundle_of(d->kind);
     gri_lock(&d->lock);
     list = bundle_locked(d);
     if (list == NULL) {
         *ret_count = 0;
-        while (*ret_count < GRI_BUNDLE && !gri_list_empty(&d->some))
+        while (*ret_count < gri_bundle_of(d->kind) && !gri_list_empty(&d->some))
             end = take_locked(gri_container_of(d->some.next, struct slab, node), end, ret_count);
         *end = NULL;
     }
@@ -279,10 +282,9 @@ struct gri_free_block *gri_store_take_one(struct gri_store *s, enum gri_block ki
     return b;
 }
 
-void gri_store_give(struct gri_store *s, enum gri_block kind, struct gri_free_block *bundle)
+void gri_store_give(struct gri_store *s, enum gri_block kind, struct gri_free_block *b)
 {
     struct depot *d = &s->depot[kind];
-    struct gri_free_block *b = gri_blocks_reversed(bundle);
     bool kept;
 
     b->bundle = NULL;
@@ -314,8 +316,10 @@ struct gri_store *gri_store_new(void)
         struct depot *d = &s->depot[k];
 
         d->store = s;
+        d->kind = (enum gri_block)k;
         d->size = size_of[k];
-        d->per_page = (unsigned)((PAGE - PAGE_HEAD) / d->size);
+        d->head = d->size % LINE == 0 && PAGE % d->size == 0 ? d->size : LINE;
+        d->per_page = (unsigned)((PAGE - d->head) / d->size);
         gri_list_init(&d->some);
         gri_list_init(&d->none);
     }

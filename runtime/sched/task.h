@@ -3,6 +3,7 @@
 #ifndef GR_RUNTIME_SCHED_TASK_H
 #define GR_RUNTIME_SCHED_TASK_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,11 @@
 struct gri_task {
     struct gri_task *next;           /* the queue's, while queued */
     void (*run)(struct gri_task *t); /* on a worker; t may be freed or queued again inside */
-    const char *name;                /* for people; static */
+    union {
+        const char *name; /* for people; static */
+        /* an actor's turn: messages that it has handled; see gri_actor_handled. Its class has the name */
+        _Atomic uint64_t handled;
+    };
 };
 
 /* A first-in first-out list of tasks; zeroed is empty. The owner says what guards it. */

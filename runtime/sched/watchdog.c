@@ -5,6 +5,8 @@
 
 #include "runtime/base/log.h"
 #include "runtime/base/symbol.h"
+#include "runtime/sched/cache.h"
+#include "runtime/sched/perch.h"
 #include "runtime/sched/witness.h"
 
 #define LOG_GAP_NS UINT64_C(1000000000) /* between lines; what comes sooner is only counted */
@@ -31,10 +33,12 @@ static void say(const struct gri_slow *slow, const struct gri_trace *trace)
     unsigned long long ms = slow->ran_ns / 1000000u;
 
     if (slow->unsaid == 0)
-        gri_log(GRI_LOG_WARN, "watchdog: %s has held its worker for %llu ms", slow->name, ms);
+        gri_log_actor(GRI_LOG_WARN, slow->name, "watchdog: %s has held its worker for %llu ms",
+                      slow->name, ms);
     else
-        gri_log(GRI_LOG_WARN, "watchdog: %s has held its worker for %llu ms; %u more before",
-                slow->name, ms, slow->unsaid);
+        gri_log_actor(GRI_LOG_WARN, slow->name,
+                      "watchdog: %s has held its worker for %llu ms; %u more before", slow->name,
+                      ms, slow->unsaid);
     if (trace != NULL && trace->beat == slow->beat)
         log_frames(trace);
 }
@@ -142,7 +146,8 @@ static bool work_waits(struct gri_sched *s)
     for (unsigned i = 0; i < atomic_load(&s->live_count); i++) {
         struct gri_worker *w = &s->workers[i];
 
-        if (atomic_load(&w->tail) != atomic_load(&w->head) || atomic_load(&w->lifo) != NULL)
+        if (atomic_load(&w->tail) != atomic_load(&w->head) || gri_lifo_peek(&w->lifo) != NULL ||
+            atomic_load(&w->spill_count) != 0)
             return true;
     }
     return false;
@@ -208,7 +213,9 @@ void gri_spare_rest(struct gri_worker *w)
 {
     struct gri_sched *s = w->sched;
 
+    gri_perch_drop(w);
     gri_worker_empty(w);
+    gri_shelves_empty(w); /* each block, and each tell not noted as home, would keep a slab */
     atomic_fetch_sub(&s->active_count, 1);
     atomic_store(&w->resting, true); /* last: from now on the monitor may have it serve again */
     while (atomic_load(&w->serve) == 0 && !atomic_load(&s->stopping))

@@ -13,6 +13,7 @@
 #include "runtime/base/point.h"
 #include "runtime/sched/cache.h"
 #include "runtime/sched/monitor.h"
+#include "runtime/sched/perch.h"
 #include "runtime/sched/slab.h"
 #include "runtime/sched/watchdog.h"
 #include "runtime/sched/witness.h"
@@ -89,6 +90,7 @@ static void loop(void *arg)
         t->run(t);
         w = e->worker; /* t may have waited, and come back on another worker */
     }
+    gri_perch_drop(w);
     switch_to(w, &w->native, fiber_give, w->current);
     gri_check_failed("a stopped worker was resumed", __FILE__, __LINE__);
 }
@@ -280,6 +282,7 @@ static gr_code worker_init(struct gri_sched *s, unsigned index)
     gri_check(s->workers != NULL);
     if (w->witness == NULL && gri_witness_new(w) != GR_OK)
         return GR_ENOMEM;
+    gri_lifo_init(&w->lifo);
     w->spare = fiber_new(s);
     w->spare_count = w->spare != NULL ? 1 : 0;
     return w->spare != NULL ? GR_OK : GR_ENOMEM;
@@ -409,6 +412,9 @@ void gri_sched_stop(struct gri_sched *s)
     join_workers(s);
     gri_monitor_stop(s);
     join_spares(s);
+    /* acquire: pairs with leave in sched.c */
+    while (atomic_load_explicit(&s->visitors, memory_order_acquire) != 0)
+        gri_cpu_relax();
     for (unsigned i = 0; i < s->worker_count + s->spares_max; i++) {
         struct gri_worker *w = &s->workers[i];
 

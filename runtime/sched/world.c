@@ -23,6 +23,12 @@ static uint64_t real_now(struct gri_world *w)
     return gri_clock_ns();
 }
 
+static uint64_t real_wall(struct gri_world *w)
+{
+    (void)w;
+    return gri_clock_wall_us();
+}
+
 /* splitmix64 over an atomic counter: any thread may draw. */
 static uint64_t seeded_random(struct gri_world *w)
 {
@@ -121,7 +127,7 @@ static gr_code real_file_list(struct gri_world *w, const char *path, char **ret_
     errno = EIO;
     count = gri_fault(GRI_AT_FILE_ERROR) ? -1 : scandir(path, &entries, NULL, by_name);
     if (count < 0 && (errno == ENOTDIR || errno == ENOENT))
-        return say(err, GR_ETYPE, strerror(errno));
+        return say(err, errno == ENOENT ? GR_EDEAD : GR_ETYPE, strerror(errno));
     if (count < 0)
         return say_errno(err, errno);
     for (int i = 0; i < count; i++) {
@@ -144,6 +150,7 @@ static gr_code real_file_list(struct gri_world *w, const char *path, char **ret_
 void gri_world_real(struct gri_world *w)
 {
     w->now = real_now;
+    w->wall = real_wall;
     w->random = seeded_random;
     w->file_read = real_file_read;
     w->file_list = real_file_list;

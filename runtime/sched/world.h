@@ -21,12 +21,13 @@ struct gri_net_driver;  /* runtime/net/link.h */
 
 struct gri_world {
     uint64_t (*now)(struct gri_world *w);    /* monotonic, ns */
+    uint64_t (*wall)(struct gri_world *w);   /* [any] microseconds since 1970 */
     uint64_t (*random)(struct gri_world *w); /* [any] 64 bits */
     /*
      * file_read gives the whole file, to be freed with gri_free. file_list gives the names in a
      * folder, NUL-separated, sorted. Both say why not in err[128]:
      *   GR_EINVAL  it can't be read, or is longer than size_max
-     *   GR_ETYPE   file_list: it is no folder, or is not there
+     *   GR_ETYPE   file_list: it is no folder; GR_EDEAD: it is not there
      *   GR_EFULL   too many files are open; GR_ENOMEM
      */
     gr_code (*file_read)(struct gri_world *w, const char *path, size_t size_max, char **ret_data,
@@ -45,5 +46,6 @@ void gri_world_real(struct gri_world *w);
 struct gri_world *gri_world_of(gr_runtime *rt);
 uint64_t gri_now(gr_runtime *rt);
 uint64_t gri_random(gr_runtime *rt);
+uint64_t gri_wall_us(gr_runtime *rt);
 
 #endif

@@ -3,6 +3,9 @@
 #include "runtime/base/alloc.h"
 #include "runtime/supervise/supervise.h"
 
+#define ABSENT_MAX 64 /* children in one answer of absent_children */
+#define LOOKED_AT_MAX 4096
+
 const char *gri_child_id(const struct gri_child *ch)
 {
     return ch->spec->id != NULL ? ch->spec->id : "a child";
@@ -38,6 +41,7 @@ static void child_free(struct gri_child *ch)
     if (ch->life != NULL)
         gri_life_unref(ch->life);
     gr_value_unref(ch->args);
+    gr_value_unref(ch->last_exit);
     gri_spec_unref(ch->spec);
     gri_free(ch);
 }
@@ -63,6 +67,12 @@ struct gri_child *gri_child_by_ref(struct gri_supervisor *s, gr_ref ref)
     struct gri_child *ch = gri_map_get(&s->by_ref, ref.id);
 
     return ch != NULL && ch->ref.node == ref.node ? ch : NULL;
+}
+
+void gri_child_note_exit(struct gri_child *ch, const gr_value *reason)
+{
+    gr_value_unref(ch->last_exit);
+    ch->last_exit = gri_reason_text(reason);
 }
 
 void gri_child_lose(struct gri_supervisor *s, struct gri_child *ch)
@@ -128,6 +138,33 @@ gr_value *gri_children_list(struct gri_supervisor *s)
         const struct gri_life *l = gri_container_of(n, struct gri_life, node);
 
         list = gr_append(list, described(l->spec, l->ref, "abandoned", 0));
+    }
+    return list;
+}
+
+/* absent_name is what the child's next incarnation is registered under. */
+static gr_value *absent_name(const struct gri_supervisor *s, const struct gri_child *ch)
+{
+    if (ch->spec->name != NULL)
+        return gr_str(ch->spec->name);
+    return gr_strf("%s/%s", s->family->path, gri_child_id(ch));
+}
+
+gr_value *gri_children_absent(struct gri_supervisor *s)
+{
+    gr_value *list = gr_list_n(NULL, 0);
+    size_t seen = 0;
+
+    for (struct gri_list *n = s->children.next; n != &s->children; n = n->next) {
+        const struct gri_child *ch = gri_child_at(n);
+        bool again = ch->state == GRI_CHILD_RESTARTING;
+
+        if (seen++ == LOOKED_AT_MAX || gr_len(list) == ABSENT_MAX)
+            break;
+        if (ch->state != GRI_CHILD_RUNNING)
+            list = gr_append(list, gr_map(GR_KV("name", absent_name(s, ch)),
+                                          GR_KV("state", gr_str(again ? "restarting" : "stopped")),
+                                          GR_KV("restarts", gr_int(ch->restarts))));
     }
     return list;
 }

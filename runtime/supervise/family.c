@@ -48,9 +48,10 @@ static void member_stop(struct gri_member *m)
         stop_supervisor(f);
 }
 
-static void member_ref(struct gri_member *m)
+static bool member_ref(struct gri_member *m)
 {
     gri_scope_ref(&family_of(m)->scope);
+    return true;
 }
 
 static void member_unref(struct gri_member *m)
@@ -152,9 +153,10 @@ static void alarm_cancel(struct gri_member *m, gr_code why)
     (void)m, (void)why; /* the supervisor clears it */
 }
 
-static void alarm_ref(struct gri_member *m)
+static bool alarm_ref(struct gri_member *m)
 {
     gri_scope_ref(&gri_container_of(m, struct gri_family, alarm)->scope);
+    return true;
 }
 
 static void alarm_unref(struct gri_member *m)
@@ -203,9 +205,10 @@ static void life_stop(struct gri_member *m)
     gri_scope_close(&life_of(m)->scope, GR_ECANCELED);
 }
 
-static void life_ref(struct gri_member *m)
+static bool life_ref(struct gri_member *m)
 {
     gri_scope_ref(&life_of(m)->scope);
+    return true;
 }
 
 static void life_unref(struct gri_member *m)

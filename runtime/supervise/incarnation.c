@@ -149,6 +149,17 @@ static gr_value *await_init(gr_ctx *c, struct gri_supervisor *s, struct gri_chil
     return err;
 }
 
+/* note_origin is for who looks at the child: see greenroom/inspect.h. */
+static void note_origin(gr_ctx *c, struct gri_supervisor *s, const struct gri_child *ch)
+{
+    struct gri_birth o = { .supervisor = gr_self(c),
+                           .born_ns = gri_now(s->rt),
+                           .restarts = ch->restarts,
+                           .last_exit = ch->last_exit };
+
+    gri_birth_note(s->rt, ch->ref, &o);
+}
+
 /* The child is on the table from its birth, so that a failed start is stopped like any other. */
 static gr_value *bring_up(gr_ctx *c, struct gri_supervisor *s, struct gri_child *ch)
 {
@@ -176,6 +187,7 @@ gr_value *gri_child_start(gr_ctx *c, struct gri_supervisor *s, struct gri_child 
         return NULL;
     }
     ch->state = GRI_CHILD_RUNNING;
+    note_origin(c, s, ch);
     err = bring_up(c, s, ch);
     if (err != NULL)
         gri_child_stop(c, s, ch);
@@ -191,7 +203,8 @@ static void abandon(struct gri_supervisor *s, struct gri_child *ch, gr_ref ref)
 {
     struct gri_life *l = ch->life;
 
-    gri_log(GRI_LOG_ERROR, "supervisor: %s does not end, and is abandoned", gri_child_id(ch));
+    gri_log_actor(GRI_LOG_ERROR, gri_child_id(ch), "supervisor: %s does not end, and is abandoned",
+                  gri_child_id(ch));
     if (ref.node != 0 && ch->spec->id != NULL)
         drop_name(s, route_of(s, ch).name, ref);
     if (ref.node != 0 && ch->spec->name != NULL)
@@ -252,8 +265,8 @@ static void await_stop(struct gri_supervisor *s, struct gri_child *ch, uint64_t 
 
     if (ref.node != 0 && ch->spec->shutdown_ms != GR_BRUTAL_KILL_MS &&
         !await_end(ch, deadline_ns)) {
-        gri_log(GRI_LOG_WARN, "supervisor: %s did not shut down in time, and is killed",
-                gri_child_id(ch));
+        gri_log_actor(GRI_LOG_WARN, gri_child_id(ch),
+                      "supervisor: %s did not shut down in time, and is killed", gri_child_id(ch));
         gr_exit_to(s->rt, ref, gr_str("kill"));
     }
     last = after_ms(s, s->setup->o.kill_ms);

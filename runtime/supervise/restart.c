@@ -55,8 +55,9 @@ void gri_restart_alarm(struct gri_supervisor *s)
 
 static void failed(struct gri_supervisor *s, struct gri_child *ch, gr_value *err)
 {
-    gri_log(GRI_LOG_WARN, "supervisor: %s could not be started again: %s", gri_child_id(ch),
-            gr_error_text(err));
+    gri_log_actor(GRI_LOG_WARN, gri_child_id(ch), "supervisor: %s could not be started again: %s",
+                  gri_child_id(ch), gr_error_text(err));
+    gri_child_note_exit(ch, err);
     gr_value_unref(err);
     put_off(s, ch, 0, false);
 }
@@ -125,9 +126,9 @@ static void start_again(gr_ctx *c, struct gri_supervisor *s, struct gri_child *c
 
 static void give_up(struct gri_supervisor *s, struct gri_child *ch)
 {
-    gri_log(GRI_LOG_ERROR,
-            "supervisor: %s restarts too often (more than %u times in %lld ms): giving up",
-            gri_child_id(ch), (unsigned)s->window.max, (long long)s->setup->o.period_ms);
+    gri_log_actor(GRI_LOG_ERROR, gri_child_id(ch),
+                  "supervisor: %s restarts too often (more than %u times in %lld ms): giving up",
+                  gri_child_id(ch), (unsigned)s->window.max, (long long)s->setup->o.period_ms);
     gri_child_settle(s, ch);
     s->gave_up = true;
 }
@@ -184,10 +185,11 @@ void gri_restart_exited(gr_ctx *c, struct gri_supervisor *s, struct gri_child *c
 
     gri_child_lose(s, ch);
     gri_child_clean_up(s, ch);
+    gri_child_note_exit(ch, reason);
     if (!clean)
-        gri_log(GRI_LOG_WARN, "supervisor: %s ended: %s", gri_child_id(ch),
-                gr_error_code(reason) != GR_OK ? gr_error_text(reason)
-                                               : gr_cstr(reason, "a reason of its own"));
+        gri_log_actor(GRI_LOG_WARN, gri_child_id(ch), "supervisor: %s ended: %s", gri_child_id(ch),
+                      gr_error_code(reason) != GR_OK ? gr_error_text(reason)
+                                                     : gr_cstr(reason, "a reason of its own"));
     if (ch->spec->restart == GR_PERMANENT || (ch->spec->restart == GR_TRANSIENT && !clean))
         restart(c, s, ch);
     else

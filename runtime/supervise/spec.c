@@ -23,6 +23,7 @@ void gri_spec_unref(struct gri_spec *s)
     gri_free(s->id);
     gri_free(s->name);
     gri_free(s->spawn_name);
+    gri_free(s->program);
     gr_value_unref(s->args);
     gri_free(s);
 }
@@ -60,6 +61,9 @@ static gr_code copy_names(struct gri_spec *s, const gr_child_spec *f)
     if (f->spawn != NULL && f->spawn->name != NULL &&
         (s->spawn_name = gri_strdup(f->spawn->name)) == NULL)
         return GR_ENOMEM;
+    if (s->isolate.program != NULL && (s->program = gri_strdup(s->isolate.program)) == NULL)
+        return GR_ENOMEM;
+    s->isolate.program = s->program;
     return GR_OK;
 }
 
@@ -105,6 +109,10 @@ struct gri_spec *gri_spec_new(const gr_child_spec *f, bool simple, bool automati
     if (s->shutdown_ms == 0)
         s->shutdown_ms = s->supervisor ? GR_FOREVER_MS : SHUTDOWN_MS;
     s->spawn = f->spawn != NULL ? *f->spawn : (gr_spawn_opts){ .size = sizeof(gr_spawn_opts) };
+    if (s->spawn.isolate != NULL) {
+        s->isolate = *s->spawn.isolate;
+        s->spawn.isolate = &s->isolate;
+    }
     if (copy_names(s, f) != GR_OK) {
         *ret_err = gr_error(GR_ENOMEM, "out of memory");
         gri_spec_unref(s);

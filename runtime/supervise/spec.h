@@ -3,7 +3,7 @@
 #ifndef GR_RUNTIME_SUPERVISE_SPEC_H
 #define GR_RUNTIME_SUPERVISE_SPEC_H
 
-#include <greenroom/supervisor.h>
+#include <greenroom/isolate.h>
 
 /* Immutable once it is made, and counted: children of a GR_SIMPLE_ONE_FOR_ONE share one, and one
  * may be on its way in a message. */
@@ -15,8 +15,10 @@ struct gri_spec {
     const gr_class *cls; /* borrowed; NULL: start */
     gr_start_fn *start;
     void *arg;
-    gr_value *args;      /* counted; NULL: none */
-    gr_spawn_opts spawn; /* without args */
+    gr_value *args;          /* counted; NULL: none */
+    gr_spawn_opts spawn;     /* without args */
+    gr_isolate_opts isolate; /* what spawn.isolate points to, unless that is NULL */
+    char *program;           /* owned; isolate.program */
     gr_restart restart;
     int64_t shutdown_ms; /* > 0, GR_FOREVER_MS or GR_BRUTAL_KILL_MS */
     int64_t start_ms;    /* > 0 or GR_FOREVER_MS */

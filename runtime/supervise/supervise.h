@@ -16,6 +16,7 @@
 
 #include <greenroom/runtime.h>
 
+#include "runtime/actor/inspect.h"
 #include "runtime/base/map.h"
 #include "runtime/supervise/delay.h"
 #include "runtime/supervise/family.h"
@@ -48,6 +49,9 @@ struct gri_child {
     /* its next start was counted as a restart when it was put off */
     bool counted;
     uint32_t restarts;
+    /* counted; the text of why the last incarnation ended, or could not be started; NULL: there is none
+     * yet. For who looks */
+    gr_value *last_exit;
     struct gri_delay delay;
 };
 
@@ -88,6 +92,8 @@ struct gri_child *gri_child_find(struct gri_supervisor *s, const char *id);
 struct gri_child *gri_child_by_ref(struct gri_supervisor *s, gr_ref ref);
 /* gri_child_lose makes a running child absent, and says how long it ran. Its life stays. */
 void gri_child_lose(struct gri_supervisor *s, struct gri_child *ch);
+/* gri_child_note_exit keeps why it ended, or could not be started, for who looks. */
+void gri_child_note_exit(struct gri_child *ch, const gr_value *reason);
 /* gri_child_settle is for a child that is absent now: a temporary one is forgotten. */
 void gri_child_settle(struct gri_supervisor *s, struct gri_child *ch);
 static inline struct gri_child *gri_child_at(struct gri_list *n)
@@ -98,6 +104,8 @@ const char *gri_child_id(const struct gri_child *ch); /* "a child" without one *
 /* gri_abandoned_prune forgets those that have ended since, and returns how many are left. */
 size_t gri_abandoned_prune(struct gri_supervisor *s);
 gr_value *gri_children_list(struct gri_supervisor *s);
+/* gri_children_absent lists the first children that are to be started again, or stopped, for who looks. */
+gr_value *gri_children_absent(struct gri_supervisor *s);
 gr_value *gri_children_count(struct gri_supervisor *s);
 void gri_children_free(struct gri_supervisor *s);
 

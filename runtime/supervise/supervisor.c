@@ -292,6 +292,12 @@ static gr_value *which_children(gr_ctx *c, void *self, const gr_value *args)
     return gri_children_list(self);
 }
 
+static gr_value *absent_children(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c, (void)args;
+    return gri_children_absent(self);
+}
+
 static gr_value *count_children(gr_ctx *c, void *self, const gr_value *args)
 {
     (void)c, (void)args;
@@ -306,6 +312,7 @@ static const gr_method methods[] = {
     { .verb = "child", .kind = GR_ASYNC, .fn = child },
     { .verb = "which_children", .kind = GR_ASYNC, .fn = which_children },
     { .verb = "count_children", .kind = GR_ASYNC, .fn = count_children },
+    { .verb = "absent_children", .kind = GR_ASYNC, .fn = absent_children },
 };
 
 const gr_class gri_supervisor_class =

@@ -17,27 +17,23 @@
 struct rules {
     const char *const *keep; /* keys whose values say what the map is: they replace, never add up */
     bool by_index;           /* list elements of one "index" are parts of one thing: they add up */
+    bool message;            /* it is a message: see add_field */
+    bool told;               /* what is told twice is no more than told once: see add_told */
 };
 
 static const char *const no_keys[] = { NULL };
-static const char *const chunk_keys[] = { "type",  "role",           "id", "name",
-                                          "model", "chunk_position", NULL };
+static const char *const chunk_keys[] = { "type",           "role",         "name", "model",
+                                          "chunk_position", "tool_call_id", NULL };
 /* A tool call's name and arguments come in pieces; what tells it from others does not. */
 static const char *const part_keys[] = { "type", "id", "index", NULL };
 
-static const struct rules plain = { no_keys, false };
-static const struct rules chunk = { chunk_keys, true };
-static const struct rules part = { part_keys, true };
+static const struct rules plain = { no_keys, false, false, false };
+static const struct rules chunk = { chunk_keys, true, true, false };
+static const struct rules part = { part_keys, true, false, true };
+/* additional_kwargs and response_metadata of a message, as langchain-core's merge_dicts adds them */
+static const struct rules extras = { no_keys, true, false, true };
 
 static gr_value *add(gr_value *left, gr_value *right, const struct rules *rules);
-
-static bool is_kept(const struct rules *rules, const char *key)
-{
-    for (size_t i = 0; rules->keep[i] != NULL; i++)
-        if (strcmp(rules->keep[i], key) == 0)
-            return true;
-    return false;
-}
 
 /* A message, or a chunk of one, says what it is and has a content. */
 static bool is_message(const gr_value *map)
@@ -60,6 +56,109 @@ static gr_value *keep(gr_value *left, gr_value *right)
     return says_nothing ? left : right;
 }
 
+/* add_content adds a text and a list of blocks, or texts, as langchain-core's merge_content does: a
+ * text before a list is its first element; one behind it goes to a text at its end, unless it says
+ * nothing. */
+static gr_value *add_content(gr_value *left, gr_value *right)
+{
+    size_t last;
+
+    if (gr_value_type(left) == GR_STR)
+        return gri_items_concat(gr_list(left), right);
+    if (gr_len(right) == 0) {
+        gr_value_unref(right);
+        return left;
+    }
+    last = gr_len(left);
+    if (last > 0 && gr_value_type(gr_at(left, last - 1)) == GR_STR) {
+        gr_value *why = NULL;
+        gr_value *old = gr_value_ref(gr_at(left, last - 1));
+
+        left = gri_items_only(left, 0);
+        (void)gri_items_put(left, last - 1, gr_nil(), &why); /* so that the text is held alone */
+        if (gri_items_put(left, last - 1, gri_text_add(old, right), &why))
+            return left;
+        gr_value_unref(left);
+        return why;
+    }
+    return gr_append(left, right);
+}
+
+static bool is_mixed(const gr_value *left, const gr_value *right)
+{
+    return (gr_value_type(left) == GR_STR && gr_value_type(right) == GR_LIST) ||
+           (gr_value_type(left) == GR_LIST && gr_value_type(right) == GR_STR);
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static bool is_one_of(const char *key, const char *const *keys)
+{
+    while (*keys != NULL && strcmp(*keys, key) != 0)
+        keys++;
+    return *keys != NULL;
+}
+
+static bool is_text_of(const gr_value *v, const char *text)
+{
+    return strcmp(gr_cstr(v, ""), text) == 0;
+}
+
+/* rank_of: the id that a provider gave goes before that of a run, and that before one of our own. */
+static int rank_of(const gr_value *id)
+{
+    const char *text = gr_cstr(id, "");
+
+    if (text[0] == '\0')
+        return 0;
+    if (strncmp(text, "lc_", 3) != 0)
+        return 3;
+    return strncmp(text, "lc_run-", 7) == 0 ? 2 : 1;
+}
+
+static gr_value *choose(bool first, gr_value *left, gr_value *right)
+{
+    gr_value_unref(first ? right : left);
+    return first ? left : right;
+}
+
+/* add_field adds what a message has under a key, where that has a rule of its own. */
+static gr_value *add_field(const char *key, gr_value *left, gr_value *right,
+                           const struct rules *rules)
+{
+    static const char *const extra[] = { "additional_kwargs", "response_metadata", NULL };
+
+    if (strcmp(key, "content") == 0 && is_mixed(left, right))
+        return add_content(left, right);
+    if (strcmp(key, "id") == 0)
+        return choose(rank_of(left) >= rank_of(right), left, right);
+    if (strcmp(key, "status") == 0) /* of a tool: an error stays one */
+        return choose(is_text_of(left, "error") || gr_is_nil(right), left, right);
+    if (is_one_of(key, extra))
+        return add(left, right, &extras);
+    if (strcmp(key, "usage_metadata") == 0)
+        return add(left, right, &plain);
+    return add(left, right, rules);
+}
+
+/* add_told: what tells who or when replaces or stays, and a number that is told again is the same. */
+static gr_value *add_told(const char *key, gr_value *left, gr_value *right)
+{
+    static const char *const same[] = { "id", "output_version", "model_provider", "ls_provider",
+                                        NULL };
+    static const char *const last[] = { "index", "created", "timestamp", NULL };
+    bool text = gr_value_type(left) == GR_STR;
+    bool number = gr_value_type(left) == GR_INT || gr_value_type(left) == GR_REAL;
+
+    if (text && strcmp(key, "index") == 0 && strncmp(gr_cstr(left, ""), "lc_", 3) == 0)
+        return choose(true, left, right);
+    if ((number || (text && is_one_of(key, same))) && gr_equal(left, right))
+        return choose(true, left, right);
+    if (number && is_one_of(key, last) && !gr_is_nil(right))
+        return choose(false, left, right);
+    return add(left, right, &extras);
+}
+
 /* ---- maps ------------------------------------------------------------------------------------ */
 
 /* add_at adds v to the value at a position of a map held alone. The value is lifted out of the map
@@ -67,13 +166,18 @@ static gr_value *keep(gr_value *left, gr_value *right)
 static gr_value *add_at(gr_value *map, size_t at, gr_value *v, const struct rules *rules)
 {
     const struct gri_pair *p = &gri_pairs(map)->at[at];
-    bool kept = is_kept(rules, gri_text(p->key)->data);
+    const char *key = gri_text(p->key)->data;
     gr_value *why = NULL;
     gr_value *old = gr_value_ref(p->value);
     gr_value *sum;
 
     (void)gri_pairs_put(map, at, gr_nil(), &why);
-    sum = kept ? keep(old, v) : add(old, v, rules);
+    if (is_one_of(key, rules->keep))
+        sum = keep(old, v);
+    else if (rules->message)
+        sum = add_field(key, old, v, rules);
+    else
+        sum = rules->told ? add_told(key, old, v) : add(old, v, rules);
     if (gri_pairs_put(map, at, sum, &why))
         return map;
     gr_value_unref(map);
@@ -106,7 +210,7 @@ static size_t find_part(const gr_value *list, const gr_value *v)
     const gr_value *index = gr_get(v, "index");
     const char *id = gr_cstr(gr_get(v, "id"), "");
 
-    if (gr_value_type(index) != GR_INT)
+    if (gr_value_type(index) != GR_INT && strncmp(gr_cstr(index, ""), "lc_", 3) != 0)
         return SIZE_MAX;
     for (uint32_t i = 0; i < gri_items(list)->count; i++) {
         const gr_value *other = gri_items(list)->at[i];

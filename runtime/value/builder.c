@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/value/builder.h"
 
+#include "runtime/value/known.h"
+
 #include <string.h>
 
 #include "runtime/base/alloc.h"
@@ -154,6 +156,9 @@ gr_value *gri_builder_key(struct gri_builder *b, const char *data, size_t len)
 
     if (key != NULL && gri_text_equal(key, data, len))
         return ref_private(key);
+    key = gri_known_text(data, len);
+    if (key != NULL)
+        return key;
     key = gri_text_copy(GR_STR, data, len);
     if (!gri_is_broken(key)) {
         forget_key(b->keys[slot]);

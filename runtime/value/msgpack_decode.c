@@ -21,6 +21,7 @@
 #include "runtime/base/utf8.h"
 #include "runtime/value/builder.h"
 #include "runtime/value/msgpack_ext.h"
+#include "runtime/value/msgpack_refs.h"
 
 #define MSGPACK_EMBED_STACK_SIZE 64
 #include <msgpack/unpack_define.h>
@@ -39,6 +40,7 @@ struct input {
     size_t offset; /* of data in the whole input, for messages */
     size_t bad_at; /* SIZE_MAX: where the template stopped */
     bool flat;     /* an error so deep inside that its fields may hold no further error */
+    const struct gri_ref_map *refs; /* borrowed; NULL: they stay as they are */
     gr_decode_opts limits;
     struct gri_builder b;
 };
@@ -224,12 +226,19 @@ static gr_value *floats_of(const char *p, size_t size)
     return &f->head;
 }
 
-static gr_value *ref_of(const char *p)
+static int push_ref(struct input *in, const char *p, gr_type *ret_type)
 {
     uint64_t both[2];
+    gr_ref ref;
+    gr_code rc;
 
     memcpy(both, p, sizeof(both));
-    return gr_ref_value((gr_ref){ .node = le64toh(both[0]), .id = le64toh(both[1]) });
+    ref = (gr_ref){ .node = le64toh(both[0]), .id = le64toh(both[1]) };
+    rc = in->refs != NULL ? in->refs->fn(in->refs->arg, &ref) : GR_OK;
+    if (rc == GR_OK)
+        return push(in, gr_ref_value(ref), ret_type);
+    gri_builder_fail(&in->b, rc, "a ref that can't be taken");
+    return FAILED;
 }
 
 /* error_of makes an error of its fields; a code from a newer peer is GR_EREMOTE here. NULL when the
@@ -308,7 +317,7 @@ static inline int on_ext(struct input *in, const char *base, const char *p, size
         if (size != 16)
             return failed(in, "a ref that isn't 16 bytes");
         in->bad_at = SIZE_MAX;
-        return push(in, ref_of(p), ret_type);
+        return push_ref(in, p, ret_type);
     case GRI_EXT_ERROR:
         if (push_error(in, p, size, ret_type) != 0)
             return FAILED;
@@ -333,7 +342,8 @@ static gr_value *error_at(const struct input *in, size_t at, gr_code code, const
                     text);
 }
 
-static gr_value *run(struct unpack_context *ctx)
+/* run: *ret_read, if it is not NULL, tells whether there was a value, which may be an error itself. */
+static gr_value *run(struct unpack_context *ctx, bool *ret_read)
 {
     struct input *in = &ctx->user;
     size_t at = 0;
@@ -349,10 +359,12 @@ static gr_value *run(struct unpack_context *ctx)
         return error_at(in, in->size, GR_EPROTO, "the input ends early");
     if (at != in->size)
         return error_at(in, at, GR_EPROTO, "more behind the value");
+    if (ret_read != NULL)
+        *ret_read = true;
     return gri_builder_take(&in->b);
 }
 
-static gr_value *decode(const struct input *start)
+static gr_value *decode(const struct input *start, bool *ret_read)
 {
     struct unpack_context *ctx = gri_alloc(sizeof(*ctx));
     struct input *in;
@@ -367,9 +379,10 @@ static gr_value *decode(const struct input *start)
     in->bad_at = SIZE_MAX;
     in->flat = start->flat;
     in->limits = start->limits;
+    in->refs = start->refs;
     gri_builder_init(&in->b, &in->limits);
     unpack_init(ctx);
-    v = run(ctx);
+    v = run(ctx, ret_read);
     gri_builder_fini(&in->b);
     gri_free(ctx);
     return v;
@@ -382,25 +395,84 @@ static gr_value *decode(const struct input *start)
  */
 static gr_value *decode_inside(const struct input *outer, const char *data, size_t size)
 {
-    struct input in = { .data = data, .size = size };
+    struct input in = { .data = data, .size = size, .refs = outer->refs };
 
     in.offset = outer->offset + (size_t)(data - outer->data);
     in.limits = outer->limits;
     in.limits.count_max = outer->b.values_left;
     in.flat = outer->b.depth >= outer->limits.depth_max;
     in.limits.depth_max = in.flat ? 1 : outer->limits.depth_max - outer->b.depth;
-    return decode(&in);
+    return decode(&in, NULL);
 }
 
-gr_value *gr_msgpack_decode(const void *data, size_t size, const gr_decode_opts *opts)
+static uint64_t big_endian(const uint8_t *p, size_t bytes)
 {
-    struct input in = { .data = data != NULL ? data : "", .size = size };
+    uint64_t n = 0;
 
+    for (size_t i = 0; i < bytes; i++)
+        n = n << 8 | p[i];
+    return n;
+}
+
+static gr_value *text_or_null(const uint8_t *text, size_t len)
+{
+    if (!gri_utf8_valid((const char *)text, len))
+        return NULL;
+    return gr_strn((const char *)text, len);
+}
+
+/* decode_short decodes what is all of a short scalar, which most frames hold. NULL: it is something else, or wrong. */
+static gr_value *decode_short(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return NULL;
+    if (size == 1 && (data[0] < 0x80 || data[0] >= 0xe0))
+        return gr_int((int8_t)data[0]);
+    if (size == 1 && data[0] == 0xc0)
+        return gr_nil();
+    if (size == 1 && (data[0] == 0xc2 || data[0] == 0xc3))
+        return gr_bool(data[0] == 0xc3);
+    if (data[0] >= 0xcc && data[0] <= 0xce && size == 1u + (1u << (data[0] - 0xcc)))
+        return gr_int((int64_t)big_endian(data + 1, size - 1));
+    if (data[0] >= 0xa0 && data[0] <= 0xbf && size == 1u + (data[0] & 31u))
+        return text_or_null(data + 1, size - 1);
+    if (data[0] == 0xd9 && size >= 2 && size == 2u + data[1])
+        return text_or_null(data + 2, size - 2);
+    return NULL;
+}
+
+static gr_value *decode_with(const void *data, size_t size, const gr_decode_opts *opts,
+                             const struct gri_ref_map *refs, bool *ret_read)
+{
+    struct input in;
+    gr_value *v;
+
+    in.refs = refs;
+    in.data = data != NULL ? data : "";
+    in.size = size;
+    in.offset = 0;
+    in.flat = false;
     in.limits = gri_decode_opts(opts);
     if (data == NULL && size != 0)
         return gr_error(GR_EINVAL, "no input");
     if (size > in.limits.bytes_max)
         return gr_error(GR_ENOMEM, "%zu bytes of MessagePack, the limit is %zu", size,
                         in.limits.bytes_max);
-    return decode(&in);
+    v = decode_short(data, size);
+    return v != NULL ? v : decode(&in, ret_read);
+}
+
+gr_value *gr_msgpack_decode(const void *data, size_t size, const gr_decode_opts *opts)
+{
+    return decode_with(data, size, opts, NULL, NULL);
+}
+
+gr_value *gri_msgpack_read(const void *data, size_t size, const struct gri_ref_map *refs,
+                           bool *ret_error)
+{
+    bool read = false;
+    gr_value *v = decode_with(data, size, NULL, refs, &read);
+
+    *ret_error = read && gr_value_type(v) == GR_ERROR;
+    return v;
 }

@@ -10,16 +10,27 @@
 
 #include <greenroom/codec.h>
 
-#include "runtime/base/strbuf.h"
 #include "runtime/value/msgpack_ext.h"
+#include "runtime/value/msgpack_refs.h"
 #include "runtime/value/value.h"
+
+/* Where a packer writes, and what becomes of the refs. */
+struct sink {
+    struct gri_strbuf *out;         /* borrowed */
+    const struct gri_ref_map *refs; /* borrowed; NULL: nothing */
+};
 
 static gr_code pack(msgpack_packer *pk, const gr_value *v);
 
 static int write_bytes(void *arg, const char *data, size_t len)
 {
-    gri_strbuf_add(arg, data, len);
+    gri_strbuf_add(((struct sink *)arg)->out, data, len);
     return 0;
+}
+
+static const struct gri_ref_map *refs_of(const msgpack_packer *pk)
+{
+    return ((const struct sink *)pk->data)->refs;
 }
 
 static void pack_text(msgpack_packer *pk, const gr_value *v)
@@ -42,11 +53,15 @@ static void pack_floats(msgpack_packer *pk, const gr_value *v)
     }
 }
 
-static void pack_ref(msgpack_packer *pk, gr_ref ref)
+static gr_code pack_ref(msgpack_packer *pk, gr_ref ref)
 {
+    const struct gri_ref_map *refs = refs_of(pk);
+    gr_code rc = refs != NULL ? refs->fn(refs->arg, &ref) : GR_OK;
     uint64_t both[2] = { htole64(ref.node), htole64(ref.id) };
 
-    msgpack_pack_ext_with_body(pk, both, sizeof(both), GRI_EXT_REF);
+    if (rc == GR_OK)
+        msgpack_pack_ext_with_body(pk, both, sizeof(both), GRI_EXT_REF);
+    return rc;
 }
 
 /* pack_fields writes an error's map: its code as a number, and the fields that are set. */
@@ -76,10 +91,11 @@ static gr_code pack_fields(msgpack_packer *pk, const gr_value *v)
 static gr_code pack_error(msgpack_packer *pk, const gr_value *v)
 {
     struct gri_strbuf aside = GRI_STRBUF_INIT;
+    struct sink sink = { &aside, refs_of(pk) };
     msgpack_packer inner;
     gr_code rc;
 
-    msgpack_packer_init(&inner, &aside, write_bytes);
+    msgpack_packer_init(&inner, &sink, write_bytes);
     rc = pack_fields(&inner, v);
     if (rc == GR_OK && aside.failed)
         rc = GR_ENOMEM;
@@ -128,23 +144,37 @@ static gr_code pack(msgpack_packer *pk, const gr_value *v)
     case GR_LIST: return pack_list(pk, v);
     case GR_MAP: return pack_map(pk, v);
     case GR_FLOATS: pack_floats(pk, v); break;
-    case GR_REFV: pack_ref(pk, gr_as_ref(v)); break;
+    case GR_REFV: return pack_ref(pk, gr_as_ref(v));
     case GR_ERROR: return pack_error(pk, v);
     case GR_OPAQUE: return GR_ETYPE;
     }
     return GR_OK;
 }
 
-gr_code gr_msgpack_encode(const gr_value *v, void **ret_data, size_t *ret_size)
+gr_code gri_msgpack_write(struct gri_strbuf *out, const gr_value *v, const struct gri_ref_map *refs,
+                          size_t *ret_size)
 {
-    struct gri_strbuf out = GRI_STRBUF_INIT;
+    struct sink sink = { out, refs };
+    size_t before = out->len;
     msgpack_packer pk;
     gr_code rc;
 
-    msgpack_packer_init(&pk, &out, write_bytes);
+    msgpack_packer_init(&pk, &sink, write_bytes);
     rc = pack(&pk, v);
-    if (rc == GR_OK && out.failed)
+    if (rc == GR_OK && out->failed)
         rc = GR_ENOMEM;
+    if (rc != GR_OK)
+        out->len = before;
+    else if (ret_size != NULL)
+        *ret_size = out->len - before;
+    return rc;
+}
+
+gr_code gr_msgpack_encode(const gr_value *v, void **ret_data, size_t *ret_size)
+{
+    struct gri_strbuf out = GRI_STRBUF_INIT;
+    gr_code rc = gri_msgpack_write(&out, v, NULL, NULL);
+
     if (rc != GR_OK) {
         gri_strbuf_fini(&out);
         return rc;

@@ -6,6 +6,7 @@
  * be set (out of memory, a bad value, too deep) is left out, and the error stays what it was; and
  * bytes in its text that are not UTF-8 become '?'.
  */
+#include "runtime/value/fixed.h"
 #include "runtime/value/value.h"
 
 #include <string.h>
@@ -14,55 +15,40 @@
 
 /* ---- static nodes ---------------------------------------------------------------------------- */
 
-/* A struct gri_text whose bytes are there from the start: the same layout, checked below. */
-struct fixed_text {
-    struct gr_value head;
-    uint32_t len, cap;
-    char data[40];
-};
-_Static_assert(offsetof(struct fixed_text, data) == offsetof(struct gri_text, data), "same layout");
-
-#define FIXED(s)                                                                                   \
-    {                                                                                              \
-        .head = { .refs = GRI_PINNED, .type = GR_STR }, .len = sizeof(s) - 1,                      \
-        .cap = sizeof(s) - 1, .data = s                                                            \
-    }
-#define NODE(fixed) ((gr_value *)(void *)&(fixed))
-
 static struct {
     gr_code code;
-    struct fixed_text name;
+    struct gri_fixed_text name;
 } codes[] = {
-    { GR_ENOMEM, FIXED("GR_ENOMEM") },
-    { GR_EINVAL, FIXED("GR_EINVAL") },
-    { GR_ETYPE, FIXED("GR_ETYPE") },
-    { GR_ETIMEDOUT, FIXED("GR_ETIMEDOUT") },
-    { GR_ECANCELED, FIXED("GR_ECANCELED") },
-    { GR_EDEAD, FIXED("GR_EDEAD") },
-    { GR_EBROKEN, FIXED("GR_EBROKEN") },
-    { GR_EFULL, FIXED("GR_EFULL") },
-    { GR_EUNREACH, FIXED("GR_EUNREACH") },
-    { GR_EPROTO, FIXED("GR_EPROTO") },
-    { GR_EREMOTE, FIXED("GR_EREMOTE") },
-    { GR_ERATE, FIXED("GR_ERATE") },
-    { GR_EPENDING, FIXED("GR_EPENDING") },
-    { GR_EOS, FIXED("GR_EOS") },
-    { GR_EDEADLK, FIXED("GR_EDEADLK") },
-    { GR_EINTR, FIXED("GR_EINTR") },
-    { GR_OK, FIXED("GR_E?") }, /* the end, and what is no known code */
+    { GR_ENOMEM, GRI_FIXED("GR_ENOMEM") },
+    { GR_EINVAL, GRI_FIXED("GR_EINVAL") },
+    { GR_ETYPE, GRI_FIXED("GR_ETYPE") },
+    { GR_ETIMEDOUT, GRI_FIXED("GR_ETIMEDOUT") },
+    { GR_ECANCELED, GRI_FIXED("GR_ECANCELED") },
+    { GR_EDEAD, GRI_FIXED("GR_EDEAD") },
+    { GR_EBROKEN, GRI_FIXED("GR_EBROKEN") },
+    { GR_EFULL, GRI_FIXED("GR_EFULL") },
+    { GR_EUNREACH, GRI_FIXED("GR_EUNREACH") },
+    { GR_EPROTO, GRI_FIXED("GR_EPROTO") },
+    { GR_EREMOTE, GRI_FIXED("GR_EREMOTE") },
+    { GR_ERATE, GRI_FIXED("GR_ERATE") },
+    { GR_EPENDING, GRI_FIXED("GR_EPENDING") },
+    { GR_EOS, GRI_FIXED("GR_EOS") },
+    { GR_EDEADLK, GRI_FIXED("GR_EDEADLK") },
+    { GR_EINTR, GRI_FIXED("GR_EINTR") },
+    { GR_OK, GRI_FIXED("GR_E?") }, /* the end, and what is no known code */
 };
 #define CODE_COUNT (sizeof(codes) / sizeof(codes[0]) - 1)
 
-static struct fixed_text broken_texts[GRI_BROKEN_COUNT] = {
-    FIXED("out of memory"), FIXED("bad UTF-8"), FIXED("nested too deep"),
-    FIXED("too large"),     FIXED("no value"),  FIXED("wrong kind of value"),
+static struct gri_fixed_text broken_texts[GRI_BROKEN_COUNT] = {
+    GRI_FIXED("out of memory"), GRI_FIXED("bad UTF-8"), GRI_FIXED("nested too deep"),
+    GRI_FIXED("too large"),     GRI_FIXED("no value"),  GRI_FIXED("wrong kind of value"),
 };
 
 #define BROKEN(error_code, why)                                                                    \
     {                                                                                              \
         .head = { .refs = GRI_PINNED, .type = GR_ERROR, .flag = 1, .code = (error_code) },         \
         .field = {                                                                                 \
-            [GRI_FIELD_TEXT] = NODE(broken_texts[why])                                             \
+            [GRI_FIELD_TEXT] = GRI_FIXED_NODE(broken_texts[why])                                   \
         }                                                                                          \
     }
 
@@ -77,17 +63,17 @@ gr_value *gri_broken(enum gri_broken why)
     return &broken[why].head;
 }
 
-static struct fixed_text wait_texts[] = {
-    FIXED("out of memory"),
-    FIXED("too many handlers wait (fibers_max)"),
-    FIXED("the waiting handler was cancelled"),
-    FIXED("this wait would never end"),
+static struct gri_fixed_text wait_texts[] = {
+    GRI_FIXED("out of memory"),
+    GRI_FIXED("too many handlers wait (fibers_max)"),
+    GRI_FIXED("the waiting handler was cancelled"),
+    GRI_FIXED("this wait would never end"),
 };
 
 #define WAIT_ERROR(error_code, text)                                                               \
     {                                                                                              \
         .head = { .refs = GRI_PINNED, .type = GR_ERROR, .code = (error_code) }, .field = {         \
-            [GRI_FIELD_TEXT] = NODE(wait_texts[text])                                              \
+            [GRI_FIELD_TEXT] = GRI_FIXED_NODE(wait_texts[text])                                    \
         }                                                                                          \
     }
 
@@ -141,12 +127,12 @@ const gr_value *gri_error_get(const gr_value *err, const char *name)
     const gr_value *v = NULL;
 
     if (strcmp(name, "code") == 0)
-        return NODE(codes[code_index(err->code)].name);
+        return GRI_FIXED_NODE(codes[code_index(err->code)].name);
     for (int f = 0; f < GRI_FIELD_COUNT; f++)
         if (strcmp(name, gri_field_name((enum gri_field)f)) == 0)
             v = gri_error(err)->field[f];
     if (v == NULL && strcmp(name, "kind") == 0)
-        return NODE(codes[code_index(err->code)].name);
+        return GRI_FIXED_NODE(codes[code_index(err->code)].name);
     return v;
 }
 
@@ -294,8 +280,9 @@ bool gr_error_retryable(const gr_value *v)
     switch (gr_error_code(v)) {
     case GR_ETIMEDOUT:
     case GR_EUNREACH: return true;
-    case GR_EFULL: /* a run's budget doesn't come back */
-        return strcmp(gr_cstr(gr_get(v, "kind"), ""), "budget") != 0;
+    case GR_EFULL: /* what a run may use up doesn't come back */
+        return strcmp(gr_cstr(gr_get(v, "kind"), ""), "budget") != 0 &&
+               strcmp(gr_cstr(gr_get(v, "kind"), ""), "recursion") != 0;
     case GR_EBROKEN: /* its actor exited: whoever takes its place may answer */
         return strcmp(gr_cstr(gr_get(v, "kind"), ""), "ActorExit") == 0;
     case GR_ERATE: /* a spent quota doesn't come back by waiting */

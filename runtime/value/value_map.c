@@ -13,6 +13,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/map.h"
+#include "runtime/value/known.h"
 
 static struct gri_pairs *pairs_of(gr_value *v)
 {
@@ -195,6 +196,11 @@ gr_value *gri_pairs_from(const struct gri_pair *pairs, size_t count, bool *ret_t
     return map;
 }
 
+static gr_value *key_of(const char *key)
+{
+    return gri_key(key, key != NULL ? strlen(key) : 0);
+}
+
 gr_value *gr_map_n(const gr_kv *pairs, size_t count)
 {
     gr_value *map;
@@ -205,7 +211,7 @@ gr_value *gr_map_n(const gr_kv *pairs, size_t count)
     map = map_new(count);
     why = gri_is_broken(map) ? map : NULL;
     for (size_t i = 0; i < count; i++) {
-        gr_value *key = why == NULL ? gr_str(pairs[i].key) : NULL;
+        gr_value *key = why == NULL ? key_of(pairs[i].key) : NULL;
 
         if (why == NULL)
             why = why_not(key, pairs[i].value);
@@ -325,7 +331,7 @@ static gr_value *key_node(const gr_value *map, const char *key)
         return gri_broken(GRI_BROKEN_MISSING);
     if (gri_is_node(map, GR_MAP))
         at = gri_pairs_find(map, key, strlen(key));
-    return at != SIZE_MAX ? gr_value_ref(gri_pairs(map)->at[at].key) : gr_str(key);
+    return at != SIZE_MAX ? gr_value_ref(gri_pairs(map)->at[at].key) : key_of(key);
 }
 
 gr_value *gr_set(gr_value *map, const char *key, gr_value *v)

@@ -10,6 +10,7 @@ set -u
 }
 . tests/_check.sh
 skipped=0
+export ERL_CRASH_DUMP_SECONDS=0 # no file with a dump, whatever happens
 
 # rows_of PEER prints the benchmarks that it has.
 rows_of() { awk -v peer="$1" '!/^#/ && NF && index("," $12 ",", "," peer ",") { print $2 }' bench/peers/recorded.txt; }
@@ -55,6 +56,16 @@ if [ -f /usr/include/caf/all.hpp ] && "${CXX:-g++}" -O0 -std=c++14 -w -o "$work/
     done
 else
     skip "CAF is not there"
+fi
+
+if [ -f /usr/include/nng/nng.h ] && "${CC:-cc}" -O0 -o "$work/link" bench/peers/link.c -lnng; then
+    for side in nng raw; do
+        for row in $(rows_of "$side"); do
+            prints "$side" "$row" "$work/link" "$side" "$row" 50
+        done
+    done
+else
+    skip "nng's headers are not there"
 fi
 
 if [ -d build/peers/node_modules/@langchain/core ] && command -v node >/dev/null 2>&1; then

@@ -13,6 +13,8 @@ step   tens   step_ns ns    ratio 12 40  40   -   - 400 js      all js 400
 small  small  value   bytes most   1 256  -   -   -   - -       one -
 twice  twice  value   times least  2  - 1.8   -   -   - -       all -
 absent absent value   ns    ratio 12 30  60 300 200   - otp,caf all best 31 / 61
+beside beside value   ns    nng   12 1.1 1.1 -   -   - nng     all -
+ahead  beside value   ns    otp   1  1   -   -   -   - otp     all -
 ROWS
 
 # measured SMALL TWICE prints what might have been measured.
@@ -28,6 +30,11 @@ measured() {
 {"bench":"tens","workers":1,"n":10,"value":7,"unit":"ns/op","step_ns":80.0}
 {"bench":"tens","workers":2,"n":10,"value":7,"unit":"ns/op","step_ns":81.0}
 {"side":"js","bench":"tens","workers":1,"n":10,"unit":"ns/op","value":9,"step_ns":800.0}
+{"bench":"beside","workers":1,"n":10,"value":110.0,"unit":"ns/op"}
+{"bench":"beside","workers":2,"n":10,"value":111.0,"unit":"ns/op"}
+{"side":"nng","bench":"beside","workers":1,"n":10,"value":100.0,"unit":"ns/op"}
+{"side":"nng","bench":"beside","workers":2,"n":10,"value":100.0,"unit":"ns/op"}
+{"side":"otp","bench":"beside","workers":1,"n":10,"value":109.0,"unit":"ns/op"}
 {"bench":"small","workers":1,"n":10,"value":$1,"unit":"bytes"}
 {"bench":"twice","workers":2,"n":10,"value":$2,"unit":"times"}
 LINES
@@ -45,19 +52,23 @@ measured 256.0 1.79 >"$work/lines"
 awk -f "$table" "$work/rows" "$work/lines" >"$work/table" && fail "not all are met" || pass
 # the median of 59, 61 and 9000; 61/610 is 30/300, and 121/400 is more than 60/200
 has "a ratio to the peer of the same workers" \
-    '| fast, ns | 61.0 / 121 | - / 1000 | 610 / 400 | - | best 31 / 61 | 30.0 / 60.0 | 0.100 / 0.302 | 0.100 / 0.300 | yes / no |'
+    '| fast, ns | 61.0 / 121 | - / 1000 | 610 / 400 | - | - | best 31 / 61 | 30.0 / 60.0 | 0.100 / 0.302 | 0.100 / 0.300 | yes / no |'
 has "a field beside the value, and one peer for both" \
-    '| step, ns | 80.0 / 81.0 | - | - | 800 | js 400 | 40.0 / 40.0 | 0.100 / 0.101 | 0.100 / 0.100 | yes / no |'
-has "at most" '| small, bytes | 256 / - | - | - | - | - | 256 / - | - | - | yes |'
-has "at least" '| twice, times | - / 1.79 | - | - | - | - | - / 1.80 | - | - | no |'
+    '| step, ns | 80.0 / 81.0 | - | - | - | 800 | js 400 | 40.0 / 40.0 | 0.100 / 0.101 | 0.100 / 0.100 | yes / no |'
+has "at most" '| small, bytes | 256 / - | - | - | - | - | - | 256 / - | - | - | yes |'
+has "at least" '| twice, times | - / 1.79 | - | - | - | - | - | - / 1.80 | - | - | no |'
 has "what was not measured is not met" \
-    '| absent, ns | - | - | - | - | best 31 / 61 | 30.0 / 60.0 | ? / ? | ? / ? | ? / ? |'
-has "how many" '3 of 8 bars met'
+    '| absent, ns | - | - | - | - | - | best 31 / 61 | 30.0 / 60.0 | ? / ? | ? / ? | ? / ? |'
+has "beside nng as it is now" \
+    '| beside, ns | 110 / 111 | - | 109 / - | 100 / 100 | - | - | 1.10 / 1.10 | 1.100 / 1.110 | 1.100 / 1.100 | yes / no |'
+has "ahead of OTP as it is now" \
+    '| ahead, ns | 110 / - | - | 109 / - | 100 / - | - | - | 1.00 / - | 1.009 | 1.000 | no |'
+has "how many" '4 of 11 bars met'
 
 measured 257.0 1.8 >"$work/lines"
 awk -v only=" small twice " -f "$table" "$work/rows" "$work/lines" >"$work/table" && fail "small is not met" || pass
-has "too much" '| small, bytes | 257 / - | - | - | - | - | 256 / - | - | - | no |'
-has "enough" '| twice, times | - / 1.80 | - | - | - | - | - / 1.80 | - | - | yes |'
+has "too much" '| small, bytes | 257 / - | - | - | - | - | - | 256 / - | - | - | no |'
+has "enough" '| twice, times | - / 1.80 | - | - | - | - | - | - / 1.80 | - | - | yes |'
 has "only those" '1 of 2 bars met'
 measured 1 2 >"$work/lines"
 awk -v only=" small twice " -f "$table" "$work/rows" "$work/lines" >"$work/table" && pass || fail "all are met"

@@ -26,10 +26,24 @@ mistake() {
     run 2 "$greenroom" run "$work/f.yaml"
     has "run tells the same" "$work/f.yaml:$2" "$err"
 }
+mistake 'node: {admin: on}
+actors: {a: {prompt: x}}' '1:15: admin: full, read or off was expected'
+mistake 'node: {health_stuck: -1}
+actors: {a: {prompt: x}}' '1:22: health_stuck: -1 is given, a number from 0.1 to 86400 was expected'
 mistake 'actors: {a: {prompt: x}' '2:1: did not find expected'
 mistake 'actors: {a: {promt: x}}' '1:14: there is no kind "promt"; did you mean "prompt"?'
 mistake 'actors: {a: b, b: a}' '1:19: "a" refers to itself: a -> b -> a'
 mistake 'actors: {a: {prompt: "${GREENROOM_UNSET}"}}' '1:22: the environment variable GREENROOM_UNSET is not set'
+mistake 'actors: {a: {prompt: {template: "x", partial: y}}}' '1:47: partial: a text is given, a map was expected'
+mistake 'actors: {a: {chat_prompt: [{message: h}]}}' '1:29: a message has no key "message"; did you mean "messages"?'
+mistake 'actors: {a: {chat_prompt: [{messages: {variable: h, n_messages: 0}}]}}' '1:65: n_messages: 0 is given'
+mistake 'actors: {a: {chat_prompt: [{messages: {n_messages: 1}}]}}' '1:39: messages needs the key "variable"'
+mistake 'actors: {a: {chat_prompt: [{human: {variable: h}}]}}' '1:36: messages: a map is given, a template was expected'
+f='actors: {a: {configurable_fields: {runnable: {prompt: x}, fields: {template: '
+mistake "$f{id: a, options: {b: c}}}}}}" '1:78: fields: options and default go together'
+mistake "$f{id: a, options: {b: c}, default: d}}}}}" '1:112: default: there is no option "d"'
+mistake "$f{di: a}}}}}" '1:79: a field has no key "di"; did you mean "id"?'
+mistake "${f}[a]}}}}" '1:78: fields: a list is given, a text, or a map was expected'
 # What only a constructor can see has its place too.
 refused() {
     printf '%s\n' "$1" >"$work/f.yaml"

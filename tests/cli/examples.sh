@@ -4,6 +4,29 @@
 # shellcheck disable=SC1091,SC2154
 . tests/cli/_lib.sh
 
+# promised SOURCE is what the comment at its top says that it prints.
+promised() { sed -n '/^ \* It prints/,/^ \*\//s/^ \*     //p' "$1"; }
+
+for source in examples/*.c examples/*.cpp; do
+    grep -q '^ \* It prints' "$source" || continue
+    name=$(basename "${source%.c*}")
+    program=${GR_BUILD_DIR:-$PWD/build/release}/examples/$name
+    if [ "${source%.cpp}" != "$source" ] && [ ! -x "$program" ]; then
+        echo "SKIP: $name: there was no compiler for C++"
+        continue
+    fi
+    run 0 "$program"
+    expected=$(promised "$source")
+    # Its two steps are not in step: the chunks of one are in order.
+    if [ "$name" = streaming ]; then
+        is "streaming: all chunks of both steps" \
+            "$(printf '%s\n' "$expected" | sort)" "$(printf '%s\n' "$out" | sort)"
+        expected=$(printf '%s\n' "$expected" | grep joke)
+        out=$(printf '%s\n' "$out" | grep joke)
+    fi
+    is "$name prints what it says" "$expected" "$out"
+done
+
 # A store with blocking methods only, called through its a-twins.
 run 0 "${GR_BUILD_DIR:-$PWD/build/release}/examples/own_store"
 has "it stores" "added 2 documents" "$out"
@@ -45,6 +68,9 @@ done
 
 run 0 "$greenroom" run examples/hello.yaml --input '{"name": "Ada"}'
 is "hello" '"Hello, Ada!"' "$out"
+run 0 env GREENROOM_SOCKETS="$work" "$greenroom" up examples/nodes.yaml -- run --text "What is a scope?"
+has "nodes: an answer from four processes" "scope" "$out"
+is "nodes: no socket is left" "" "$(find "$work" -name '*.ipc')"
 run 0 "$greenroom" stream examples/docs.yaml --text "What is a scope?" --text-out
 has "docs: cites its source" "[docs/" "$out"
 finish

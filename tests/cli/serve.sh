@@ -82,6 +82,8 @@ run 0 "$greenroom" call "$url" echo --text x
 is "and its owner goes on" '"x"' "$out"
 
 kill -STOP "$server"
+# One of its threads has to take the signal, which may be late; until then the others go on.
+[ ! -d "/proc/$server" ] || until_true grep -q '^State:[[:space:]]*T' "/proc/$server/status"
 run 1 "$greenroom" call "$url" echo --text x --timeout 0.2
 has "a server that does not answer in time" "GR_ETIMEDOUT" "$err"
 kill -CONT "$server"
@@ -103,4 +105,10 @@ stop_server TERM
 
 run 2 "$greenroom" serve "$work/c.yaml"
 has "nothing to serve" 'the keys "listen" and "publish" are needed' "$err"
+if [ -w /dev/full ]; then
+    code=0
+    "$greenroom" serve "$work/s.yaml" >/dev/full 2>"$work/err" || code=$?
+    is "who can't say where it listens does not serve" 1 "$code"
+    has "and says why" "standard output: No space left" "$(cat "$work/err")"
+fi
 finish

@@ -7,7 +7,7 @@
 run 0 "$greenroom" --version
 has "version" "greenroom 0." "$out"
 run 0 "$greenroom" --help
-for command in run stream batch serve call sim check kinds; do
+for command in run stream batch serve up call sim check kinds; do
     has "help names $command" "  $command " "$out"
     run 0 "$greenroom" "$command" --help
     has "$command has a help" "usage: greenroom $command " "$out"
@@ -62,6 +62,12 @@ run 2 "$greenroom" sim examples/hello.yaml nobody
 has "sim knows the actors" 'has no actor "nobody"' "$err"
 run 2 "$greenroom" run examples/hello.yaml -v
 has "an option of sim alone" "run: there is no option -v" "$err"
+run 2 "$greenroom" up examples/nodes.yaml --text x
+has "an option with a value, of other commands" "up: there is no option --text;" "$err"
+run 2 "$greenroom" ps
+has "what is missing" "ps: missing: URL;" "$err"
+run 0 "$greenroom" up --help
+has "options stand before the other command" "greenroom up FILE [OPTION…] [-- COMMAND]" "$out"
 run 2 "$greenroom" run /nowhere.yaml
 has "no chain file" "/nowhere.yaml: can't be opened: No such file" "$err"
 run 2 "$greenroom" kinds sequense
@@ -74,5 +80,9 @@ if [ -w /dev/full ]; then
     "$greenroom" run examples/hello.yaml --input '{"name": "Ada"}' >/dev/full 2>"$work/err" || code=$?
     is "a full disk is a failure" 1 "$code"
     has "and said" "standard output: No space left" "$(cat "$work/err")"
+    code=0
+    "$greenroom" --help >/dev/full 2>"$work/err" || code=$?
+    is "so it is for the help" 1 "$code"
+    has "which says it, too" "standard output: No space left" "$(cat "$work/err")"
 fi
 finish

@@ -11,7 +11,7 @@ sanitize=$(cached GR_SANITIZE)
 flags=${sanitize:+-fsanitize=$sanitize}
 [ "$(cached GR_COVERAGE)" != ON ] || flags=--coverage
 if [ -n "$flags" ]; then
-    link="$flags $build/libgreenroom_testing.a -lnng -lmsgpackc -lcurl -lpthread -lm"
+    link="$flags $build/libgreenroom_testing.a -lnng -lmbedcrypto -lmsgpackc -lcurl -lpthread -lm"
 else
     link="-L$build -Wl,-rpath,$build -lgreenroom"
 fi

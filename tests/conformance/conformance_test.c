@@ -3,27 +3,12 @@
  * conformance_test.c - what langchain-core does, case by case, for the kinds of runnable in
  * actors/compose.
  *
- * A case names a chain to build, a verb, an input and what must come out, as JSON. The ids are
- * those of the catalogue that was recorded on langchain-core 1.2.19; where Greenroom differs on
- * purpose the case says so, and expects Greenroom's. Each test has a runtime of its own
- * (gr_runtime_new).
+ * The cases of the kinds that most chains are made of; the other files have those of their areas.
+ * See cases.h.
  */
-#include <stdio.h>
-
-#include "tests/support/runnables.h"
+#include "tests/conformance/cases.h"
 
 TestSuite(conformance, .init = set_up, .fini = tear_down, .timeout = 120);
-
-enum verb { INVOKE, BATCH, STREAM, TRANSFORM, SUM, INVOKE_FAILS, BATCH_KEEPS, STREAM_FAILS };
-
-struct expectation {
-    const char *id;
-    gr_ref (*chain)(void);
-    enum verb verb;
-    const char *input;    /* JSON; for TRANSFORM the list of chunks */
-    const char *expected; /* JSON; for the failing ones the chunks, or part of the error's text */
-    gr_code code;
-};
 
 /* ---- the chains ------------------------------------------------------------------------------ */
 
@@ -31,12 +16,6 @@ static gr_value *len_fn(gr_ctx *c, void *arg, const gr_value *input)
 {
     (void)c, (void)arg;
     return gr_int((int64_t)gr_len(input));
-}
-
-static gr_value *same_fn(gr_ctx *c, void *arg, const gr_value *input)
-{
-    (void)c, (void)arg;
-    return gr_value_ref(input);
 }
 
 static gr_value *upper_or_fail_fn(gr_ctx *c, void *arg, const gr_value *input)
@@ -65,11 +44,6 @@ static gr_value *new_fn(gr_ctx *c, void *arg, const gr_value *input)
 {
     (void)c, (void)arg, (void)input;
     return gr_str("new");
-}
-
-static gr_ref lambda(gr_kind kind, gr_lambda_fn *fn)
-{
-    return gr_lambda(root, kind, fn, NULL, NULL);
 }
 
 static gr_ref sync_len(void)
@@ -126,8 +100,7 @@ static gr_ref inc_boom_dbl(void)
     return gr_seq(root, inc(GR_ASYNC), boom(GR_CHEAP, "boom"), dbl(GR_ASYNC));
 }
 
-/* (a | b) | ({x: c, y: d} | last): nesting is not flattened, since refs are opaque, but acts the
- * same */
+/* (a | b) | ({x: c, y: d} | last): four steps */
 static gr_ref nested_sequence(void)
 {
     gr_ref last =
@@ -276,54 +249,9 @@ static const struct expectation cases[] = {
     { "fb-11", empty_then_foo, STREAM, "\"_\"", "[\"f\",\"o\",\"o\"]", 0 },
 };
 
-/* kept turns the errors in a batch's answers into "!" and their texts. */
-static gr_value *kept(gr_value *list)
-{
-    gr_value *out = gr_list_n(NULL, 0);
-
-    for (size_t i = 0; i < gr_len(list); i++) {
-        const gr_value *v = gr_at(list, i);
-
-        out = gr_append(out, gr_error_code(v) == GR_OK ? gr_value_ref(v)
-                                                       : gr_strf("!%s", gr_error_text(v)));
-    }
-    gr_value_unref(list);
-    return out;
-}
-
-static void check_failing_stream(gr_ref r, const struct expectation *e)
-{
-    gr_value *err = NULL;
-
-    is(chunks(gr_astream(rt, r, json(e->input), NULL), &err), e->expected);
-    cr_assert_eq(gr_error_code(err), e->code, "%s", e->id);
-    gr_value_unref(err);
-}
-
-static void check(const struct expectation *e)
-{
-    gr_ref r = e->chain();
-
-    fprintf(stderr, "%s\n", e->id);
-    switch (e->verb) {
-    case INVOKE: invoke_is(r, e->input, e->expected); break;
-    case BATCH: batch_is(r, e->input, e->expected); break;
-    case STREAM: stream_is(r, e->input, e->expected); break;
-    case TRANSFORM: transform_is(r, e->input, e->expected); break;
-    case SUM: sum_equals(gr_astream(rt, r, json(e->input), NULL), e->expected); break;
-    case INVOKE_FAILS: invoke_fails(r, e->input, e->code, e->expected); break;
-    case STREAM_FAILS: check_failing_stream(r, e); break;
-    case BATCH_KEEPS:
-        is(kept(answer(gr_abatch(rt, r, json(e->input), GR_CALL(.return_exceptions = true)))),
-           e->expected);
-        break;
-    }
-}
-
 Test(conformance, what_langchain_core_gives)
 {
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        check(&cases[i]);
+    check_all(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 /* par-04: the input is shared out, both branches see every chunk; the order between them is open */
@@ -343,6 +271,44 @@ Test(conformance, par_04_both_branches_see_every_chunk)
     cr_assert_str_eq(gr_cstr(gr_get(sum, "p"), ""), "abc");
     gr_value_unref(sum);
     gr_value_unref(list);
+}
+
+/* par-08: each chunk is of one branch, at each level */
+Test(conformance, par_08_chunks_have_one_key_at_each_level)
+{
+    gr_value *err = NULL;
+    gr_value *list = chunks(gr_astream(rt, nested_parallel(), gr_str("_"), NULL), &err);
+
+    cr_assert_null(err);
+    cr_assert_eq(gr_len(list), 3);
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert_eq(gr_len(gr_at(list, i)), 1);
+        cr_assert_eq(gr_len(gr_get(gr_at(list, i), "outer")), 1);
+    }
+    gr_value_unref(list);
+}
+
+static void next_is(gr_stream *s, const char *expected)
+{
+    gr_outcome o = gr_next(s, TEST_WAIT_MS);
+
+    cr_assert_eq(o.code, GR_OK);
+    is(gr_value_ref(o.value), expected);
+}
+
+/* asg-03: what is passed through does not wait for the mapper */
+Test(conformance, asg_03_the_input_is_passed_on_while_the_mapper_works)
+{
+    static struct gate g = GATE;
+    gr_stream *s = gr_atransform(rt, gr_assign(root, GR_STEP("q", gate(&g))),
+                                 gr_stream_of(rt, json("[{\"a\":\"1\"},{\"b\":\"2\"}]")), NULL);
+
+    next_is(s, "{\"a\":\"1\"}");
+    next_is(s, "{\"b\":\"2\"}");
+    gate_open(&g, gr_str("Q"));
+    next_is(s, "{\"q\":\"Q\"}");
+    cr_assert_eq(gr_next(s, TEST_WAIT_MS).code, GR_EOS);
+    gr_stream_free(s);
 }
 
 /* gen-05: closing ends the producer, and is done when it has ended */

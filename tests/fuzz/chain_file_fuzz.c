@@ -11,6 +11,22 @@ static char *look_up(const char *name)
     return strlen(name) % 2 == 1 ? value : NULL;
 }
 
+/* look_at does what `check` and `graph` do with places: whatever the file has, it ends. */
+static void look_at(const struct gri_chain_file *f)
+{
+    uint64_t calls[GRI_DEPLOY_NODES_MAX];
+    struct gri_strbuf drawn = GRI_STRBUF_INIT;
+    struct gri_chain_report notes;
+
+    gri_chain_report_init(&notes, "f");
+    gri_deploy_notes(f, &notes);
+    gri_deploy_check_doors(f, &notes);
+    gri_deploy_calls(f, calls);
+    must(gri_deploy_draw(f, &drawn));
+    gri_strbuf_fini(&drawn);
+    gri_chain_report_fini(&notes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_cost cost = fuzz_begin();
@@ -25,6 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must((f == NULL) == (text[0] != '\0'));
     for (const char *p = text; *p != '\0'; p++)
         must((unsigned char)*p >= 0x20 || *p == '\n'); /* what is told can't steer a terminal */
+    if (f != NULL)
+        look_at(f);
     gri_chain_file_free(f);
     gri_chain_report_fini(&r);
     fuzz_end(&cost, size, 2048);

@@ -16,6 +16,31 @@ static void check_inside(const uint8_t *data, size_t size, const uint8_t *value,
     must((size_t)(value - data) <= size - value_size);
 }
 
+/* again_route: its steps are written anew as well. */
+static bool again_route(const struct gri_frame *f, const gr_value *v, const gr_value *config,
+                        struct gri_strbuf *out)
+{
+    struct gri_strbuf steps = GRI_STRBUF_INIT;
+    struct gri_frame g = *f;
+    struct gri_route_step step;
+    const uint8_t *at = f->steps;
+    size_t left = f->steps_size;
+    unsigned count = 0;
+    gr_code rc;
+
+    while (gri_route_step_read(&at, &left, &step)) {
+        gri_route_step_write(&steps, &step);
+        count++;
+    }
+    must(count == f->step_count && left == 0);
+    must(steps.len <= GRI_ROUTE_BYTES_MAX && count <= GRI_ROUTE_STEPS_MAX);
+    g.steps = (const uint8_t *)steps.data;
+    g.steps_size = steps.len;
+    rc = gri_frame_route(out, &g, v, config);
+    gri_strbuf_fini(&steps);
+    return rc == GR_OK;
+}
+
 /* again writes what was read; false when that can't be: a value that is none, or no such frame. */
 static bool again(const struct gri_frame *f, const gr_value *v, const gr_value *config,
                   struct gri_strbuf *out)
@@ -23,13 +48,29 @@ static bool again(const struct gri_frame *f, const gr_value *v, const gr_value *
     switch (f->type) {
     case GRI_FRAME_HELLO: return gri_frame_hello(out, &f->hello) == GR_OK;
     case GRI_FRAME_INVOKE: return gri_frame_invoke(out, f, v, config) == GR_OK;
+    case GRI_FRAME_ROUTE: return again_route(f, v, config, out);
     case GRI_FRAME_REPLY:
     case GRI_FRAME_CHUNK:
+    case GRI_FRAME_EVENT:
+    case GRI_FRAME_INPUT_CHUNK:
+    case GRI_FRAME_INPUT_END:
     case GRI_FRAME_END: return gri_frame_value(out, f->type, f->id, v, NULL) == GR_OK;
-    case GRI_FRAME_TELL: return gri_frame_tell(out, f->name, v) == GR_OK;
+    case GRI_FRAME_TELL: return gri_frame_tell_to(out, f, v) == GR_OK;
+    case GRI_FRAME_LINK:
+    case GRI_FRAME_MONITOR:
+    case GRI_FRAME_DOWN:
+    case GRI_FRAME_EXIT: return gri_frame_signal(out, f, v) == GR_OK;
+    case GRI_FRAME_UNTIE:
     case GRI_FRAME_CREDIT:
     case GRI_FRAME_CANCEL:
+    case GRI_FRAME_INPUT_CREDIT:
+    case GRI_FRAME_HELD:
     case GRI_FRAME_PING: return gri_frame_number(out, f->type, f->id, f->number) == GR_OK;
+    case GRI_FRAME_PROOF: return gri_frame_proof(out, &f->proof) == GR_OK;
+    case GRI_FRAME_BEAT: return gri_frame_beat(out, f->number) == GR_OK;
+    case GRI_FRAME_WELCOME: return gri_frame_welcome(out, f->number) == GR_OK;
+    case GRI_FRAME_REFUSE:
+        return gri_frame_refuse(out, (gr_code)f->number, f->id, f->name) == GR_OK;
     default: return false;
     }
 }
@@ -40,6 +81,12 @@ static void check_same(const struct gri_frame *f, const struct gri_frame *g)
     must(g->window == f->window && g->least == f->least && g->deadline_ms == f->deadline_ms);
     must(g->number == f->number && strcmp(g->name, f->name) == 0);
     must(strcmp(g->verb, f->verb) == 0);
+    must(g->origin == f->origin && g->incarnation == f->incarnation && g->call == f->call);
+    must(g->step_count == f->step_count && g->steps_size <= f->steps_size);
+    must(g->watch_size == f->watch_size &&
+         (f->watch == NULL || memcmp(g->watch, f->watch, f->watch_size) == 0));
+    must(g->to.node == f->to.node && g->to.id == f->to.id);
+    must(g->from.node == f->from.node && g->from.id == f->from.id);
     must(memcmp(&g->hello, &f->hello, sizeof(f->hello)) == 0);
 }
 
@@ -88,6 +135,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(err == NULL);
         check_inside(data, size, f.value, f.value_size);
         check_inside(data, size, f.config, f.config_size);
+        check_inside(data, size, f.steps_size > 0 ? f.steps : NULL, f.steps_size);
+        check_inside(data, size, f.watch, f.watch_size);
         check_round_trip(&f);
     } else {
         must(rc == GR_EPROTO && gr_error_code(err) == GR_EPROTO);

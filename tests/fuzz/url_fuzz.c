@@ -13,15 +13,17 @@
 
 #define RUNS_EACH 1024 /* inputs of one runtime */
 
-static const char loopback[] = "^tcp://(localhost|127\\.[0-9.]*|\\[::1\\]):[0-9]{1,5}$|^ipc:///";
+static const char loopback[] =
+    "^(tls[+])?tcp://(localhost|127\\.[0-9.]*|\\[::1\\]):[0-9]{1,5}$|^ipc:///";
 
 static struct gri_listener listener;
 static char reached[4096]; /* the URL that came to the driver */
 
-static gr_code note_listen(gr_runtime *of, const char *url, gri_accept_fn *accept, void *arg,
-                           struct gri_listener **ret_listener, gr_value **reterr)
+static gr_code note_listen(gr_runtime *of, const char *url, const struct gri_tls *tls,
+                           gri_accept_fn *accept, void *arg, struct gri_listener **ret_listener,
+                           gr_value **reterr)
 {
-    (void)of, (void)accept, (void)arg, (void)reterr;
+    (void)of, (void)tls, (void)accept, (void)arg, (void)reterr;
     must(strlen(url) < sizeof(reached));
     strcpy(reached, url);
     *ret_listener = &listener;

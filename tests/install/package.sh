@@ -77,7 +77,10 @@ headers_alone() {
     for path in "$prefix"/include/greenroom/*; do
         header=$(basename "$path")
         case $header in
-        *.hpp) alone c++ "$header" cpp || return 1 ;;
+        *.hpp)
+            alone c++ "$header" cpp || return 1
+            ! command -v clang++ >/dev/null || alone clang++ "$header" cpp || return 1
+            ;;
         *) alone cc "$header" c && alone c++ "$header" cpp || return 1 ;;
         esac
     done

@@ -7,7 +7,7 @@
  * Two threads from outside inject tasks. One of them is a long handler: it readies a task of its own, which
  * lies in its worker's LIFO slot, and then holds its worker up until all other tasks are done. So the rest must
  * do those, whatever they lie in: each wake-up that is lost on the way shows as a deadlock. Another
- * task readies two, of which one goes to the ring, where it can be stolen.
+ * task readies two, of which one goes to the ring, where it can be stolen, or, as if that were full, to the spill.
  *
  * What is checked: all tasks are run, each once, while one worker is held up; idle_count and
  * searching return to what they must be.
@@ -24,6 +24,7 @@
  * BUG=5  who injects a task looks for idle workers before the task is in the queue
  * BUG=6  a worker that leaves the idle ones by itself, since it found something at its last look, doesn't
  *        notice a monitor that went to sleep for good meanwhile (so it was, until this model)
+ * BUG=7  a worker that parks doesn't look at the spills once more
  */
 #ifndef BUG
 #define BUG 0
@@ -50,6 +51,7 @@
 
 byte injected[4];    /* by kind; injected[NOTHING] is inject_count */
 byte ring[WORKERS];  /* plain tasks in it */
+byte spill[WORKERS]; /* likewise */
 byte lifo[WORKERS];  /* NOTHING or TASK */
 byte seen[WORKERS];  /* the monitor's lifo_seen */
 bool idle[WORKERS];
@@ -162,6 +164,18 @@ inline take_ring(t, w)
     }
 }
 
+inline take_spill(t, w)
+{
+    atomic {
+        if
+        :: spill[w] > 0 ->
+            spill[w]--;
+            t = TASK
+        :: else
+        fi
+    }
+}
+
 inline look_everywhere(t, i)
 {
     atomic {
@@ -177,12 +191,24 @@ inline look_everywhere(t, i)
     :: else
     fi;
     if
+    :: t == NOTHING -> take_spill(t, i)
+    :: else
+    fi;
+    if
     :: t == NOTHING -> take_ring(t, (i + 1) % WORKERS)
+    :: else
+    fi;
+    if
+    :: t == NOTHING -> take_spill(t, (i + 1) % WORKERS)
     :: else
     fi;
 #if WORKERS > 2
     if
     :: t == NOTHING -> take_ring(t, (i + 2) % WORKERS)
+    :: else
+    fi;
+    if
+    :: t == NOTHING -> take_spill(t, (i + 2) % WORKERS)
     :: else
     fi
 #endif
@@ -195,16 +221,35 @@ inline anything_queued(any)
     :: !any -> any = (ring[0] != 0)
     :: else
     fi;
+#if BUG != 7
+    if
+    :: !any -> any = (spill[0] != 0)
+    :: else
+    fi;
+#endif
     if
     :: !any -> any = (ring[1] != 0)
     :: else
     fi;
+#if BUG != 7
+    if
+    :: !any -> any = (spill[1] != 0)
+    :: else
+    fi;
+#endif
 #if WORKERS > 2
     if
     :: !any -> any = (ring[2] != 0)
     :: else
-    fi
+    fi;
+#if BUG != 7
+    if
+    :: !any -> any = (spill[2] != 0)
+    :: else
+    fi;
 #endif
+#endif
+    skip
 }
 
 /* gri_ready on a worker */
@@ -216,7 +261,10 @@ inline ready(i, old, v)
     };
     if
     :: old != NOTHING ->
-        ring[i]++;
+        if
+        :: ring[i]++
+        :: spill[i]++
+        fi;
         old = NOTHING;
         wake_one(v)
     :: else

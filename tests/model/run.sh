@@ -27,14 +27,16 @@ case ${1:-} in
     shift
     ;;
 esac
-chosen=" ${*:-mailbox park meet future load idle} "
+chosen=" ${*:-mailbox park meet future leave life load idle perch lifo pair} "
 here=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0
 failed=0
 
-optimise=-O2
+# Compiling takes longer than any search but the large ones.
+optimise=-O0
+[ "$size" = small ] || optimise=-O2
 # search MODEL DEFINITION… leaves spin's report in $work/report.
 search() {
     model=$1
@@ -89,6 +91,11 @@ if [ "$size" = small ]; then
     holds load -DTELLS=1 -DEXITS=1 -DFAILS=1
     holds idle -DPLAIN=0 -DBURST=0
     holds idle -DMONITOR=0 -DBURST=0
+    holds life -DTIMED=1 -DQUEUED=1
+    holds life -DSTARTS=1
+    holds life -DSTEPS=1
+    holds life -DMOVES=1 -DWALKS=1 -DRUNS=0
+    holds pair -DN=3 -DCUTS=1
 else
     holds mailbox -DPRODUCERS=2 -DMESSAGES=2
     holds mailbox -DPRODUCERS=2 -DMESSAGES=2 -DSTOP=0 -DADMIT=1
@@ -98,11 +105,20 @@ else
     holds load -DTELLS=2 -DASKS=1 -DEXITS=1
     holds load -DBOUNDED=2 -DQUEUES=1
     holds idle -DMONITOR=0
+    holds life -DMOVES=1 -DSTEPS=1 -DRUNS=0
+    holds life -DMOVES=1 -DWALKS=1
+    holds life -DMOVES=1 -DTIMED=1 -DQUEUED=1
+    holds life -DSTARTS=1 -DSTEPS=1
+    holds pair -DN=3 -DCUTS=2
+    holds pair -DN=4 -DCUTS=1
 fi
 holds park
 holds park -DTHREAD=1
 holds meet
 holds future
+holds leave
+holds lifo -DTASKS=5 -DSEIZURES=3
+holds perch
 
 finish() {
     printf '%d passed, %d failed\n' "$passed" "$failed"
@@ -116,8 +132,13 @@ if [ "$bugs" = one ]; then
     breaks park -DBUG=1
     breaks meet -DBUG=1
     breaks future -DBUG=1
+    breaks leave -DBUG=1
+    breaks life -DBUG=1
     breaks load -DBUG=1 -DENTERS=1
     breaks idle -DBUG=1 -DMONITOR=0
+    breaks lifo -DBUG=1
+    breaks perch -DBUG=1
+    breaks pair -DBUG=1
     finish
 fi
 for bug in 1 2 3 4 5 6 7 8 11; do
@@ -126,6 +147,13 @@ done
 for bug in 9 10; do
     breaks mailbox "-DBUG=$bug" -DPRODUCERS=2 -DMESSAGES=2 -DSTOP=0 -DADMIT=1
 done
+for bug in 1 2 3 4; do
+    breaks perch "-DBUG=$bug"
+done
+for bug in 1 2 3 4 5; do
+    breaks pair "-DBUG=$bug"
+done
+breaks pair -DBUG=6 -DCUTS=2
 for bug in 1 2 3 4 5 6; do
     breaks park "-DBUG=$bug"
 done
@@ -138,6 +166,23 @@ done
 for bug in 1 2 3 4 5 6; do
     breaks future "-DBUG=$bug"
 done
+for bug in 1 2 3 4 5; do
+    breaks leave "-DBUG=$bug"
+done
+for bug in 1 2 7 9; do
+    breaks life "-DBUG=$bug"
+done
+for bug in 3 4; do
+    breaks life "-DBUG=$bug" -DSTEPS=1
+done
+for bug in 5 6; do
+    breaks life "-DBUG=$bug" -DSTARTS=1
+done
+for bug in 8 10 12; do
+    breaks life "-DBUG=$bug" -DMOVES=1 -DRUNS=0
+done
+breaks life -DBUG=11 -DMOVES=1 -DWALKS=1 -DRUNS=0
+breaks life -DBUG=13 -DQUEUED=1
 for bug in 1 2; do
     breaks load "-DBUG=$bug" -DENTERS=1
 done
@@ -151,8 +196,11 @@ breaks load -DBUG=7 -DFAILS=1
 for bug in 9 10; do
     breaks load "-DBUG=$bug" -DBOUNDED=1 -DQUEUES=1
 done
-for bug in 1 2 5; do
+for bug in 1 2 5 7; do
     breaks idle "-DBUG=$bug" -DMONITOR=0
+done
+for bug in 1 2 3 4 5; do
+    breaks lifo "-DBUG=$bug"
 done
 for bug in 3 4 6; do
     breaks idle "-DBUG=$bug" -DPLAIN=0 -DBURST=0

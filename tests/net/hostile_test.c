@@ -3,14 +3,20 @@
 #include "tests/support/test.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/net/frame.h"
+#include "runtime/net/node.h"
+#include "runtime/net/proof.h"
+#include "tests/support/greeting.h"
 #include "tests/support/peer.h"
 
 struct server {
@@ -65,27 +71,40 @@ static void put(int fd, const void *data, size_t size)
 static bool is_closed(int fd)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
+    time_t until = time(NULL) + TEST_WAIT_MS / 1000; /* beats come, as long as it doesn't */
     char buf[4096];
 
-    while (poll(&p, 1, TEST_WAIT_MS) == 1)
+    while (time(NULL) < until && poll(&p, 1, TEST_WAIT_MS) == 1)
         if (recv(fd, buf, sizeof(buf), 0) <= 0)
             return true;
     return false;
 }
 
-static void put_hello_of(int fd, uint32_t version, uint64_t target, uint64_t attempt)
+/* put_greeting says all that comes before calls, as node 1. */
+static void put_greeting_of(int fd, uint64_t node, uint64_t number)
 {
     struct gri_strbuf out = GRI_STRBUF_INIT;
-    struct gri_hello h = { version, version, 1, 2, GRI_FRAME_MAX, 65536, target, attempt };
+    struct gri_hello h = test_hello(node, 100 + number);
 
-    cr_assert_eq(gri_frame_hello(&out, &h), GR_OK);
+    cr_assert_eq(test_greeting(&out, &h, number), GR_OK);
     put(fd, out.data, out.len);
     gri_strbuf_fini(&out);
 }
 
+static void put_greeting(int fd)
+{
+    put_greeting_of(fd, 1, 1);
+}
+
 static void put_hello(int fd, uint32_t version)
 {
-    put_hello_of(fd, version, 0, 0);
+    struct gri_strbuf out = GRI_STRBUF_INIT;
+    struct gri_hello h = test_hello(1, 0);
+
+    h.version_min = h.version_max = version;
+    cr_assert_eq(gri_frame_hello(&out, &h), GR_OK);
+    put(fd, out.data, out.len);
+    gri_strbuf_fini(&out);
 }
 
 static void expect_friend_well(struct server *s)
@@ -108,7 +127,7 @@ static void refused(bool hello, const void *bytes, size_t size)
     f = gr_acall(s.friend_rt, s.friend_far, "hold", gr_int(9), NULL);
     fd = connect_raw(s.url);
     if (hello)
-        put_hello(fd, GRI_WIRE_VERSION);
+        put_greeting(fd);
     put(fd, bytes, size);
     cr_assert(is_closed(fd));
     close(fd);
@@ -150,7 +169,10 @@ Test(hostile, a_call_before_the_hello)
 
 Test(hostile, a_second_hello)
 {
-    REFUSED(true, "\x00\x00\x00\x14\x98\x01\xa9greenroom\x01\x01\x01\x01\xcd\x10\x00\x01");
+    REFUSED(
+        true,
+        "\x00\x00\x00\x28\x9e\x01\xa9greenroom\x02\x02\x01\x01\xcd\x10\x00\x01\xa0\xa0\x00\xc4\x10"
+        "0123456789abcdef\x01\x01");
 }
 
 Test(hostile, an_unknown_type)
@@ -168,12 +190,39 @@ Test(hostile, an_array_of_four_billion)
     REFUSED(true, "\x00\x00\x00\x08\x93\x03\x01\xdd\xff\xff\xff\xff");
 }
 
-Test(hostile, a_call_with_an_id_of_ours)
+Test(hostile, a_call_whose_id_is_in_use)
 {
-    /* who dials numbers odd; 2 is for the server to give */
-    REFUSED(true, "\x00\x00\x00\x14\x9a\x02\x02\x00\xa3"
-                  "all\xa6"
-                  "invoke\x00\x00\x00\xc0\xc0");
+    REFUSED(true, "\x00\x00\x00\x12\x9a\x02\x02\x00\xa3"
+                  "all\xa4"
+                  "wait\x00\x00\x00\xc0\xc0"
+                  "\x00\x00\x00\x12\x9a\x02\x02\x00\xa3"
+                  "all\xa4"
+                  "wait\x00\x00\x00\xc0\xc0");
+}
+
+Test(hostile, a_call_before_the_proof)
+{
+    struct gri_strbuf out = GRI_STRBUF_INIT;
+    struct gri_hello h = test_hello(1, 7);
+    gr_value *args = gr_int(1);
+    struct gri_frame f = { .id = 1, .name = "all", .verb = "invoke" };
+
+    cr_assert_eq(gri_frame_hello(&out, &h), GR_OK);
+    cr_assert_eq(gri_frame_invoke(&out, &f, args, NULL), GR_OK);
+    refused(false, out.data, out.len);
+    gri_strbuf_fini(&out);
+    gr_value_unref(args);
+}
+
+Test(hostile, a_welcome_before_the_proof)
+{
+    struct gri_strbuf out = GRI_STRBUF_INIT;
+    struct gri_hello h = test_hello(1, 7);
+
+    cr_assert_eq(gri_frame_hello(&out, &h), GR_OK);
+    cr_assert_eq(gri_frame_welcome(&out, 1), GR_OK);
+    refused(false, out.data, out.len);
+    gri_strbuf_fini(&out);
 }
 
 Test(hostile, arguments_that_are_no_value)
@@ -197,7 +246,7 @@ Test(hostile, deep_arguments)
            21 + 1);
     memset(frame + 22, 0x91, 199);
     memcpy(frame + 221, "\xc0\xc0", 2);
-    put_hello(fd, GRI_WIRE_VERSION);
+    put_greeting(fd);
     put(fd, frame, sizeof(frame));
     expect_friend_well(&s); /* refused or cut off: it is the server that must live */
     close(fd);
@@ -213,7 +262,7 @@ Test(hostile, an_optional_frame_of_a_later_version_is_ignored)
     char buf[256];
     size_t got = 0;
 
-    put_hello(fd, GRI_WIRE_VERSION);
+    put_greeting(fd);
     put(fd, later, sizeof(later) - 1);
     put(fd, ping, sizeof(ping) - 1);
     for (;;) { /* the server's hello, then the answer to the ping */
@@ -221,7 +270,7 @@ Test(hostile, an_optional_frame_of_a_later_version_is_ignored)
 
         cr_assert_gt(n, 0);
         got += (size_t)n;
-        if (got >= 8 && memcmp(buf + got - 8, "\x00\x00\x00\x04\x93\x0d\x07\x00", 8) == 0)
+        if (memmem(buf, got, "\x00\x00\x00\x04\x93\x0d\x07\x00", 8) != NULL)
             break;
     }
     close(fd);
@@ -303,21 +352,276 @@ Test(hostile, a_later_link_takes_the_place_of_an_earlier_one)
     int first = connect_raw(s.url), second = connect_raw(s.url), other = connect_raw(s.url);
     int late = connect_raw(s.url);
 
-    put_hello_of(first, GRI_WIRE_VERSION, 5, 1);
+    put_greeting_of(first, 5, 1);
     cr_assert(answers_ping(first));
-    put_hello_of(other, GRI_WIRE_VERSION, 6, 1);
+    put_greeting_of(other, 6, 1);
     cr_assert(answers_ping(other));
-    put_hello_of(second, GRI_WIRE_VERSION, 5, 3);
+    put_greeting_of(second, 5, 3);
     cr_assert(answers_ping(second));
     cr_assert(is_closed(first));
-    put_hello_of(late, GRI_WIRE_VERSION, 5, 2);
+    put_greeting_of(late, 5, 2);
     cr_assert(is_closed(late));
     cr_assert(answers_ping(second));
     cr_assert(answers_ping(other));
     close(first);
     close(second);
+    close(late);
+    late = connect_raw(s.url);
+    for (int ms = 0; atomic_load(&gri_node_get(s.rt)->peers) > 2 && ms < TEST_WAIT_MS; ms++)
+        gr_sleep(s.rt, 1); /* until the later link is forgotten: but not that it was there */
+    put_greeting_of(late, 5, 2);
+    cr_assert(is_closed(late));
     close(other);
     close(late);
+    expect_friend_well(&s);
+    close_server(&s);
+}
+
+/* ---- a node with a secret -------------------------------------------------------------------- */
+
+#define SECRET "correct horse battery"
+
+static struct server open_secret_server(void)
+{
+    struct server s;
+
+    cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 2), &s.rt), GR_OK);
+    cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 2), &s.friend_rt), GR_OK);
+    cr_assert_eq(gr_node_configure(s.rt, GR_NODE(.secret = SECRET, .connect_ms = 2000), NULL),
+                 GR_OK);
+    cr_assert_eq(gr_node_configure(s.friend_rt, GR_NODE(.secret = SECRET), NULL), GR_OK);
+    test_peer_url(s.url, "ipc");
+    test_peer_publish(s.rt);
+    cr_assert_eq(gr_serve(s.rt, s.url, NULL), GR_OK);
+    s.friend_far = gr_remote(gr_root(s.friend_rt), s.url, "all");
+    return s;
+}
+
+/* get_frame reads one frame, with its length; false when the server has closed. */
+static bool get_frame(int fd, struct gri_strbuf *ret)
+{
+    uint8_t head[GRI_FRAME_HEAD];
+    char body[GRI_FRAME_HELLO_MAX];
+    size_t size;
+
+    gri_strbuf_clear(ret);
+    if (recv(fd, head, sizeof(head), MSG_WAITALL) != (ssize_t)sizeof(head))
+        return false;
+    size = (size_t)head[2] << 8 | head[3];
+    cr_assert(head[0] == 0 && head[1] == 0 && size <= sizeof(body));
+    if (recv(fd, body, size, MSG_WAITALL) != (ssize_t)size)
+        return false;
+    gri_strbuf_add(ret, head, sizeof(head));
+    gri_strbuf_add(ret, body, size);
+    return true;
+}
+
+/* is_let_in tells whether the server shows its own proof: then it has accepted ours. */
+static bool is_let_in(int fd)
+{
+    struct gri_strbuf b = GRI_STRBUF_INIT;
+    struct gri_frame f = { .type = GRI_FRAME_NONE };
+    gr_value *err = NULL;
+
+    while (get_frame(fd, &b) && f.type != GRI_FRAME_PROOF)
+        cr_assert_eq(gri_frame_parse(b.data + 4, b.len - 4, &f, &err), GR_OK);
+    gri_strbuf_fini(&b);
+    return f.type == GRI_FRAME_PROOF;
+}
+
+static void put_buf(int fd, struct gri_strbuf *b)
+{
+    put(fd, b->data, b->len);
+    gri_strbuf_clear(b);
+}
+
+/* try_in says hello, then shows a proof that `make` makes; whether that lets it in. */
+static bool try_in(struct server *s,
+                   void (*make)(const struct gri_strbuf *mine, const struct gri_strbuf *theirs,
+                                struct gri_proof *p))
+{
+    struct gri_strbuf mine = GRI_STRBUF_INIT, theirs = GRI_STRBUF_INIT, out = GRI_STRBUF_INIT;
+    struct gri_hello h = test_hello(1, 7);
+    struct gri_proof p = { .stamp = 1 };
+    int fd = connect_raw(s->url);
+    bool in;
+
+    cr_assert_eq(gri_frame_hello(&mine, &h), GR_OK);
+    put(fd, mine.data, mine.len);
+    cr_assert(get_frame(fd, &theirs));
+    gri_strbuf_consume(&mine, GRI_FRAME_HEAD);
+    gri_strbuf_consume(&theirs, GRI_FRAME_HEAD);
+    make(&mine, &theirs, &p);
+    cr_assert_eq(gri_frame_proof(&out, &p), GR_OK);
+    put_buf(fd, &out);
+    in = is_let_in(fd);
+    close(fd);
+    gri_strbuf_fini(&mine);
+    gri_strbuf_fini(&theirs);
+    gri_strbuf_fini(&out);
+    return in;
+}
+
+static void right_proof(const struct gri_strbuf *mine, const struct gri_strbuf *theirs,
+                        struct gri_proof *p)
+{
+    struct gri_proof_of of = { .dialler = true, .dialled = mine, .accepted = theirs };
+
+    cr_assert(gri_proof_make(&of, SECRET, strlen(SECRET), p));
+}
+
+static struct gri_proof overheard; /* a good proof of another connection */
+
+static void overhear(const struct gri_strbuf *mine, const struct gri_strbuf *theirs,
+                     struct gri_proof *p)
+{
+    right_proof(mine, theirs, p);
+    overheard = *p;
+}
+
+static void replayed_proof(const struct gri_strbuf *mine, const struct gri_strbuf *theirs,
+                           struct gri_proof *p)
+{
+    (void)mine, (void)theirs;
+    *p = overheard;
+}
+
+static void wrong_proof(const struct gri_strbuf *mine, const struct gri_strbuf *theirs,
+                        struct gri_proof *p)
+{
+    right_proof(mine, theirs, p);
+    p->mac[31] ^= 1;
+}
+
+static void no_proof(const struct gri_strbuf *mine, const struct gri_strbuf *theirs,
+                     struct gri_proof *p)
+{
+    (void)mine, (void)theirs, (void)p;
+}
+
+static void others_proof(const struct gri_strbuf *mine, const struct gri_strbuf *theirs,
+                         struct gri_proof *p)
+{
+    struct gri_proof_of of = { .dialler = false, .dialled = mine, .accepted = theirs };
+
+    cr_assert(gri_proof_make(&of, SECRET, strlen(SECRET), p));
+}
+
+Test(hostile, only_a_proof_for_this_connection_lets_in)
+{
+    struct server s = open_secret_server();
+
+    cr_assert(try_in(&s, right_proof));
+    cr_assert(try_in(&s, overhear));
+    cr_assert_not(try_in(&s, replayed_proof), "the same hello, another nonce of the server");
+    cr_assert_not(try_in(&s, wrong_proof));
+    cr_assert_not(try_in(&s, no_proof));
+    cr_assert_not(try_in(&s, others_proof), "the one that who accepted would show");
+    expect_friend_well(&s);
+    close_server(&s);
+}
+
+/* Who sends back what it hears must not get the server to prove things to itself. */
+Test(hostile, an_echo_is_refused)
+{
+    struct server s = open_secret_server();
+    struct gri_strbuf b = GRI_STRBUF_INIT;
+    int fd = connect_raw(s.url);
+    bool proved = false;
+
+    while (get_frame(fd, &b)) {
+        struct gri_frame f;
+        gr_value *err = NULL;
+
+        cr_assert_eq(gri_frame_parse(b.data + 4, b.len - 4, &f, &err), GR_OK);
+        proved = proved || f.type == GRI_FRAME_PROOF;
+        put(fd, b.data, b.len);
+    }
+    cr_assert_not(proved);
+    close(fd);
+    gri_strbuf_fini(&b);
+    expect_friend_well(&s);
+    close_server(&s);
+}
+
+/* Half a greeting does not keep a connection longer than connecting may take. */
+Test(hostile, who_says_hello_and_nothing_more_is_cut_off)
+{
+    struct server s = open_secret_server();
+    struct gri_strbuf out = GRI_STRBUF_INIT;
+    struct gri_hello h = test_hello(1, 7);
+    int fd = connect_raw(s.url);
+
+    cr_assert_eq(gri_frame_hello(&out, &h), GR_OK);
+    put_buf(fd, &out);
+    cr_assert(is_closed(fd));
+    close(fd);
+    gri_strbuf_fini(&out);
+    expect_friend_well(&s);
+    close_server(&s);
+}
+
+Test(hostile, a_frame_in_parts_that_may_not_be_cut)
+{
+    /* a credit for call 1, in one part */
+    REFUSED(true, "\x00\x00\x00\x0a\x94\x15\x00\x00\xc4\x04\x93\x05\x01\x01");
+}
+
+Test(hostile, a_part_beyond_its_frame)
+{
+    REFUSED(true, "\x00\x00\x00\x07\x94\x15\x00\x05\xc4\x01x"
+                  "\x00\x00\x00\x07\x94\x15\x00\x05\xc4\x01x");
+}
+
+static atomic_int tells, lines;
+
+static void count_lines(void *arg, int level, const char *text)
+{
+    (void)arg, (void)level;
+    tells += strstr(text, "was dropped") != NULL;
+    lines += strchr(text, '\n') != NULL;
+}
+
+/* Who reads a log must not be shown lines that a peer has made up. */
+Test(hostile, a_name_of_several_lines_is_one_in_the_log)
+{
+    struct server s = open_server();
+    int fd = connect_raw(s.url);
+
+    gr_set_log(count_lines, NULL, 3);
+    put_greeting(fd);
+    put(fd,
+        "\x00\x00\x00\x07\x93\x09\xa3"
+        "a\nb\x01",
+        11);
+    for (int ms = 0; tells == 0 && ms < TEST_WAIT_MS; ms++)
+        gr_sleep(s.rt, 1);
+    cr_assert_eq(tells, 1);
+    cr_assert_eq(lines, 0);
+    close(fd);
+    close_server(&s);
+    gr_set_log(NULL, NULL, 0);
+}
+
+/* Strangers that connect and say nothing: a bound of their own, and who is known still comes through. */
+Test(hostile, strangers_do_not_keep_out_who_is_known)
+{
+    enum { STRANGERS = 1100 };
+    struct rlimit files = { 4096, 4096 };
+    struct server s = open_server();
+    int fds[STRANGERS], closed = 0;
+
+    setrlimit(RLIMIT_NOFILE, &files);
+    expect_friend_well(&s);
+    for (int i = 0; i < STRANGERS; i++)
+        fds[i] = connect_raw(s.url);
+    expect_friend_well(&s);
+    for (int i = 0; i < STRANGERS; i++) {
+        cr_assert(is_closed(fds[i]));
+        close(fds[i]);
+        closed++;
+    }
+    cr_assert_eq(closed, STRANGERS);
     expect_friend_well(&s);
     close_server(&s);
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/net/peer.h"
 #include "tests/support/peer.h"
 
 static gr_runtime *runtime(void)
@@ -242,4 +243,33 @@ Test(lost, a_call_cancelled_while_connecting_is_over_at_once)
     gr_future_free(f);
     gr_scope_free(scope);
     gr_runtime_free(rt);
+}
+
+/* A call may find the link just before it is lost, and come to it just after. */
+Test(lost, what_comes_too_late_for_a_link_was_not_sent)
+{
+    gr_runtime *here = NULL, *there = NULL;
+    struct gri_strbuf invoke = GRI_STRBUF_INIT;
+    gr_value *err = NULL, *v;
+    struct gri_peer *p;
+    char url[128];
+
+    cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 1), &here), GR_OK);
+    cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 1), &there), GR_OK);
+    test_peer_url(url, "ipc");
+    test_peer_publish(there);
+    cr_assert_eq(gr_serve(there, url, NULL), GR_OK);
+    v = gr_invoke(here, gr_remote(gr_root(here), url, "all"), gr_int(1), NULL, NULL);
+    cr_assert_eq(gr_as_int(v, 0), 1);
+    gr_value_unref(v);
+    p = gri_node_peer(gri_node_get(here), url, &err);
+    cr_assert_not_null(p);
+    gr_runtime_free(there);
+    for (int ms = 0; gri_peer_state_now(p) != GRI_PEER_DOWN && ms < TEST_WAIT_MS; ms++)
+        gr_sleep(here, 1);
+    cr_assert_eq(gri_peer_begin(p, 99, NULL, &invoke, &err), GR_EUNREACH);
+    cr_assert_str_eq(gr_cstr(gr_get(err, "kind"), ""), "NotSent", "%s", gr_error_text(err));
+    gr_value_unref(err);
+    gri_peer_unref(p);
+    gr_runtime_free(here);
 }

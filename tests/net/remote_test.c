@@ -186,6 +186,29 @@ Test(remote, the_chunks_before_an_error_come_first)
     close_pair(&p);
 }
 
+/* The runs are told of where they are: what comes is what they are called there. */
+Test(remote, the_events_of_a_run_cross)
+{
+    struct pair p = open_pair("ipc");
+    gr_stream *s = gr_astream_events(
+        p.here, p.far, gr_map(GR_KV("n", gr_int(100)), GR_KV("size", gr_int(3))), NULL, NULL);
+    gr_outcome o;
+    int n = 0;
+
+    while ((o = gr_next(s, -1)).code == GR_OK) {
+        const char *wanted = n == 0     ? "on_chain_start"
+                             : n == 101 ? "on_chain_end"
+                                        : "on_chain_stream";
+
+        cr_assert_str_eq(gr_cstr(gr_get(o.value, "event"), ""), wanted);
+        n++;
+    }
+    cr_assert_eq(o.code, GR_EOS);
+    cr_assert_eq(n, 102);
+    gr_stream_free(s);
+    close_pair(&p);
+}
+
 /* What streaming a verb that has no stream gives here, it gives over a link. */
 Test(remote, streaming_a_plain_verb_is_as_in_process)
 {
@@ -338,13 +361,45 @@ Test(remote, the_config_crosses_without_what_cannot)
 {
     struct pair p = open_pair("ipc");
     int here = 0;
-    gr_value *config =
-        gr_map(GR_KV("tags", gr_list(gr_str("t"))), GR_KV("callbacks", gr_opaque(&here, NULL)));
+    gr_value *config = gr_map(GR_KV("tags", gr_list(gr_str("t"))),
+                              GR_KV("callbacks", gr_list(gr_opaque(&here, NULL))));
     gr_value *v = gr_do(p.here, p.far, "config", gr_nil(), GR_CALL(.config = config), NULL);
 
     cr_assert_str_eq(gr_cstr(gr_at(gr_get(v, "tags"), 0), ""), "t");
     cr_assert_null(gr_get(v, "callbacks"));
     gr_value_unref(v);
+    close_pair(&p);
+}
+
+Test(remote, the_whole_context_of_a_run_crosses)
+{
+    struct pair p = open_pair("ipc");
+    gr_value *config = gr_map(GR_KV("tags", gr_list(gr_str("t"), gr_str("u"))),
+                              GR_KV("metadata", gr_map(GR_KV("user", gr_int(7)))),
+                              GR_KV("run_name", gr_str("far away")),
+                              GR_KV("configurable", gr_map(GR_KV("session_id", gr_str("s")))),
+                              GR_KV("recursion_limit", gr_int(9)));
+    gr_value *v = gr_do(p.here, p.far, "config", gr_nil(), GR_CALL(.config = config), NULL);
+
+    cr_assert_str_eq(gr_cstr(gr_at(gr_get(v, "tags"), 1), ""), "u");
+    cr_assert_eq(gr_as_int(gr_get(gr_get(v, "metadata"), "user"), 0), 7);
+    cr_assert_str_eq(gr_cstr(gr_get(gr_get(v, "configurable"), "session_id"), ""), "s");
+    cr_assert_str_eq(gr_cstr(gr_get(v, "run_name"), ""), "far away");
+    cr_assert_eq(gr_as_int(gr_get(v, "recursion_limit"), 0), 9);
+    gr_value_unref(v);
+    close_pair(&p);
+}
+
+Test(remote, floats_cross_as_floats)
+{
+    static const float x[] = { 1, -2.5F, 1e-30F };
+    struct pair p = open_pair("tcp");
+    gr_value *sent = gr_floats(x, 3), *v = gr_invoke(p.here, p.far, gr_value_ref(sent), NULL, NULL);
+
+    cr_assert_eq(gr_value_type(v), GR_FLOATS);
+    cr_assert(gr_equal(v, sent));
+    gr_value_unref(v);
+    gr_value_unref(sent);
     close_pair(&p);
 }
 
@@ -402,6 +457,27 @@ Test(remote, telling_reaches_receive)
 
     cr_assert_eq(gr_tell(p.here, p.far, gr_int(5)), GR_OK);
     cr_assert(test_peer_reaches(p.here, p.far, "told", before + 5));
+    close_pair(&p);
+}
+
+static bool counts_lost(gr_runtime *rt, uint64_t n)
+{
+    for (int ms = 0; gr_dead_letters(rt) < n && ms < TEST_WAIT_MS; ms++)
+        gr_sleep(rt, 1);
+    return gr_dead_letters(rt) == n;
+}
+
+Test(remote, what_is_told_in_vain_is_counted)
+{
+    struct pair p = open_pair("ipc");
+    char url[128];
+
+    test_peer_url(url, "ipc");
+    gr_tell(p.here, gr_remote(gr_root(p.here), url, "all"), gr_int(5)); /* nobody is there */
+    cr_assert(counts_lost(p.here, 1));
+    gr_tell(p.here, gr_remote(gr_root(p.here), p.url, "nothing"), gr_int(5));
+    cr_assert(counts_lost(p.there, 1));
+    cr_assert_eq(gr_dead_letters(p.here), 1);
     close_pair(&p);
 }
 

@@ -459,7 +459,8 @@ static bool quiet(gr_ref sup)
     return still;
 }
 
-static void settle_top(void)
+/* settle_top returns when the supervisors are quiet; true: they were not at first, or the top one has ended. */
+static bool settle_top(void)
 {
     for (int i = 0; top_ended != NULL; i++) {
         gr_outcome o = gr_await(top_ended, 0);
@@ -469,17 +470,19 @@ static void settle_top(void)
             trace("down %s", text_of(o.code == GR_OK ? o.value : o.error, text));
             gr_future_free(top_ended);
             top_ended = NULL;
-        } else if (quiet(top)) {
-            return;
+            return true;
         }
+        if (quiet(top))
+            return i > 0;
         nap(1);
         if (i > WAIT_MS)
             die("no end of restarts", "settle");
     }
+    return false;
 }
 
-/* One round over the actors; true: one of them has ended. */
-static bool settle_round(void)
+/* settle_procs goes over the actors once; true: one of them has ended. */
+static bool settle_procs(void)
 {
     bool changed = false;
 
@@ -501,12 +504,47 @@ static bool settle_round(void)
     return changed;
 }
 
+/* steps counts what the workers have done; idle: they are all asleep, and nothing waits for them. */
+static uint64_t steps(bool *ret_idle)
+{
+    gr_stats s = GR_STATS_INIT;
+
+    gr_stats_read(rt, &s);
+    *ret_idle =
+        s.workers_idle_now >= s.workers_now && s.queue_now == 0 && s.blocking_queue_now == 0;
+    return s.messages + s.turns + s.waits + s.calls_started + s.parks + s.wakes;
+}
+
+/*
+ * settle_workers waits until the workers have nothing to do. An actor that ends tells one after the other of those
+ * who are tied to it, so that its end is known to us does not say that it is to them: its worker may stand still
+ * between the two for as long as the machine is busy. The numbers are read one by one, so a worker that
+ * was woken in between may look idle; then it has counted a step by the next reading.
+ */
+static void settle_workers(void)
+{
+    uint64_t last = 0;
+
+    for (int i = 0, alike = 0; alike < 3; i++) {
+        bool idle;
+        uint64_t now = steps(&idle);
+
+        alike = idle && now == last ? alike + 1 : 0;
+        last = now;
+        if (!idle)
+            nap(1);
+        if (i > WAIT_MS)
+            die("the workers find no rest", "settle");
+    }
+}
+
+/* settle returns when what was done has had all its consequences: the workers were idle, and asking finds nothing new. */
 static void settle(void)
 {
-    settle_top();
-    for (int still = 0; proc_count != 0 && still < 3; still++)
-        if (settle_round())
-            still = 0;
+    do {
+        settle_workers();
+    } while (settle_top() | settle_procs());
+    settle_workers();
 }
 
 /* ---- doing ----------------------------------------------------------------------------------- */

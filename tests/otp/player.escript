@@ -174,8 +174,8 @@ do(["start"]) ->
             receive {'EXIT', _, _} -> ok end,
             "error failed_to_start_child " ++ Id
     end;
-do(["crash", Id, Reason]) -> pid(Id) ! {crash, reason(Reason)}, none;
-do(["kill", Id]) -> exit(pid(Id), kill), none;
+do(["crash", Id, Reason]) -> finish(pid(Id), fun(Pid) -> Pid ! {crash, reason(Reason)} end);
+do(["kill", Id]) -> finish(pid(Id), fun(Pid) -> exit(Pid, kill) end);
 do(["stop", Reason]) -> exit(get(top), reason(Reason)), none;
 do(["sleep", Ms]) -> timer:sleep(list_to_integer(Ms)), none;
 do(["add", Sup, Id | Options]) -> answer(catch supervisor:start_child(pid(Sup), spec(Id, Options)));
@@ -193,6 +193,12 @@ do(["count", Sup]) ->
     lists:join(" ", [io_lib:format("~w=~w", [K, proplists:get_value(K, Counts)])
                      || K <- [specs, active, supervisors, workers]]);
 do(Words) -> proc(Words).
+
+%% finish waits until the child has ended: before that its supervisor could look quiet
+finish(Pid, End) ->
+    Ref = monitor(process, Pid),
+    End(Pid),
+    receive {'DOWN', Ref, process, Pid, _} -> none end.
 
 state(Pid) when is_pid(Pid) -> "running";
 state(restarting) -> "restarting";
@@ -257,8 +263,9 @@ settle_procs() -> settle_procs(procs(), false, 0).
 
 settle_procs([], false, Rounds) when Rounds >= 2 -> ok;
 settle_procs([], Changed, Rounds) ->
+    Untold = lists:any(fun({_, Pid, _}) -> untold(Pid) end, procs()),
     timer:sleep(1),
-    settle_procs(procs(), false, case Changed of true -> 0; false -> Rounds + 1 end);
+    settle_procs(procs(), false, if Changed; Untold -> 0; true -> Rounds + 1 end);
 settle_procs([{Name, Pid, Ref} | Rest], Changed, Rounds) ->
     Sync = make_ref(),
     Pid ! {sync, self(), Sync},
@@ -268,6 +275,16 @@ settle_procs([{Name, Pid, Ref} | Rest], Changed, Rounds) ->
             trace("~s ended ~s", [Name, text(Reason)]),
             put(procs, lists:keydelete(Name, 1, get(procs))),
             settle_procs(Rest, true, Rounds)
+    end.
+
+%% untold: it is tied to one that has ended, and does not know yet. The signal that tells it may be late
+%% on a busy machine; that nothing has moved for some milliseconds would say nothing.
+untold(Pid) ->
+    case process_info(Pid, [links, monitors]) of
+        undefined -> true;
+        [{links, Links}, {monitors, Monitors}] ->
+            Tied = [P || P <- Links, is_pid(P)] ++ [P || {process, P} <- Monitors],
+            not lists:all(fun erlang:is_process_alive/1, Tied)
     end.
 
 proc_init(Name, Options) ->

@@ -4,6 +4,7 @@
  * delays, while they crash and come back.
  */
 #include "runtime/net/link_sim.h"
+#include "runtime/net/node.h"
 #include "tests/support/simulate.h"
 #include "tests/support/test.h"
 
@@ -12,6 +13,16 @@
 #define STARTS 10 /* of nodes, in one seed */
 #define CALLS 24
 #define TEXT "a call"
+#define LONG_SIZE 200000 /* of a text that goes in parts */
+
+/* long_text is one that is too long for a frame. */
+static gr_value *long_text(void)
+{
+    static char text[LONG_SIZE];
+
+    memset(text, 'x', sizeof(text));
+    return gr_strn(text, sizeof(text));
+}
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
@@ -162,6 +173,9 @@ static void start_node(struct cluster *k, int place)
         return;
     }
     k->at[place] = k->started++;
+    while (k->run->seed % 2 == 0 && /* then the tcp nodes share their links, too */
+           gr_node_configure(s->rt, GR_NODE(.secret = "of this simulation"), NULL) == GR_ENOMEM)
+        continue;
     publish(s, &serve_class, "served");
     publish(s, &post_class, "post");
     rc = gr_serve(s->rt, url_of(place), &err);
@@ -197,7 +211,7 @@ struct job {
     gr_future *f;
     gr_stream *s;
     int64_t n; /* chunks of the stream */
-    bool cancelled, timed;
+    bool cancelled, timed, large;
 };
 
 static bool is_documented(const struct job *j, gr_code code)
@@ -224,8 +238,11 @@ static void finish_future(struct sim *r, struct job *j, const int *executed)
     if (o.code == GR_EPENDING)
         o = gr_await(j->f, -1);
     if (o.code == GR_OK)
-        sim_check(r, strcmp(gr_cstr(o.value, ""), TEXT) == 0 && *executed == 1,
-                  "an answer '%s' of a call that ran %d times", gr_cstr(o.value, "?"), *executed);
+        sim_check(
+            r,
+            (j->large ? gr_len(o.value) == LONG_SIZE : strcmp(gr_cstr(o.value, ""), TEXT) == 0) &&
+                *executed == 1,
+            "an answer '%s' of a call that ran %d times", gr_cstr(o.value, "?"), *executed);
     else
         sim_check(r, is_documented(j, o.code), "a call ended with %s: %s", gr_code_name(o.code),
                   gr_error_text(o.error));
@@ -275,6 +292,7 @@ static void start_job(struct cluster *k, struct job *j, int id)
     to = proxy(from, place, "served");
     j->cancelled = sim_roll(r, 5) == 0;
     j->timed = sim_roll(r, 3) == 0;
+    j->large = sim_roll(r, 6) == 0;
     opts.timeout_ms = j->timed ? 2000 : 0;
     if (kind == 0)
         j->s = gr_astream(from->rt, to, gr_map(GR_KV("n", gr_int(j->n)), GR_KV("id", gr_int(id))),
@@ -283,7 +301,8 @@ static void start_job(struct cluster *k, struct job *j, int id)
         j->s = gr_atransform(from->rt, to, gr_stream_of(from->rt, numbers(j->n)), &opts);
     else
         j->f = gr_ainvoke(from->rt, to,
-                          gr_map(GR_KV("id", gr_int(id)), GR_KV("text", gr_str(TEXT)),
+                          gr_map(GR_KV("id", gr_int(id)),
+                                 GR_KV("text", j->large ? long_text() : gr_str(TEXT)),
                                  GR_KV("ms", gr_int(kind == 2 ? (int64_t)sim_roll(r, 500) : 0))),
                           &opts);
 }
@@ -300,7 +319,8 @@ static void tell_some(struct cluster *k)
     for (int i = 0; i < 5; i++)
         gr_tell(from->rt, from->others[place],
                 gr_map(GR_KV("from", gr_int(from - k->starts)),
-                       GR_KV("number", gr_int(++from->told[place]))));
+                       GR_KV("number", gr_int(++from->told[place])),
+                       GR_KV("padding", sim_roll(k->run, 10) == 0 ? long_text() : gr_nil())));
 }
 
 /* ---- one seed -------------------------------------------------------------------------------- */
@@ -503,6 +523,55 @@ Test(net, a_crashed_node_takes_its_calls_along_and_gives_its_url_free)
     ends_with(own, GR_EUNREACH);
     ends_with(call(&k, 0, 1, 0), GR_OK); /* its successor, at the same place */
     cr_assert_eq(k.starts[1].place == 1 && k.at[1] == 2, true);
+    tear_down(&k);
+}
+
+/* Both sides see a partition in the time that it may take: three beats, and one until it is looked for. */
+Test(net, a_silent_peer_is_given_up_in_time_and_comes_back)
+{
+    struct cluster k;
+    uint64_t before;
+    gr_future *here, *there;
+
+    set_up(&k, 2);
+    here = call(&k, 0, 1, 1000000);
+    there = call(&k, 1, 0, 1000000);
+    gr_sim_advance(at(&k, 0)->rt, 60000);
+    cr_assert_eq(gr_await(here, 0).code, GR_EPENDING, "who has nothing to say is not silent");
+    cr_assert_eq(gr_await(there, 0).code, GR_EPENDING);
+    cr_assert_eq(gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, true), GR_OK);
+    before = gr_now_ns(at(&k, 0)->rt);
+    ends_with(here, GR_EUNREACH);
+    ends_with(there, GR_EUNREACH);
+    cr_assert_lt(gr_now_ns(at(&k, 0)->rt) - before, UINT64_C(5100) * 1000000);
+    cr_assert_eq(gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, false), GR_OK);
+    gr_sim_advance(at(&k, 0)->rt, 1000);
+    ends_with(call(&k, 0, 1, 0), GR_OK);
+    ends_with(call(&k, 1, 0, 0), GR_OK);
+    tear_down(&k);
+}
+
+/* Attempts to connect become rarer, and never stop. */
+Test(net, who_is_not_there_is_dialled_ever_more_seldom)
+{
+    struct cluster k;
+    gr_ref far;
+    uint64_t attempts[2];
+
+    set_up(&k, 1);
+    far = gr_remote(gr_root(at(&k, 0)->rt), "tcp://127.0.0.1:7999", "served");
+    for (int minute = 0; minute < 2; minute++) {
+        struct gri_node *node = gri_node_get(at(&k, 0)->rt);
+        uint64_t first = atomic_load(&node->serials);
+
+        for (int i = 0; i < 6000; i++) {
+            ends_with(gr_ainvoke(at(&k, 0)->rt, far, gr_nil(), NULL), GR_EUNREACH);
+            gr_sim_advance(at(&k, 0)->rt, 10);
+        }
+        attempts[minute] = atomic_load(&node->serials) - first;
+    }
+    cr_assert(attempts[0] > 55 && attempts[0] < 130, "%llu", (unsigned long long)attempts[0]);
+    cr_assert(attempts[1] > 55 && attempts[1] < 125, "%llu", (unsigned long long)attempts[1]);
     tear_down(&k);
 }
 

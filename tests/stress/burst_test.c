@@ -122,6 +122,70 @@ Test(burst, a_million_calls_that_are_cancelled_leave_no_memory_behind)
     burst(NULL, give_up);
 }
 
+/* ---- a million tells, from one actor to a thousand in turn ------------------------------------- */
+
+#define SINKS 1000
+
+static gr_ref sinks[SINKS];
+static _Atomic bool open_now;
+static _Atomic long told, heard;
+
+static void sink_receive(gr_ctx *c, void *self, const gr_value *msg)
+{
+    (void)self, (void)msg;
+    while (!atomic_load(&open_now))
+        (void)gr_sleep(gr_runtime_of(c), 1);
+    atomic_fetch_add(&heard, 1);
+}
+
+static const gr_class sink_class = GR_CLASS(.name = "sink", .receive = sink_receive);
+
+static void tell_all(gr_ctx *c, void *self, const gr_value *msg)
+{
+    long count = (long)gr_as_int(msg, 0);
+
+    (void)self;
+    for (long i = 0; i < count; i++)
+        cr_assert_eq(gr_tell(gr_runtime_of(c), sinks[i % SINKS], gr_int(i)), GR_OK);
+    atomic_fetch_add(&told, count);
+}
+
+static const gr_class teller_class = GR_CLASS(.name = "teller", .receive = tell_all);
+
+/* A fifth may stay, since a block in use keeps its slab: each of two workers has up to eight regions at hand. */
+static void tells(gr_ref teller, long count, long *ret_peak)
+{
+    atomic_store(&open_now, false);
+    atomic_store(&told, 0);
+    atomic_store(&heard, 0);
+    cr_assert_eq(gr_tell(rt, teller, gr_int(count)), GR_OK);
+    until(atomic_load(&told) == count);
+    *ret_peak = resident_kib();
+    atomic_store(&open_now, true);
+    until(atomic_load(&heard) == count);
+}
+
+Test(burst, a_million_tells_leave_no_memory_behind)
+{
+    gr_ref teller = gr_spawn(root, &teller_class, NULL);
+    uint64_t until_ns;
+    long before, peak, after;
+
+    for (int i = 0; i < SINKS; i++)
+        sinks[i] = gr_spawn(root, &sink_class, NULL);
+    tells(teller, 2 * SINKS, &peak);
+    before = resident_kib();
+    tells(teller, MILLION, &peak);
+    until_ns = test_now_ns() + TRIM_WAIT_MS * UINT64_C(1000000);
+    do
+        after = resident_kib();
+    while (after > before + (peak - before) / 5 && test_now_ns() < until_ns && usleep(10000) == 0);
+    printf("burst: %ld KiB before, %ld with a million tells waiting, %ld after\n", before, peak,
+           after);
+    cr_assert_leq(after, before + (peak - before) / 5, "%ld KiB before, %ld KiB after", before,
+                  after);
+}
+
 static void start(void)
 {
     cr_assert_eq(

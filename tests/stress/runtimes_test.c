@@ -179,3 +179,21 @@ Test(runtimes, the_end_of_one_wakes_who_waits_in_the_others)
     one = gr_ainvoke(ring[0].runtime, ring[0].ref, gr_int(1), NULL);
     cr_assert_eq(int_of(one), 1, "the first and the second go on");
 }
+
+/* The one that waits ends as soon as it is woken up, while the thread that has done so is maybe not back yet. */
+Test(runtimes, one_ends_while_another_wakes_it)
+{
+    for (int i = 0; i < 400; i++) {
+        struct node last = { .runtime = ring[0].runtime, .ref = ring[0].ref },
+                    first = { .next = &last };
+        gr_value *v;
+
+        cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 1), &first.runtime), GR_OK);
+        first.ref = gr_spawn(gr_root(first.runtime), &around_class,
+                             GR_SPAWN(.args = gr_opaque(&first, NULL)));
+        v = gr_invoke(first.runtime, first.ref, gr_int(1), NULL, NULL);
+        cr_assert_eq(gr_as_int(v, -1), 1);
+        gr_value_unref(v);
+        gr_runtime_free(first.runtime);
+    }
+}

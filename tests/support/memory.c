@@ -11,7 +11,7 @@
 #include "runtime/sched/cache.h"
 #endif
 
-static atomic_long live, total;
+static atomic_long live, total, bytes;
 static atomic_long countdown; /* allocations until one is refused; 0 and below: none */
 static atomic_bool reached, go_on;
 static bool (*asked)(void); /* who decides instead; set before main */
@@ -46,6 +46,7 @@ static void *counted(void *ctx, void *p, size_t size)
         return NULL;
     }
     atomic_fetch_add(&total, 1);
+    atomic_fetch_add(&bytes, (long)size);
     if (refuse())
         return NULL;
     fresh = realloc(p, size);
@@ -71,6 +72,11 @@ long test_memory_live(void)
 long test_memory_total(void)
 {
     return atomic_load(&total);
+}
+
+long test_memory_bytes(void)
+{
+    return atomic_load(&bytes);
 }
 
 /* every_one has each block come from the allocator, none from what workers keep. */

@@ -17,6 +17,7 @@
 
 long test_memory_live(void);  /* blocks that are not freed */
 long test_memory_total(void); /* allocations and reallocations so far, refused ones too */
+long test_memory_bytes(void); /* that all of these asked for */
 
 /* test_memory_fail_at refuses the n-th allocation from now, 1 being the next; 0: none. _fail_from
  * refuses that one and every one after it. */

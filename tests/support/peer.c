@@ -201,7 +201,61 @@ gr_ref test_peer_publish(gr_runtime *rt)
     return r;
 }
 
+static const gr_method keep_methods[] = {
+    { .verb = "invoke", .kind = GR_ASYNC, .fn = hold },
+};
+static const gr_class keep_class = GR_CLASS(.name = "keep", GR_METHODS(keep_methods));
+
+static void publish_keep(gr_runtime *rt)
+{
+    if (gr_publish(rt, "keep", gr_spawn(gr_root(rt), &keep_class, NULL)) != GR_OK)
+        abort();
+}
+
 /* ---- the process ----------------------------------------------------------------------------- */
+
+/* join has the peer register in etcd, if the environment says where that is, before it counts as started. */
+static bool join(gr_runtime *rt, const char *url)
+{
+    const char *etcd = getenv(TEST_PEER_ETCD);
+    gr_value *err = NULL;
+
+    if (etcd == NULL)
+        return true;
+    if (gr_cluster_join(rt, GR_CLUSTER(.etcd = etcd, .advertise = url, .ttl_ms = 2000), &err) !=
+        GR_OK) {
+        fprintf(stderr, "peer: %s\n", gr_error_text(err));
+        return false;
+    }
+    gr_value_unref(gr_take(gr_cluster_ready(rt), NULL));
+    return true;
+}
+
+/* configure sets what the environment says of the node. */
+static bool configure(gr_runtime *rt)
+{
+    const char *beat = getenv("GR_TEST_PEER_BEAT_MS");
+
+    return beat == NULL ||
+           gr_node_configure(rt, GR_NODE(.heartbeat_ms = strtol(beat, NULL, 10)), NULL) == GR_OK;
+}
+
+static gr_value *nap_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    (void)arg, (void)input;
+    gr_sleep(gr_runtime_of(c), 600000);
+    return gr_error(GR_ECANCELED, "woken up");
+}
+
+static bool publish_deep(gr_runtime *rt)
+{
+    gr_scope *in = gr_root(rt);
+
+    return getenv(TEST_PEER_DEEP) == NULL ||
+           gr_publish(rt, "deep",
+                      gr_seq(in, gr_passthrough(in),
+                             gr_lambda(in, GR_ASYNC, nap_fn, NULL, NULL))) == GR_OK;
+}
 
 /* serve is the other process's main: it serves until its standard input ends. */
 static int serve(const char *url)
@@ -210,13 +264,18 @@ static int serve(const char *url)
     gr_value *err = NULL;
     char byte = 'r';
 
-    if (gr_runtime_new(GR_RUNTIME(.workers = 2), &rt) != GR_OK)
+    if (gr_runtime_new(GR_RUNTIME(.workers = 2), &rt) != GR_OK || !configure(rt))
         return 2;
     test_peer_publish(rt);
+    publish_keep(rt);
+    if (!publish_deep(rt))
+        return 6;
     if (gr_serve(rt, url, &err) != GR_OK) {
         fprintf(stderr, "peer: %s\n", gr_error_text(err));
         return 3;
     }
+    if (!join(rt, url))
+        return 5;
     if (write(STDOUT_FILENO, &byte, 1) != 1)
         return 4;
     while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR)

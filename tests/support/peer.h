@@ -15,6 +15,7 @@
  *   swallow    reads one chunk of its input, then waits until it is cancelled
  *   die        ends the process at once
  *   counts     {"held", "waiting", "cancelled", "emitted", "read", "told"}
+ * and, in a process of its own, the actor "keep", whose invoke is hold.
  */
 #ifndef GR_TESTS_SUPPORT_PEER_H
 #define GR_TESTS_SUPPORT_PEER_H
@@ -23,16 +24,25 @@
 
 #include <greenroom/greenroom.h>
 
+/* With this in the environment, a peer process joins the cluster of the etcd at that URL, with a lease of two
+ * seconds. */
+#define TEST_PEER_ETCD "GR_TEST_PEER_ETCD"
+
 struct test_peer {
     pid_t pid;
     int hold_fd; /* the process ends when this is closed */
 };
 
+/* With this in the environment, a peer process also publishes "deep": a sequence of two, whose second step waits until it
+ * is cancelled. */
+#define TEST_PEER_DEEP "GR_TEST_PEER_DEEP"
+
 /* test_peer_url fills in a URL that no other test uses; scheme "ipc" or "tcp". */
 void test_peer_url(char url[128], const char *scheme);
 /* test_peer_publish makes the actor in rt and publishes it. */
 gr_ref test_peer_publish(gr_runtime *rt);
-/* test_peer_start starts the process and waits until it serves url. */
+/* test_peer_start starts the process and waits until it serves url. $GR_TEST_PEER_BEAT_MS is its
+ * heartbeat_ms. */
 struct test_peer test_peer_start(const char *url);
 void test_peer_stop(struct test_peer *p); /* asks it to end and waits */
 void test_peer_kill(struct test_peer *p); /* kill -9, and waits */

@@ -112,3 +112,75 @@ Test(compositions, fallbacks_survive_any_allocation)
 {
     torture(fallbacks);
 }
+
+/* ---- what is answered then ------------------------------------------------------------------- */
+
+static gr_value *described(void)
+{
+    return gr_describe(rt, gr_assign(root, GR_STEP("k", gr_passthrough(root))), NULL);
+}
+
+static gr_value *prompted(void)
+{
+    gr_ref p =
+        gr_prompt_for(root, GR_PROMPT(.partial = gr_map(GR_KV("a", gr_str("x")))), "{a} {b}");
+    gr_value *err = NULL, *v = gr_invoke(rt, p, gr_str("q"), NULL, &err);
+
+    return v != NULL ? v : err;
+}
+
+static gr_value *chat_prompted(void)
+{
+    gr_ref p = gr_chat_prompt(root, GR_ROLE("system", "{a}"), GR_ROLE("human", "{b}"));
+    gr_value *input = gr_map(GR_KV("a", gr_str("x")), GR_KV("b", gr_str("y")));
+    gr_value *err = NULL, *v = gr_invoke(rt, p, input, NULL, &err);
+
+    return v != NULL ? v : err;
+}
+
+/* answers has each allocation fail once: what comes is what comes in peace, or it says that memory ran out. */
+static void answers(gr_value *(*make)(void))
+{
+    gr_value *good;
+    bool reached = true;
+
+    set_up();
+    good = make();
+    cr_assert_eq(gr_error_code(good), GR_OK);
+    for (long n = 1; reached && n < ROUNDS_MAX; n++) {
+        gr_value *v;
+
+        test_memory_fail_at(n);
+        v = make();
+        reached = test_memory_reached();
+        cr_assert(gr_error_code(v) == GR_ENOMEM || gr_equal(v, good), "allocation %ld: %s", n,
+                  gr_error_text(v));
+        gr_value_unref(v);
+    }
+    gr_value_unref(good);
+    tear_down();
+}
+
+Test(compositions, a_prompt_is_whole_or_out_of_memory)
+{
+    answers(prompted);
+}
+
+Test(compositions, a_chat_prompt_is_whole_or_out_of_memory)
+{
+    answers(chat_prompted);
+}
+
+/* A description may say less then; it reads no text beyond its end. */
+Test(compositions, an_assign_without_memory_is_described)
+{
+    bool reached = true;
+
+    set_up();
+    for (long n = 1; reached && n < ROUNDS_MAX; n++) {
+        test_memory_fail_at(n);
+        gr_value_unref(described());
+        reached = test_memory_reached();
+    }
+    tear_down();
+}

@@ -154,6 +154,78 @@ static void nested(void)
     invoked(outer, gr_int(1), "3");
 }
 
+/* ---- watched --------------------------------------------------------------------------------- */
+
+/* read_all reads s to its end, which must be in order; true: it ended well. Events may be missing when
+ * there was no memory for their run. */
+static bool read_all(gr_stream *s, gr_value *(*add)(gr_value *sum, const gr_value *chunk),
+                     gr_value **sum)
+{
+    gr_outcome o;
+    gr_code rc;
+
+    while ((o = gr_next(s, 20000)).code == GR_OK)
+        *sum = add(*sum, o.value);
+    claim(o.code != GR_EPENDING);
+    rc = o.code;
+    if (rc == GR_EOS)
+        (void)said(GR_OK);
+    else
+        (void)said_why(o.error != NULL ? gr_value_ref(o.error) : gr_error(rc, "?"));
+    gr_stream_free(s);
+    return rc == GR_EOS;
+}
+
+static gr_value *count(gr_value *sum, const gr_value *event)
+{
+    claim(gr_cstr(gr_get(event, "event"), NULL) != NULL);
+    return gr_int(gr_as_int(sum, 0) + 1);
+}
+
+static void events(void)
+{
+    gr_value *sum = gr_int(0);
+
+    if (read_all(gr_astream_events(rt, steps(), gr_int(1), NULL, NULL), count, &sum))
+        claim(gr_as_int(sum, 0) <= 15);
+    gr_value_unref(sum);
+}
+
+static gr_value *patched(gr_value *log, const gr_value *patch)
+{
+    faults_exempt(true);
+    log = gr_log_apply(log, patch);
+    faults_exempt(false);
+    if (gr_error_code(log) != GR_OK)
+        torture_fail("%s", gr_error_text(log));
+    return log;
+}
+
+static void event_log(void)
+{
+    gr_value *log = NULL;
+
+    if (read_all(gr_astream_log(rt, steps(), gr_int(1), NULL, NULL), patched, &log))
+        claim(gr_as_int(gr_get(log, "final_output"), 0) == 4);
+    gr_value_unref(log);
+}
+
+/* collected has every watcher there is. */
+static void collected(void)
+{
+    gr_value *collector = gr_run_collector(2), *trees;
+    gr_value *config =
+        gr_map(GR_KV("callbacks", gr_list(gr_value_ref(collector), gr_console_tracer(-1, NULL),
+                                          gr_json_tracer(-1, NULL))));
+
+    gives(gr_ainvoke(rt, steps(), gr_int(1), GR_CALL(.config = config)), "4");
+    trees = gr_run_collector_take(collector);
+    if (gr_error_code(trees) == GR_OK)
+        claim(gr_len(trees) <= 2); /* without a record of its parent a run is a root */
+    gr_value_unref(trees);
+    gr_value_unref(collector);
+}
+
 static void broken_steps(void)
 {
     gr_ref none = gr_seq_n(root, NULL, 0);
@@ -180,6 +252,9 @@ static const struct scene scenes[] = {
     { "fallbacks", fallbacks, 0 },
     { "fallbacks_stream", fallbacks_stream, 0 },
     { "nested", nested, 0 },
+    { "events", events, 0 },
+    { "event_log", event_log, 0 },
+    { "collected", collected, 0 },
     { "broken_steps", broken_steps, 0 },
 };
 const struct scenes compose_scenes = SCENES(scenes);

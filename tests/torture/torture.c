@@ -27,13 +27,15 @@
 
 #include "tests/torture/torture.h"
 
-#define HANG_MS 10000
+/* More than may add up in one run: connecting takes a second at most, and each of two runtimes waits for its
+ * links and for its handlers, 5 s each. */
+#define HANG_MS 30000
 #define FAILURES_MAX 12 /* of a scene; then it is given up */
 #define BEYOND 3        /* so many runs in a row that needed fewer calls end a class */
 
 static const struct scenes *const groups[] = {
-    &engine_scenes,  &async_scenes, &compose_scenes, &text_scenes,
-    &codec_scenes,   &http_scenes,  &link_scenes,
+    &engine_scenes,  &async_scenes, &compose_scenes, &kinds_scenes,
+    &text_scenes,    &codec_scenes, &http_scenes,    &link_scenes,
 #if defined(GR_TORTURE_COMMAND)
     &command_scenes,
 #endif
@@ -228,7 +230,7 @@ static bool watch(pid_t child, int *ret_status)
         if (now != beat) {
             beat = now;
             since = now_ms();
-        } else if (now_ms() - since > HANG_MS + (atomic_load(&board->over) ? 30000 : 0)) {
+        } else if (now_ms() - since > HANG_MS + (atomic_load(&board->over) ? HANG_MS : 0)) {
             kill(child, SIGABRT);
             nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL);
             kill(child, SIGKILL);

@@ -129,6 +129,71 @@ Test(add, usage_is_summed)
           " \"output_tokens\": 7, \"input_token_details\": {\"cache_read\": 2}}}");
 }
 
+/* A message with something beside its content, to add up. */
+#define BESIDE(what) "{\"type\": \"AIMessageChunk\", \"content\": \"\", " what "}"
+#define EXTRA(what) BESIDE("\"additional_kwargs\": {" what "}")
+
+/* langchain-core's merge_dicts: what is told twice is told once, and what tells when is the last */
+Test(add, extras_of_a_message_merge_as_dicts)
+{
+    check(EXTRA("\"n\": 2"), EXTRA("\"n\": 2"), EXTRA("\"n\": 2"));
+    check(EXTRA("\"n\": 2"), EXTRA("\"n\": 3"), EXTRA("\"n\": 5"));
+    check(EXTRA("\"created\": 2"), EXTRA("\"created\": 3"), EXTRA("\"created\": 3"));
+    check(EXTRA("\"d\": {\"a\": \"x\", \"timestamp\": 1}"),
+          EXTRA("\"d\": {\"a\": \"y\", \"timestamp\": 4}"),
+          EXTRA("\"d\": {\"a\": \"xy\", \"timestamp\": 4}"));
+    check(EXTRA("\"id\": \"a\", \"model_provider\": \"p\", \"x\": \"s\""),
+          EXTRA("\"id\": \"a\", \"model_provider\": \"p\", \"x\": \"s\""),
+          EXTRA("\"id\": \"a\", \"model_provider\": \"p\", \"x\": \"ss\""));
+    check(EXTRA("\"a\": null, \"b\": 1"), EXTRA("\"a\": \"x\", \"b\": null"),
+          EXTRA("\"a\": \"x\", \"b\": 1"));
+    check(EXTRA("\"l\": [{\"index\": 0, \"a\": \"x\", \"n\": 1}]"),
+          EXTRA("\"l\": [{\"index\": 0, \"a\": \"y\", \"n\": 1}, {\"index\": 1}]"),
+          EXTRA("\"l\": [{\"index\": 0, \"a\": \"xy\", \"n\": 1}, {\"index\": 1}]"));
+    check(BESIDE("\"response_metadata\": {\"created\": 1, \"logprobs\": null}"),
+          BESIDE("\"response_metadata\": {\"created\": 1, \"finish_reason\": \"stop\"}"),
+          BESIDE("\"response_metadata\": {\"created\": 1, \"logprobs\": null,"
+                 " \"finish_reason\": \"stop\"}"));
+}
+
+/* a provider's id goes before that of a run, and that before one that was made up; else the first */
+Test(add, the_first_id_of_the_best_kind_stays)
+{
+    check(BESIDE("\"id\": \"lc_run--1\""), BESIDE("\"id\": \"msg-1\""),
+          BESIDE("\"id\": \"msg-1\""));
+    check(BESIDE("\"id\": \"msg-1\""), BESIDE("\"id\": \"msg-2\""), BESIDE("\"id\": \"msg-1\""));
+    check(BESIDE("\"id\": \"lc_x\""), BESIDE("\"id\": \"lc_run--1\""),
+          BESIDE("\"id\": \"lc_run--1\""));
+    check(BESIDE("\"id\": null"), BESIDE("\"id\": \"lc_x\""), BESIDE("\"id\": \"lc_x\""));
+}
+
+Test(add, a_tools_answer_is_an_error_if_a_part_of_it_is)
+{
+    const char *fine = "{\"type\": \"ToolMessageChunk\", \"content\": \"a\","
+                       " \"tool_call_id\": \"c\", \"status\": \"success\"}";
+    const char *failed = "{\"type\": \"ToolMessageChunk\", \"content\": \"a\","
+                         " \"tool_call_id\": \"c\", \"status\": \"error\"}";
+    const char *both = "{\"type\": \"ToolMessageChunk\", \"content\": \"aa\","
+                       " \"tool_call_id\": \"c\", \"status\": \"error\"}";
+
+    check(fine, failed, both);
+    check(failed, fine, both);
+    check(fine, fine,
+          "{\"type\": \"ToolMessageChunk\", \"content\": \"aa\", \"tool_call_id\": \"c\","
+          " \"status\": \"success\"}");
+}
+
+/* content blocks may be numbered by texts */
+Test(add, blocks_of_one_index_are_one)
+{
+    check("{\"type\": \"AIMessageChunk\", \"content\": [{\"type\": \"text\", \"text\": \"a\","
+          " \"index\": \"lc_txt_0\"}]}",
+          "{\"type\": \"AIMessageChunk\", \"content\": [{\"type\": \"text\", \"text\": \"b\","
+          " \"index\": \"lc_txt_0\"}, {\"type\": \"text\", \"text\": \"c\", \"index\": \"x\"}]}",
+          "{\"type\": \"AIMessageChunk\", \"content\": [{\"type\": \"text\", \"text\": \"ab\","
+          " \"index\": \"lc_txt_0\"}, {\"type\": \"text\", \"text\": \"c\", \"index\": \"x\"}]}");
+}
+
 /* langchain-core's test_merge_tool_calls and test_merge_tool_calls_parallel_same_index */
 #define CHUNK(calls)                                                                               \
     "{\"type\": \"AIMessageChunk\", \"content\": \"\", \"tool_call_chunks\": " calls "}"

@@ -121,8 +121,9 @@ Test(call, a_sub_call_inherits_the_config_without_what_names_the_run)
         "{\"tags\": [1]}");
     json_is(gr_do(rt, a, "sub", json_of("{\"tags\": [2], \"more\": 3}"),
                   GR_CALL(.config = json_of("{\"tags\": [1], \"kept\": true}")), NULL),
-            "{\"tags\": [2], \"kept\": true, \"more\": 3}");
-    json_is(gr_do(rt, a, "sub", json_of("{\"own\": 1}"), NULL, NULL), "{\"own\": 1}");
+            "{\"tags\": [2], \"configurable\": {\"kept\": true, \"more\": 3}}");
+    json_is(gr_do(rt, a, "sub", json_of("{\"own\": 1}"), NULL, NULL),
+            "{\"configurable\": {\"own\": 1}}");
 }
 
 /* ---- deadlocks ------------------------------------------------------------------------------- */
@@ -174,6 +175,45 @@ Test(call, a_cycle_through_exclusive_actors_fails)
     cr_assert_eq(code_of(gr_acall(rt, a, "block", gr_int(1), NULL)), GR_EDEADLK);
     cr_assert_eq(int_of(gr_acall(rt, a, "plain", gr_int(1), NULL)), 1, "both are free again");
     cr_assert_eq(int_of(gr_acall(rt, b, "plain", gr_int(1), NULL)), 1);
+}
+
+/* pass_on calls the first of a list of actors with the others. */
+static gr_value *pass_on(gr_ctx *c, void *self, const gr_value *args)
+{
+    gr_value *rest = gr_list_n(NULL, 0), *err = NULL, *v;
+
+    (void)self;
+    for (size_t i = 1; i < gr_len(args); i++)
+        rest = gr_append(rest, gr_value_ref(gr_at(args, i)));
+    if (gr_len(args) == 0)
+        return rest;
+    v = gr_invoke(gr_runtime_of(c), gr_as_ref(gr_at(args, 0)), rest, NULL, &err);
+    return v != NULL ? v : err;
+}
+
+static const gr_method pass_on_methods[] = { { "invoke", GR_ASYNC, pass_on, NULL } };
+static const gr_class passing_class = GR_CLASS(.name = "passing", GR_METHODS(pass_on_methods));
+static const gr_class keeping_class =
+    GR_CLASS(.name = "keeping", .state_size = 1, GR_METHODS(pass_on_methods));
+
+Test(call, a_cycle_is_found_however_long_it_is)
+{
+    gr_ref a = gr_spawn(root, &keeping_class, NULL), b = gr_spawn(root, &keeping_class, NULL);
+    gr_ref s = gr_spawn(root, &passing_class, NULL);
+
+    cr_assert_eq(code_of(gr_ainvoke(rt, s,
+                                    gr_list(gr_ref_value(a), gr_ref_value(s), gr_ref_value(s),
+                                            gr_ref_value(s), gr_ref_value(a)),
+                                    NULL)),
+                 GR_EDEADLK);
+    cr_assert_eq(
+        code_of(gr_ainvoke(
+            rt, a, gr_list(gr_ref_value(s), gr_ref_value(b), gr_ref_value(s), gr_ref_value(a)),
+            NULL)),
+        GR_EDEADLK);
+    cr_assert_eq(code_of(gr_ainvoke(
+                     rt, a, gr_list(gr_ref_value(s), gr_ref_value(s), gr_ref_value(b)), NULL)),
+                 GR_OK);
 }
 
 Test(call, reentrant_actors_may_call_themselves)

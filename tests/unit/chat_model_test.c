@@ -85,6 +85,18 @@ Test(chat_model, options_go_into_the_request, .init = start, .fini = stop)
     free(request);
 }
 
+Test(chat_model, kwargs_go_into_the_request, .init = start, .fini = stop)
+{
+    gr_ref m = gr_bind(gr_root(rt), model(1), gr_map(GR_KV("stop", gr_str("STOP HERE"))));
+    char *request;
+
+    fault_server_reply(server, PATH, 200, "Content-Type: application/json\r\n", good);
+    gr_value_unref(gr_invoke(rt, m, gr_str("hi"), NULL, &err));
+    request = fault_server_request(server, 0);
+    cr_assert_not_null(strstr(request, "STOP HERE"));
+    free(request);
+}
+
 static bool answers_with(int status, const char *headers, const char *body, gr_code code,
                          const char *text)
 {

@@ -9,7 +9,12 @@
 #include <greenroom/call.h>
 #include <greenroom/stats.h>
 
+#include "actors/observe/run_collector.h"
+#include "actors/observe/tap.h"
+#include "actors/observe/trim.h"
 #include "runtime/actor/runtime_impl.h"
+#include "runtime/isolate/process.h"
+#include "runtime/net/node.h"
 
 #include "tests/support/test.h"
 
@@ -28,6 +33,30 @@ static void expect(const char *table, const char *option, long long value)
     limits[limit_count++] = (struct limit){ .table = table, .option = option, .value = value };
 }
 
+static void expect_node(void)
+{
+    const uint64_t ms = 1000000;
+    struct gri_node_settings n;
+
+    gri_node_settings_init(&n);
+#define NODE(option, value)                                                                        \
+    expect("A node", #option,                                                                      \
+           (long long)(value) + 0 * (long long)sizeof(((gr_node_opts *)NULL)->option))
+    NODE(connect_ms, n.connect_ns / ms), NODE(heartbeat_ms, n.heartbeat_ns / ms);
+    NODE(detect_ms, n.detect_ns / ms), NODE(stuck_ms, n.stuck_ns / ms);
+    NODE(redial_ms, n.redial_ns / ms), NODE(link_bytes, n.link_bytes);
+    NODE(refs_max, n.refs_max);
+    NODE(args_bytes, n.args_bytes);
+}
+
+static void expect_isolated(void)
+{
+    gr_isolate_opts o = gri_isolate_defaults(NULL);
+
+#define ISOLATED(field) expect("A process of an isolated actor", #field, (long long)o.field)
+    ISOLATED(start_ms), ISOLATED(memory_max), ISOLATED(silence_ms);
+}
+
 /* In the names of the fields, so that a field that goes is missed here. */
 static void expect_all(void)
 {
@@ -43,12 +72,17 @@ static void expect_all(void)
     RUNTIME(fibers_max), RUNTIME(stack_size), RUNTIME(blocking_max), RUNTIME(blocking_queue_max);
     RUNTIME(timers_max), RUNTIME(peer_verbs_max), RUNTIME(report_ms), RUNTIME(stuck_ms);
     RUNTIME(spares_max), RUNTIME(spare_ms), RUNTIME(shutdown_ms);
-    RUNTIME(blocking_stack_size), RUNTIME(blocking_idle_ms);
+    RUNTIME(blocking_stack_size), RUNTIME(blocking_idle_ms), RUNTIME(isolated_max);
 #define ACTOR(field) expect("An actor", #field, s.field != 0 ? 0 : -1)
     ACTOR(mailbox_max), ACTOR(mailbox_bytes_max), ACTOR(queue_ms), ACTOR(handler_ms);
     ACTOR(max_concurrency), ACTOR(asks_max), ACTOR(stash_max);
 #define RUN(field, value) expect("A run", #field, c.field != 0 ? 0 : (value))
     RUN(calls_max, -1), RUN(depth_max, -1), RUN(bytes_max, -1), RUN(timeout_ms, -1);
+    expect("Watchers", "events_max", GRI_EVENTS_MAX);
+    expect("Watchers", "value_max", GRI_TRIM_MAX);
+    expect("Watchers", "trees_max", GRI_TREES_MAX);
+    expect_node();
+    expect_isolated();
     RUN(window_chunks, GRI_WINDOW_CHUNKS), RUN(window_bytes, GRI_WINDOW_BYTES);
 }
 

@@ -199,3 +199,10 @@ Test(loader, a_folder_that_cant_be_listed_is_not_left_out_in_silence, .init = st
     list_code = GR_ENOMEM; /* is nobody's fault, so it isn't skipped either */
     cr_assert(load_fails(folder, GR_LOADER(.suffixes = md(), .skip_errors = true), GR_ENOMEM));
 }
+
+/* "nowhere" ends in no suffix that is wanted, so as a file it would be left out. */
+Test(loader, a_folder_that_is_not_there_is_not_left_out_in_silence, .init = start, .fini = stop)
+{
+    cr_assert(load_fails(path_of("nowhere"), GR_LOADER(.suffixes = md()), GR_EINVAL));
+    cr_assert(load_fails(path_of("nowhere"), NULL, GR_EINVAL));
+}

@@ -203,7 +203,10 @@ static void storm(int count, uint64_t *ret_ns)
     uint64_t start = test_now_ns();
     gr_value *v;
 
+    /* the actor of the storm before may still be about to say that it has stopped */
+    pthread_mutex_lock(&mine.lock);
     mine.downs = 0;
+    pthread_mutex_unlock(&mine.lock);
     v = gr_do(rt, a, "storm", gr_list(gr_ref_value(b), gr_int(count)), NULL, NULL);
     cr_assert_eq(gr_as_int(v, -1), count);
     gr_value_unref(v);

@@ -169,9 +169,8 @@ Test(parallel, a_slow_reader_stops_the_branches)
     cr_assert_leq(atomic_load(&e.sent), 10 + 2 * 32 + 4);
 }
 
-Test(parallel, no_steps_or_no_key_make_it_broken)
+Test(parallel, no_key_makes_it_broken)
 {
-    invoke_fails(gr_parallel_n(root, NULL, 0), "1", GR_EINVAL, "no steps");
     invoke_fails(gr_parallel(root, GR_STEP(NULL, inc(GR_CHEAP))), "1", GR_EINVAL, "has no key");
     invoke_fails(gr_parallel(root, GR_STEP("a", gr_seq_n(root, NULL, 0))), "1", GR_EINVAL,
                  "no steps");

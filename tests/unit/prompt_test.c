@@ -94,6 +94,37 @@ Test(prompt, a_chat_prompt_answers_with_messages, .init = start, .fini = stop)
     gr_value_unref(err);
 }
 
+static void expect_no_map(gr_ref p, gr_value *input)
+{
+    gr_value *err = NULL;
+
+    cr_assert_null(gr_invoke(rt, p, input, NULL, &err));
+    cr_assert_eq(gr_error_code(err), GR_ETYPE, "%s", gr_error_text(err));
+    gr_value_unref(err);
+}
+
+/* Where all variables may be missing, input that is no map is for none of them; and it must not hide those
+ * that are there. */
+Test(prompt, no_variable_that_must_be_there_takes_no_string, .init = start, .fini = stop)
+{
+    gr_ref text =
+        gr_prompt_for(gr_root(rt), GR_PROMPT(.partial = gr_map(GR_KV("a", gr_str("x")))), "<{a}>");
+    gr_ref chat = gr_chat_prompt(gr_root(rt), GR_ROLE("placeholder", "{history}"));
+    gr_ref fixed = gr_prompt(gr_root(rt), "no variable");
+    gr_value *got = gr_invoke(rt, text, gr_nil(), NULL, NULL);
+
+    cr_assert_str_eq(gr_cstr(got, ""), "<x>");
+    gr_value_unref(got);
+    expect_no_map(text, gr_str("y"));
+    expect_no_map(chat, gr_list(gr_human("a")));
+    got = gr_invoke(rt, chat, gr_nil(), NULL, NULL);
+    cr_assert_eq(gr_value_type(got), GR_LIST);
+    gr_value_unref(got);
+    got = gr_invoke(rt, fixed, gr_str("y"), NULL, NULL);
+    cr_assert_str_eq(gr_cstr(got, ""), "no variable");
+    gr_value_unref(got);
+}
+
 Test(prompt, format_needs_no_actor)
 {
     gr_value *vars = gr_map(GR_KV("a", gr_str("x")));

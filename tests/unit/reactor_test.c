@@ -95,7 +95,9 @@ Test(reactor, passes_bytes_on_as_they_come)
     fault_server_script(server, "/", steps, COUNT(steps));
     get(&c, "/");
     until(&c, c.body_len == 9); /* while the server holds the rest back */
+    pthread_mutex_lock(&c.lock);
     cr_assert_eq(c.ends, 0);
+    pthread_mutex_unlock(&c.lock);
     fault_server_open(server, 0);
     ends_well(&c, 200, "data: 1\n\ndata: 2\n\n");
     cr_assert_geq(c.pieces, 2u);

@@ -49,7 +49,7 @@ Test(sched, tasks_from_outside_all_run)
     free(jobs);
 }
 
-/* More than a ring holds, from one task: the rest goes through the injection queue. */
+/* More than a ring holds, from one task: the rest spills. */
 Test(sched, a_burst_from_a_worker_all_runs)
 {
     struct job *jobs = jobs_new(5001);
@@ -98,6 +98,35 @@ Test(sched, what_a_held_worker_has_readied_is_passed_on)
     post(&go);
     until(atomic_load(&ran) == 2);
     free(behind);
+}
+
+/* What its ring has no room for must not wait for a worker that is held up: the other one takes it. */
+static struct job *spilled;
+#define SPILLED 1000
+
+static void spill_run(struct gri_task *t)
+{
+    (void)t;
+    for (int i = 0; i < SPILLED; i++)
+        gri_ready_later(sched(), &spilled[i].task);
+    cr_assert_gt(atomic_load(&gri_exec()->worker->spill_count), 0);
+    post(&holding);
+    take(&go);
+    atomic_fetch_add(&ran, 1);
+}
+
+Test(sched, what_a_held_worker_has_spilled_is_taken_by_others)
+{
+    struct gri_task spill = { .run = spill_run, .name = "spill" };
+
+    spilled = jobs_new(SPILLED);
+    gri_ready(sched(), &spill);
+    cr_assert(take(&holding));
+    until(atomic_load(&ran) == SPILLED);
+    cr_assert_eq(gri_sched_depth(sched()).all, 0);
+    post(&go);
+    until(atomic_load(&ran) == SPILLED + 1);
+    free(spilled);
 }
 
 /* ---- a LIFO that never ends ------------------------------------------------------------------ */

@@ -177,13 +177,19 @@ static void fake_stop(struct gri_member *m)
     take_step();
 }
 
-static void fake_ref(struct gri_member *m)
+static bool fake_ref(struct gri_member *m)
+{
+    (void)m;
+    return true;
+}
+
+static void fake_unref(struct gri_member *m)
 {
     (void)m;
 }
 
 static const struct gri_member_ops fake_ops = {
-    .cancel = fake_cancel, .stop = fake_stop, .ref = fake_ref, .unref = fake_ref
+    .cancel = fake_cancel, .stop = fake_stop, .ref = fake_ref, .unref = fake_unref
 };
 
 static void *close_scope(void *arg)

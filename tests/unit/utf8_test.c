@@ -65,3 +65,17 @@ Test(utf8, nothing_is_valid)
 {
     cr_assert(gri_utf8_valid("", 0));
 }
+
+Test(utf8, a_bad_byte_is_found_at_each_place_of_each_length)
+{
+    char text[24];
+
+    for (size_t len = 1; len <= sizeof(text); len++)
+        for (size_t at = 0; at < len; at++) {
+            memset(text, 'a', sizeof(text));
+            cr_assert_eq(gri_utf8_valid_len(text, len), len);
+            text[at] = '\x80';
+            if (gri_utf8_valid_len(text, len) != at)
+                cr_assert_fail("byte %zu of %zu", at, len);
+        }
+}

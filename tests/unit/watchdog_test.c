@@ -75,6 +75,10 @@ static void start(const gr_runtime_opts *o)
     atomic_store(&entered, 0);
     atomic_store(&lines, 0);
     atomic_store(&quick_runs, 0);
+    pthread_mutex_lock(&go.lock);
+    go.count =
+        0; /* a test whose handler was killed may have left one, and the next would not be held */
+    pthread_mutex_unlock(&go.lock);
     gr_set_log(note_line, NULL, 3);
     cr_assert_eq(gr_runtime_new(o, &rt), GR_OK);
     root = gr_root(rt);
@@ -336,9 +340,19 @@ static uint64_t distance(const char *frame, uintptr_t function)
     return strtoull(frame + strlen(module), NULL, 16) - strtoull(here + strlen(module), NULL, 16);
 }
 
+/* is_in: of the two functions it is that one the frame lies behind, and the nearer one. How long they are is the
+ * compiler's business, and a sanitizer's. */
+static bool is_in(const char *frame, uintptr_t function, uintptr_t other)
+{
+    uint64_t behind = distance(frame, function);
+
+    return behind < 4096 && behind < distance(frame, other);
+}
+
 /* A thread that has lost its processor may answer too late, and then the line comes alone. */
 Test(watchdog, a_report_says_where_the_handler_is)
 {
+    uintptr_t in = (uintptr_t)compute, out = (uintptr_t)compute_invoke;
     bool inner = false, outer = false;
 
     for (int i = 0; i < 20 && atomic_load(&frames) == 0; i++) {
@@ -348,12 +362,11 @@ Test(watchdog, a_report_says_where_the_handler_is)
         end_report(f);
     }
     for (int i = 0; i < atomic_load(&frames) && i < 32; i++) {
-        inner |= distance(first_frames[i], (uintptr_t)compute) < 400;
-        outer |= distance(first_frames[i], (uintptr_t)compute_invoke) < 400;
+        inner |= is_in(first_frames[i], in, out);
+        outer |= is_in(first_frames[i], out, in);
     }
     cr_assert(inner && outer, "%s, %s, %s", first_frames[0], first_frames[1], first_frames[2]);
-    cr_assert_lt(distance(first_frames[0], (uintptr_t)compute), 400,
-                 "its innermost frame is first");
+    cr_assert(is_in(first_frames[0], in, out), "its innermost frame is first");
 }
 #else
 /* Under ThreadSanitizer a thread that computes gets its signals late. */

@@ -3,13 +3,13 @@
  * consumer.cpp - a user's program in C++17 with greenroom.hpp: each of its parts once.
  * Prints "ok" when all of it is as the header says.
  */
-#include <greenroom/greenroom.hpp>
+#include "consumer.hpp"
 
 #include <cstdio>
 
 static int failures;
 
-static void expect(bool holds, const char *what)
+void expect(bool holds, const char *what)
 {
     if (!holds) {
         std::fprintf(stderr, "wrong: %s\n", what);
@@ -83,6 +83,7 @@ int main()
     values();
     calls(rt);
     errors(rt);
+    runs(rt);
     if (failures == 0)
         std::puts("ok");
     return failures == 0 ? 0 : 1;

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * with_history.c - gr_with_message_history: a session's messages into a runnable, the new ones back
+ * into the session.
+ *
+ * Its handlers wait, each on a fiber. The new messages and the answer are added by one message to
+ * the history's actor, so that turns of one session that overlap lose nothing, though each of them
+ * has seen only what was there when it began.
+ */
+#include <greenroom/history.h>
+#include <greenroom/message.h>
+
+#include "actors/compose/describe.h"
+#include "actors/compose/steps.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/log.h"
+
+#define IDS_MAX 64
+
+struct talk {
+    gr_ref runnable, history;
+    char *input_key, *output_key, *history_key; /* owned, or NULL */
+    gr_value *ids;                              /* counted; a list of names */
+    bool default_ids;                           /* none were given */
+};
+
+static void talk_free(void *p)
+{
+    struct talk *t = p;
+
+    gri_free(t->input_key);
+    gri_free(t->output_key);
+    gri_free(t->history_key);
+    gr_value_unref(t->ids);
+    gri_free(t);
+}
+
+/* ---- reading what was given and what was answered -------------------------------------------- */
+
+static bool is_message(const gr_value *v)
+{
+    return gr_get(v, "content") != NULL && (gr_get(v, "type") != NULL || gr_get(v, "role") != NULL);
+}
+
+/* inside returns what of v holds the messages: v itself, or what it has under key, or under its only
+ * key, or under `otherwise`. NULL: nothing. */
+static const gr_value *inside(const gr_value *v, const char *key, const char *otherwise)
+{
+    const char *only = NULL;
+
+    if (gr_value_type(v) != GR_MAP || is_message(v))
+        return v;
+    if (key != NULL)
+        return gr_get(v, key);
+    if (gr_len(v) == 1)
+        return gr_pair_at(v, 0, &only);
+    return gr_get(v, otherwise);
+}
+
+/* messages_of gives the list of messages in v, or an error. A text is by `role`. */
+static gr_value *messages_of(const gr_value *v, const char *key, const char *otherwise,
+                             const char *role)
+{
+    const gr_value *found = inside(v, key, otherwise);
+
+    if (gr_value_type(found) == GR_STR)
+        return gr_list(gr_message(role, gr_value_ref(found)));
+    if (gr_value_type(found) == GR_LIST && gr_len(found) == 0)
+        return gr_value_ref(found);
+    if (found == NULL || (gr_value_type(found) != GR_LIST && !is_message(found)))
+        return gr_error(GR_ETYPE, "Expected a text, a message or a list of messages as %s, not %s",
+                        otherwise, gr_type_name(gr_value_type(found)));
+    return gr_messages_coerce(gr_value_ref(found));
+}
+
+/* ids_of reads the session's ids out of the config; an error names all that are not there. */
+static gr_value *ids_of(gr_ctx *c, const struct talk *t)
+{
+    const gr_value *configurable = gr_get(gr_config(c), "configurable");
+    gr_value *ids = gr_map_n(NULL, 0), *missing = gr_str("");
+
+    for (size_t i = 0; i < gr_len(t->ids); i++) {
+        const char *key = gr_cstr(gr_at(t->ids, i), "");
+        const gr_value *v = gr_get(configurable, key);
+
+        if (gr_is_nil(v))
+            missing = gr_add(missing, gr_strf("%s'%s'", gr_len(missing) > 0 ? ", " : "", key));
+        else
+            ids = gr_set(ids, key, gr_value_ref(v));
+    }
+    if (gr_len(missing) > 0) {
+        gr_value_unref(ids);
+        ids = gr_error(GR_EINVAL,
+                       "Missing keys [%s] in config['configurable']; give them by "
+                       "{\"configurable\": {\"%s\": …}}",
+                       gr_cstr(missing, ""), gr_cstr(gr_at(t->ids, 0), ""));
+    }
+    gr_value_unref(missing);
+    return ids;
+}
+
+/* ---- a turn ---------------------------------------------------------------------------------- */
+
+/* One call, while it lasts. */
+struct turn {
+    const struct talk *talk; /* borrowed from the actor */
+    gr_value *ids;           /* counted */
+    gr_value *said;          /* counted; the new messages */
+    gr_call_opts opts;       /* the runnable's */
+};
+
+static void turn_end(struct turn *t)
+{
+    gr_value_unref(t->ids);
+    gr_value_unref(t->said);
+}
+
+/* with_history gives the runnable's input; history is taken. */
+static gr_value *with_history(const struct turn *t, const gr_value *input, gr_value *history)
+{
+    const struct talk *talk = t->talk;
+    const char *key = talk->history_key != NULL ? talk->history_key : talk->input_key;
+
+    if (talk->history_key == NULL)
+        history = gr_add(history, gr_value_ref(t->said));
+    if (key == NULL)
+        return history;
+    if (gr_value_type(input) != GR_MAP || is_message(input)) {
+        gr_value_unref(history);
+        return gr_error(GR_ETYPE, "The input to RunnableWithMessageHistory must be a dict, not %s",
+                        gr_type_name(gr_value_type(input)));
+    }
+    return gr_set(gr_value_ref(input), key, history);
+}
+
+/* turn_begin fills t in and gives the runnable's input, or an error; in both cases turn_end is
+ * due. */
+static gr_value *turn_begin(gr_ctx *c, struct turn *t, const gr_value *input)
+{
+    const struct talk *talk = gr_as_opaque(gr_args(c));
+    const gr_value *kwargs = gr_kwargs(c);
+    gr_value *history, *err = NULL;
+
+    *t = (struct turn){ .talk = talk, .opts.size = sizeof(gr_call_opts) };
+    t->ids = ids_of(c, talk);
+    if (gr_error_code(t->ids) != GR_OK)
+        return gr_value_ref(t->ids);
+    t->said = messages_of(input, talk->input_key, "input", "human");
+    if (gr_error_code(t->said) != GR_OK)
+        return gr_value_ref(t->said);
+    history =
+        gr_do(gr_runtime_of(c), talk->history, "get_messages", gr_value_ref(t->ids), NULL, &err);
+    if (history == NULL)
+        return err;
+    if (kwargs != NULL)
+        t->opts.config = gr_map(GR_KV("kwargs", gr_value_ref(kwargs)));
+    return with_history(t, input, history);
+}
+
+/* keep adds what was said, and the answer, to the session. */
+static void keep(gr_ctx *c, struct turn *t, const gr_value *output)
+{
+    gr_value *answer = gr_message_of_chunk(gr_value_ref(output)), *err = NULL, *ours;
+
+    ours = messages_of(answer, t->talk->output_key, "output", "ai");
+    gr_value_unref(answer);
+    if (gr_error_code(ours) == GR_OK) {
+        gr_value *both = gr_add(gr_value_ref(t->said), ours);
+
+        gr_value_unref(gr_do(gr_runtime_of(c), t->talk->history, "add_messages",
+                             gr_map(GR_KV("ids", gr_value_ref(t->ids)), GR_KV("messages", both)),
+                             NULL, &err));
+    } else {
+        err = ours;
+    }
+    if (err != NULL)
+        gri_log(3, "a message history could not be written: %s", gr_error_text(err));
+    gr_value_unref(err);
+}
+
+static gr_value *talk_invoke(gr_ctx *c, void *self, const gr_value *input)
+{
+    struct turn t;
+    gr_value *v = turn_begin(c, &t, input), *err = NULL;
+
+    (void)self;
+    if (gr_error_code(v) == GR_OK) {
+        v = gr_invoke(gr_runtime_of(c), t.talk->runnable, v, &t.opts, &err);
+        if (v != NULL)
+            keep(c, &t, v);
+        else
+            v = err;
+    }
+    turn_end(&t);
+    return v;
+}
+
+/* pass_on sends s's chunks on and gives their sum in *ret_sum; frees s. */
+static gr_code pass_on(gr_ctx *c, gr_stream *s, gr_value **ret_sum)
+{
+    gr_value *sum = NULL;
+    gr_outcome o;
+    gr_code rc = GR_OK;
+
+    while (rc == GR_OK && (o = gr_next(s, -1)).code == GR_OK) {
+        sum = gr_add(sum, gr_value_ref(o.value));
+        rc = gr_emit(c, gr_value_ref(o.value));
+    }
+    if (rc == GR_OK && o.code != GR_EOS)
+        rc = o.error != NULL ? gr_fail(c, gr_value_ref(o.error)) : o.code;
+    gr_stream_free(s);
+    *ret_sum = sum;
+    return rc;
+}
+
+static gr_code talk_stream(gr_ctx *c, void *self, gr_stream *in, const gr_value *input)
+{
+    struct turn t;
+    gr_value *v = turn_begin(c, &t, input), *sum = NULL;
+    gr_code rc;
+
+    (void)self;
+    (void)in;
+    if (gr_error_code(v) != GR_OK) {
+        turn_end(&t);
+        return gr_fail(c, v);
+    }
+    rc = pass_on(c, gr_astream(gr_runtime_of(c), t.talk->runnable, v, &t.opts), &sum);
+    if (rc == GR_OK)
+        keep(c, &t, sum);
+    gr_value_unref(sum);
+    turn_end(&t);
+    return rc;
+}
+
+/* spec_of_session is that of the id that is used when none is given. */
+static gr_value *spec_of_session(void)
+{
+    return gr_merge(gr_map(GR_KV("id", gr_str("session_id")), GR_KV("default", gr_str(""))),
+                    gri_describe_says("Session ID", "Unique identifier for a session.", true));
+}
+
+static gr_value *talk_describe(gr_ctx *c, void *self, const gr_value *args)
+{
+    const struct talk *t = gr_as_opaque(gr_args(c));
+    gr_value *whole = gri_describe_ref(c, t->runnable);
+
+    (void)self;
+    (void)args;
+    for (size_t i = 0; i < gr_len(t->ids); i++)
+        whole = gri_describe_spec(whole, t->default_ids
+                                             ? spec_of_session()
+                                             : gr_map(GR_KV("id", gr_value_ref(gr_at(t->ids, i)))));
+    return whole;
+}
+
+static const gr_method talk_methods[] = {
+    { "invoke", GR_ASYNC, talk_invoke, NULL },
+    { "stream", GR_ASYNC, NULL, talk_stream },
+    { "describe", GR_ASYNC, talk_describe, NULL },
+};
+static const gr_class talk_class =
+    GR_CLASS(.name = "RunnableWithMessageHistory", GR_METHODS(talk_methods));
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+/* copy_key copies a key that may be NULL; false: out of memory. */
+static bool copy_key(char **ret, const char *key)
+{
+    *ret = key != NULL ? gri_strdup(key) : NULL;
+    return key == NULL || *ret != NULL;
+}
+
+static gr_value *read_opts(struct talk *t, const gr_history_opts *o)
+{
+    static const char *const session_id[] = { "session_id" };
+    const char *const *ids = o->ids != NULL ? o->ids : session_id;
+    size_t count = o->ids != NULL ? o->id_count : 1;
+
+    t->history = o->history;
+    t->default_ids = o->ids == NULL;
+    t->ids = gr_list_n(NULL, 0);
+    if (count == 0 || count > IDS_MAX)
+        return gr_error(GR_EINVAL, "with_message_history: 1 to %d ids name a session", IDS_MAX);
+    for (size_t i = 0; i < count; i++)
+        t->ids = gr_append(t->ids, gr_str(ids[i]));
+    if (gr_error_code(t->ids) != GR_OK)
+        return gr_value_ref(t->ids);
+    if (!copy_key(&t->input_key, o->input_messages_key) ||
+        !copy_key(&t->output_key, o->output_messages_key) ||
+        !copy_key(&t->history_key, o->history_messages_key))
+        return gri_no_memory();
+    return NULL;
+}
+
+gr_ref gr_with_message_history(gr_scope *in, gr_ref runnable, const gr_history_opts *opts)
+{
+    static const gr_history_opts none = { .size = sizeof(none) };
+    const gr_history_opts *o = opts != NULL ? opts : &none;
+    struct talk *t;
+    gr_value *err;
+
+    if (gri_ref_broken(in, runnable))
+        return runnable;
+    if (gri_ref_broken(in, o->history))
+        return o->history;
+    t = gri_new0(struct talk);
+    if (t == NULL)
+        return gri_compose_spawn(in, &talk_class, "RunnableWithMessageHistory", gri_no_memory());
+    t->runnable = runnable;
+    err = read_opts(t, o);
+    if (err != NULL)
+        talk_free(t);
+    return gri_compose_spawn(in, &talk_class, "RunnableWithMessageHistory",
+                             err != NULL ? err : gr_opaque(t, talk_free));
+}

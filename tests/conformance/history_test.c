@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* history_test.c - langchain-core's RunnableWithMessageHistory. */
+#include "tests/conformance/cases.h"
+
+TestSuite(history, .init = set_up, .fini = tear_down, .timeout = 120);
+
+/* Answers with how many messages it got, as a text. */
+static gr_value *count_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    (void)c;
+    return gr_strf("%s=%zu", (const char *)arg, gr_len(input));
+}
+
+static gr_ref counts(void)
+{
+    return gr_lambda(root, GR_ASYNC, count_fn, NULL, (void *)(uintptr_t) "n");
+}
+
+static gr_call_opts session(const char *id)
+{
+    return (gr_call_opts){
+        .size = sizeof(gr_call_opts),
+        .config = gr_map(GR_KV("configurable", gr_map(GR_KV("session_id", gr_str(id))))),
+    };
+}
+
+static gr_value *say(gr_ref r, const char *input, const char *id)
+{
+    gr_call_opts o = session(id);
+
+    return answer(gr_ainvoke(rt, r, json(input), &o));
+}
+
+/* said gives [type, content] of each message of a session. */
+static gr_value *said(gr_ref history, const char *id)
+{
+    gr_value *list = answer(
+        gr_acall(rt, history, "get_messages", gr_map(GR_KV("session_id", gr_str(id))), NULL));
+    gr_value *out = gr_list_n(NULL, 0);
+
+    for (size_t i = 0; i < gr_len(list); i++)
+        out = gr_append(out, gr_list(gr_value_ref(gr_get(gr_at(list, i), "type")),
+                                     gr_value_ref(gr_get(gr_at(list, i), "content"))));
+    gr_value_unref(list);
+    return out;
+}
+
+Test(history, his_01_sessions_are_kept_apart)
+{
+    gr_ref h = gr_memory_history(root, NULL);
+    gr_ref r = gr_with_message_history(root, counts(), GR_HISTORY(.history = h));
+
+    is(say(r, "\"hi\"", "s1"), "\"n=1\"");
+    is(say(r, "\"hi\"", "s1"), "\"n=3\"");
+    is(say(r, "\"hi\"", "s2"), "\"n=1\"");
+    is(said(h, "s1"), "[[\"human\",\"hi\"],[\"ai\",\"n=1\"],[\"human\",\"hi\"],[\"ai\",\"n=3\"]]");
+    is(answer(gr_acall(rt, h, "clear", json("{\"session_id\":\"s1\"}"), NULL)), "null");
+    is(said(h, "s1"), "[]");
+    is(say(r, "{\"type\":\"human\",\"content\":\"x\"}", "s1"), "\"n=1\"");
+    is(say(r, "[[\"system\",\"be\"],\"x\"]", "s1"), "\"n=4\"");
+}
+
+static gr_value *h_length_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    (void)c, (void)arg;
+    return gr_strf("h=%zu", gr_len(gr_get(input, "h")));
+}
+
+Test(history, his_02_into_a_map)
+{
+    gr_ref h = gr_memory_history(root, NULL);
+    gr_ref r = gr_with_message_history(
+        root, lambda(GR_CHEAP, h_length_fn),
+        GR_HISTORY(.history = h, .input_messages_key = "q", .history_messages_key = "h"));
+
+    is(say(r, "{\"q\":\"hi\"}", "s"), "\"h=0\"");
+    is(say(r, "{\"q\":\"hi\"}", "s"), "\"h=2\"");
+    fails_with(say(r, "\"hi\"", "s"), GR_ETYPE, "must be a dict");
+    fails_with(say(r, "{\"p\":\"hi\"}", "s"), GR_ETYPE, "Expected a text");
+}
+
+/* without a key for the history it stands before the new messages, under their key */
+static gr_value *q_length_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    (void)c, (void)arg;
+    return gr_map(GR_KV("a", gr_strf("q=%zu", gr_len(gr_get(input, "q")))), GR_KV("z", gr_nil()));
+}
+
+Test(history, his_02_before_the_input_and_out_of_a_map)
+{
+    gr_ref h = gr_memory_history(root, NULL);
+    gr_ref r = gr_with_message_history(
+        root, lambda(GR_CHEAP, q_length_fn),
+        GR_HISTORY(.history = h, .input_messages_key = "q", .output_messages_key = "a"));
+
+    is(say(r, "{\"q\":\"hi\"}", "s"), "{\"a\":\"q=1\",\"z\":null}");
+    is(say(r, "{\"q\":\"hi\"}", "s"), "{\"a\":\"q=3\",\"z\":null}");
+    is(said(h, "s"), "[[\"human\",\"hi\"],[\"ai\",\"q=1\"],[\"human\",\"hi\"],[\"ai\",\"q=3\"]]");
+}
+
+Test(history, his_03_the_config_names_the_session)
+{
+    static const char *const ids[] = { "user", "thread" };
+    gr_ref h = gr_memory_history(root, NULL);
+    gr_ref r = gr_with_message_history(root, counts(), GR_HISTORY(.history = h));
+    gr_ref two = gr_with_message_history(root, counts(),
+                                         GR_HISTORY(.history = h, .ids = ids, .id_count = 2));
+
+    invoke_fails(r, "\"hi\"", GR_EINVAL, "Missing keys ['session_id']");
+    invoke_fails(two, "\"hi\"", GR_EINVAL, "Missing keys ['user', 'thread']");
+    is(answer(gr_ainvoke(rt, two, gr_str("hi"),
+                         GR_CALL(.config = json("{\"user\":\"u\",\"thread\":1}")))),
+       "\"n=1\"");
+    is(answer(gr_acall(rt, h, "get_messages", json("{\"user\":\"u\",\"thread\":2}"), NULL)), "[]");
+}
+
+Test(history, his_04_of_a_failure_nothing_is_kept)
+{
+    gr_ref h = gr_memory_history(root, NULL);
+    gr_ref r = gr_with_message_history(root, boom(GR_ASYNC, "f"), GR_HISTORY(.history = h));
+    gr_ref late = gr_with_message_history(root, letters("a!"), GR_HISTORY(.history = h));
+    gr_call_opts o = session("s");
+    gr_value *err = NULL;
+
+    fails_with(say(r, "\"hi\"", "s"), GR_EREMOTE, "f:");
+    is(chunks(gr_astream(rt, late, gr_str("hi"), &o), &err), "[\"a\"]");
+    fails_with(err, GR_EREMOTE, "letters");
+    is(said(h, "s"), "[]");
+}
+
+/* LangChain keeps 3 messages of these 4: it cuts off what another turn has added meanwhile */
+Test(history, his_05_turns_that_overlap_lose_nothing)
+{
+    static struct gate g = GATE;
+    gr_ref h = gr_memory_history(root, NULL);
+    gr_ref slow = gr_with_message_history(root, gate(&g), GR_HISTORY(.history = h));
+    gr_ref fast = gr_with_message_history(root, counts(), GR_HISTORY(.history = h));
+    gr_call_opts o = session("s");
+    gr_future *f = gr_ainvoke(rt, slow, gr_str("one"), &o);
+
+    gate_wait(&g, &g.entered, 1);
+    is(say(fast, "\"two\"", "s"), "\"n=1\"");
+    gate_open(&g, gr_str("late"));
+    is(answer(f), "\"late\"");
+    is(said(h, "s"),
+       "[[\"human\",\"two\"],[\"ai\",\"n=1\"],[\"human\",\"one\"],[\"ai\",\"late\"]]");
+}
+
+Test(history, his_06_a_stream_is_passed_on_and_kept)
+{
+    gr_ref h = gr_memory_history(root, NULL);
+    gr_ref r = gr_with_message_history(root, letters("abc"), GR_HISTORY(.history = h));
+    gr_call_opts o = session("s");
+
+    chunks_are(gr_astream(rt, r, gr_str("hi"), &o), "[\"a\",\"b\",\"c\"]");
+    is(said(h, "s"), "[[\"human\",\"hi\"],[\"ai\",\"abc\"]]");
+}
+
+static gr_value *add(gr_ref h, const char *ids, const char *messages)
+{
+    return answer(gr_acall(rt, h, "add_messages",
+                           gr_map(GR_KV("ids", json(ids)), GR_KV("messages", json(messages))),
+                           NULL));
+}
+
+Test(history, a_memory_history_has_its_limits)
+{
+    gr_ref h = gr_memory_history(root, GR_MEMORY_HISTORY(.sessions_max = 2, .messages_max = 2));
+    gr_ref r = gr_with_message_history(root, counts(), GR_HISTORY(.history = h));
+    gr_ref none = { 0, 0 };
+    gr_value *err;
+
+    is(add(h, "{\"s\":1}", "[\"a\",\"b\"]"), "null");
+    fails_with(add(h, "{\"s\":1}", "\"c\""), GR_EFULL, "at most 2 messages");
+    is(add(h, "{\"s\":2}", "\"a\""), "null");
+    fails_with(add(h, "{\"s\":3}", "\"a\""), GR_EFULL, "2 sessions already");
+    fails_with(add(h, "{}", "\"a\""), GR_EINVAL, "named by a map of ids");
+    fails_with(add(h, "{\"s\":1}", "7"), GR_EINVAL, "");
+    /* what can't be kept is answered all the same */
+    is(say(r, "\"hi\"", "s"), "\"n=1\"");
+    err = gr_check(rt, gr_with_message_history(root, none, NULL));
+    cr_assert_not_null(err);
+    gr_value_unref(err);
+    err = gr_check(rt, gr_with_message_history(root, r, NULL));
+    cr_assert_not_null(err);
+    gr_value_unref(err);
+    fails_with(gr_check(rt, gr_with_message_history(
+                                root, r, GR_HISTORY(.history = h, .ids = (const char *[]){ "a" }))),
+               GR_EINVAL, "ids name a session");
+}
