@@ -53,7 +53,7 @@ struct bench {
 /* Each file's benchmarks, up to one without a name. */
 extern const struct bench bench_invoke[], bench_stream[], bench_actors[], bench_births[],
     bench_asks[], bench_pending[], bench_compute[], bench_fairness[], bench_remote[], bench_rag[],
-    bench_timers[];
+    bench_timers[], bench_observed[];
 
 void bench_begin(struct bench_run *b);
 void bench_lap(struct bench_run *b, long ops);
@@ -110,5 +110,7 @@ int bench_growth(long n);
 
 /* bench_serve is the child process of bench_remote: it serves at url until its input ends. */
 int bench_serve(const char *url);
+/* bench_isolate is called first in main: this program may be an isolated actor's process. */
+void bench_isolate(int argc, char **argv);
 
 #endif

@@ -104,7 +104,7 @@ static bool run_one(const struct bench *bench, const struct settings *s)
 static const struct bench *const themes[] = { bench_invoke,  bench_stream,   bench_actors,
                                               bench_births,  bench_asks,     bench_pending,
                                               bench_compute, bench_fairness, bench_timers,
-                                              bench_rag,     bench_remote };
+                                              bench_rag,     bench_remote,   bench_observed };
 
 static bool chosen(const char *name, char **filters, int count)
 {
@@ -158,6 +158,7 @@ int main(int argc, char **argv)
     long overload_s = 0, queue_ms = 10;
     int c;
 
+    bench_isolate(argc, argv);
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         long value = optarg != NULL && c != 's' ? strtol(optarg, NULL, 10) : 1;
 

@@ -41,6 +41,36 @@ static void ainvoke_cheap(struct bench_run *b)
     gr_scope_free(s);
 }
 
+/* The config has nobody to tell of the run. */
+static void configured_inside(struct bench_run *b, gr_ctx *c, void *arg)
+{
+    const gr_ref *r = arg;
+    gr_value *config = gr_map(GR_KV("tags", gr_list(gr_str("bench"))),
+                              GR_KV("metadata", gr_map(GR_KV("user", gr_str("u1")))));
+    bool ok = true;
+
+    (void)c;
+    bench_begin(b);
+    for (long i = 0; i < b->n && ok; i++) {
+        const gr_call_opts *opts = GR_CALL(.config = gr_value_ref(config));
+
+        ok = bench_take(b, gr_ainvoke(b->rt, *r, gr_int(i), opts));
+        if ((i + 1) % LAP == 0)
+            bench_lap(b, LAP);
+    }
+    bench_end(b);
+    gr_value_unref(config);
+}
+
+static void ainvoke_configured(struct bench_run *b)
+{
+    gr_scope *s = gr_scope_new(gr_root(b->rt));
+    gr_ref r = cheap(s);
+
+    bench_in_handler(b, configured_inside, &r);
+    gr_scope_free(s);
+}
+
 /* A call and its answer are two hand-overs between threads, as those of two plain threads are, which
  * are measured before and after: how long a thread takes to wake changes from moment to moment. */
 static void ainvoke_thread(struct bench_run *b)
@@ -145,6 +175,10 @@ const struct bench bench_invoke[] = {
       .what = "a handler calls a cheap lambda and awaits it",
       .n = 200000,
       .run = ainvoke_cheap },
+    { .name = "ainvoke_configured",
+      .what = "the same with a config of tags and metadata",
+      .n = 100000,
+      .run = ainvoke_configured },
     { .name = "ainvoke_thread",
       .what = "a foreign thread does",
       .n = 20000,

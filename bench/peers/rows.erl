@@ -7,7 +7,8 @@
 %% A row's function does N operations and gives what it took, in ns, by its own clock; or, for a row
 %% that is no time, {value, Number, Unit}.
 -module(rows).
--export([main/1]).
+-export([main/1, serve/0]).
+-export([init/1, handle_call/3, handle_cast/2]).
 
 main([Name | Rest]) ->
     case row(Name) of
@@ -37,6 +38,8 @@ row("idle_actor_bytes") -> {200000, fun idle_actor_bytes/1};
 row("skynet") -> {1000000, fun skynet/1};
 row("ask_seq") -> {500000, fun ask_seq/1};
 row("ask_1000") -> {300000, fun ask_1000/1};
+row("remote_ainvoke_tcp") -> {5000, fun remote_call/1};
+row("remote_ainvoke_tcp_1000") -> {100000, fun remote_calls/1};
 row("fairness_p99") -> {3000, fun fairness_p99/1};
 row(_) -> none.
 
@@ -243,3 +246,70 @@ light(Echo, Due, End, Main, Late) ->
     end,
     Echo ! {self(), Due},
     receive Due -> light(Echo, Due + 50000000, End, Main, [now_ns() - Due | Late]) end.
+
+%% ---- another node ----------------------------------------------------------------------------
+
+%% The other node is on this machine; both talk over loopback TCP, as Erlang's nodes do.
+serve() ->
+    {ok, Pid} = gen_server:start(?MODULE, [], []),
+    Pid.
+
+init([]) -> {ok, none}.
+handle_call(Input, _, State) -> {reply, Input, State}.
+handle_cast(_, State) -> {noreply, State}.
+
+with_server(F) ->
+    ok = be_a_node(50),
+    Took = with_peer(F),
+    net_kernel:stop(),
+    os:cmd("epmd -kill"), % it stays if others have nodes there
+    Took.
+
+%% An epmd that somebody has just told to end may still be there.
+be_a_node(0) -> no_epmd;
+be_a_node(Tries) ->
+    os:cmd("epmd -daemon"),
+    case net_kernel:start([list_to_atom("greenroom_bench_" ++ os:getpid() ++ "@127.0.0.1"), longnames]) of
+        {ok, _} -> ok;
+        {error, _} -> timer:sleep(100), be_a_node(Tries - 1)
+    end.
+
+with_peer(F) ->
+    {ok, Peer, Node} = peer:start_link(#{name => peer:random_name(), host => "127.0.0.1", longnames => true,
+                                         args => ["-pa", filename:dirname(code:which(?MODULE))]}),
+    Took = F(erpc:call(Node, ?MODULE, serve, [])),
+    peer:stop(Peer),
+    Took.
+
+input() -> binary:copy(<<"x">>, 64).
+
+remote_call(N) ->
+    with_server(fun(Server) ->
+        call_in_turn(Server, N div 10),
+        Begin = now_ns(),
+        call_in_turn(Server, N),
+        now_ns() - Begin
+    end).
+
+call_in_turn(_, 0) -> ok;
+call_in_turn(Server, N) -> _ = gen_server:call(Server, input()), call_in_turn(Server, N - 1).
+
+%% Each answer is followed by the next call, so that 1,000 are always under way.
+remote_calls(N) ->
+    with_server(fun(Server) ->
+        Ask = fun() -> gen_server:send_request(Server, input()) end,
+        Begin = now_ns(),
+        answers(queue:from_list([Ask() || _ <- lists:seq(1, 1000)]), N - 1000, Ask),
+        now_ns() - Begin
+    end).
+
+answers(Asked, Left, Ask) ->
+    case queue:out(Asked) of
+        {empty, _} -> ok;
+        {{value, Request}, Rest} ->
+            {reply, _} = gen_server:wait_response(Request, infinity),
+            case Left > 0 of
+                true -> answers(queue:in(Ask(), Rest), Left - 1, Ask);
+                false -> answers(Rest, 0, Ask)
+            end
+    end.

@@ -52,8 +52,19 @@ js_ready() {
     cp $here/package.json "$out/complete"
 }
 
+nng_ready() {
+    [ -f /usr/include/nng/nng.h ] || return 1
+    cmp -s $here/link.c "$out/link.c" && return 0
+    ${CC:-cc} -O2 -o "$out/link" $here/link.c -lnng >&2 && cp $here/link.c "$out/link.c"
+}
+
+raw_ready() { nng_ready; }
+
 caf_run() { timeout "$patience" "$out/caf" "$1" "$2"; }
 otp_run() { timeout "$patience" erl +S "$2:$2" +P 4000000 -noshell -pa "$out" -run rows main "$1"; }
+nng_run() { link_run nng "$1" "$2"; }
+raw_run() { link_run raw "$1" "$2"; }
+link_run() { [ "$3" != 1 ] || timeout "$patience" "$out/link" "$1" "$2"; } # its line is for either number of workers
 js_run() { [ "$2" != 1 ] || timeout "$patience" node --expose-gc $here/langchain.mjs "$out" "$1"; } # it has one thread
 ours_run() { timeout "$patience" "$bench" --workers "$2" --repeats 1 "$1"; }
 
@@ -119,7 +130,7 @@ report() {
 mkdir -p "$out"
 load=$(cut -d' ' -f1 /proc/loadavg 2>/dev/null || echo unknown)
 sides=ours
-for side in caf otp js; do
+for side in caf otp nng raw js; do
     if "${side}_ready"; then sides="$sides $side"; else say "$side is not there, and left out"; fi
 done
 : >"$out/results.jsonl"

@@ -40,13 +40,16 @@ function pair(one, two) {
     return one == two && one == "-" ? "-" : one " / " two
 }
 
+# relative: ours is judged by a peer's, as it is now.
+function relative() { return how == "ratio" || how == "nng" || how == "otp" }
+
 # judge sets now and due, and returns "yes", "no", or "?" where a side is missing.
 function judge(ours, bar, peer, recorded,    met) {
     now = due = ""
     if (bar == "-") return ""
     bars++
-    if (ours == "" || (how == "ratio" && (peer == "" || peer + 0 == 0))) return "?"
-    now = how == "ratio" ? ours / peer : ours
+    if (ours == "" || (relative() && (peer == "" || peer + 0 == 0))) return "?"
+    now = relative() ? ours / peer : ours
     due = how == "ratio" ? bar / recorded : bar
     met = how == "least" ? now >= due - 1e-9 : now <= due + 1e-9
     bars_met += met
@@ -55,7 +58,7 @@ function judge(ours, bar, peer, recorded,    met) {
 
 function both(one, two) { return one == "" ? two : two == "" ? one : one " / " two }
 
-function show(i,    w, ours, caf, otp, js, peer, recorded, met, nows, dues) {
+function show(i,    w, ours, caf, otp, nng, js, peer, recorded, met, nows, dues) {
     how = judged[i]
     js = median("js " bench[i] " 1 " field[i])
     met = nows = dues = ""
@@ -64,16 +67,17 @@ function show(i,    w, ours, caf, otp, js, peer, recorded, met, nows, dues) {
         ours[w] = median("ours " bench[i] " " w " " field[i])
         caf[w] = median("caf " bench[i] " " w " " field[i])
         otp[w] = median("otp " bench[i] " " w " " field[i])
-        peer = js_recorded[i] != "-" ? js : otp[w]
+        nng[w] = median("nng " bench[i] " " w " " field[i])
+        peer = how == "nng" ? nng[w] : how == "ratio" && js_recorded[i] != "-" ? js : otp[w]
         recorded = js_recorded[i] != "-" ? js_recorded[i] : otp_recorded[i, w]
         met = both(met, judge(ours[w], bar[i, w], peer, recorded))
-        if (how == "ratio") {
+        if (relative()) {
             nows = both(nows, now == "" ? "?" : sprintf("%.3f", now))
             dues = both(dues, due == "" ? "?" : sprintf("%.3f", due))
         }
     }
-    printf "| %s, %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name[i], unit[i],
-        pair(ours[1], ours[2]), pair(caf[1], caf[2]), pair(otp[1], otp[2]), number(js), best[i],
+    printf "| %s, %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name[i], unit[i],
+        pair(ours[1], ours[2]), pair(caf[1], caf[2]), pair(otp[1], otp[2]), pair(nng[1], nng[2]), number(js), best[i],
         pair(bar[i, 1], bar[i, 2]), nows == "" ? "-" : nows, dues == "" ? "-" : dues, met
 }
 
@@ -104,8 +108,8 @@ FILENAME == ARGV[1] {
 }
 
 END {
-    print "| row | ours, 1w / 2w | CAF | OTP | LangChain.js | best recorded | bar | ratio now | ratio due | met |"
-    print "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    print "| row | ours, 1w / 2w | CAF | OTP | nng | LangChain.js | best recorded | bar | ratio now | ratio due | met |"
+    print "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     for (i = 1; i <= rows; i++) show(i)
     printf "\n%d of %d bars met\n", bars_met, bars
     exit bars_met < bars
