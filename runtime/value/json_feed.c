@@ -436,7 +436,7 @@ static bool close_container(struct gri_json_feed *f)
 
 static bool begin(struct gri_json_feed *f, enum token token)
 {
-    f->token = token;
+    f->token = (int)token;
     f->start = f->used;
     if (token == TEXT_TOKEN || token == KEY_TOKEN)
         f->used++;
