@@ -25,6 +25,7 @@
 #include <greenroom/isolate.h>
 #include <greenroom/runnable.h>
 #include <greenroom/message.h>
+#include <greenroom/messages.h>
 #include <greenroom/prompt.h>
 #include <greenroom/model.h>
 #include <greenroom/parser.h>

@@ -266,9 +266,10 @@ static bool read_escape(const struct piece *p, bool *ret_more)
     gri_builder_fini(&r.b);
     if (!fine)
         return v == NULL && r.stop == GRI_JSON_BAD && lose(p, f->start, f->start);
-    if (*ret_more) {
+    if (*ret_more ||
+        (gr_len(v) == 0 && !gri_is_broken(v))) { /* nothing: a character was cut in its digits */
         gr_value_unref(v);
-        return true;
+        return *ret_more || lose(p, f->start, f->start);
     }
     f->used += len;
     return grow_text(f, v);
