@@ -27,6 +27,7 @@
 #include <greenroom/message.h>
 #include <greenroom/messages.h>
 #include <greenroom/prompt.h>
+#include <greenroom/few_shot.h>
 #include <greenroom/model.h>
 #include <greenroom/parser.h>
 #include <greenroom/history.h>
