@@ -104,7 +104,8 @@ static bool run_one(const struct bench *bench, const struct settings *s)
 static const struct bench *const themes[] = { bench_invoke,  bench_stream,   bench_actors,
                                               bench_births,  bench_asks,     bench_pending,
                                               bench_compute, bench_fairness, bench_timers,
-                                              bench_rag,     bench_remote,   bench_observed };
+                                              bench_rag,     bench_remote,   bench_observed,
+                                              bench_decode };
 
 static bool chosen(const char *name, char **filters, int count)
 {
