@@ -41,6 +41,9 @@ struct gri_http_request {
     /* longest silence of the server once the request is on its way; our pauses don't count */
     uint64_t idle_timeout_ms;    /* 0: 60 s */
     uint64_t connect_timeout_ms; /* name look-up, connection and TLS together; 0: 10 s */
+    /* the URL comes from a user or a model: only what gr_guard_url lets through, only public
+     * addresses, no proxy (greenroom/guard.h); else GR_EINVAL, of kind "NotPublic" */
+    bool guard;
 };
 
 struct gri_http_driver;
@@ -65,6 +68,7 @@ struct gri_http_events {
      * GR_EUNREACH  the server can't be reached, or went away before the end: worth a retry
      * GR_ETIMEDOUT the deadline, the idle or the connect timeout
      * GR_EPROTO    what came isn't HTTP, or headers are over their limit, or TLS doesn't trust it
+     * GR_EINVAL    the host's name means an address that is not public, and the request is guarded
      * GR_ENOMEM, GR_ECANCELED
      * Texts name host and port, never paths, queries, headers or secrets.
      */
@@ -75,7 +79,8 @@ struct gri_http_events {
  * gri_http_start sends a request. *ret_x is written before any event comes, and stays valid until
  * end or error has returned. Everything is copied, `events` included. On failure no event comes.
  *
- * Errors:  GR_EINVAL    not a URL for http or https, a header with a line break in it …
+ * Errors:  GR_EINVAL    not a URL for http or https, a header with a line break in it, a URL that the
+ *                       guard refuses …
  *          GR_EFULL     GRI_HTTP_IN_FLIGHT_MAX exchanges are under way
  *          GR_ECANCELED the runtime is just shutting down
  *          GR_ENOMEM    no memory, no thread for HTTP, or the runtime has closed its services

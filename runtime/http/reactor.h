@@ -69,6 +69,7 @@ struct exchange {
     struct gri_strbuf head; /* "name\0value\0" for each header of the answer */
     int status;
     bool added, connected, paused, answered; /* answered: status was reported */
+    bool guarded, guard_refused;             /* refused: an address that was tried is not public */
     gr_code failed; /* the transfer has to stop for this reason; GR_OK: it hasn't */
     char curl_text[CURL_ERROR_SIZE];
 };
@@ -83,6 +84,11 @@ const char *gri_exchange_header(struct exchange *x, const char *name);
 /* reactor_error.c: curl's codes end here. */
 gr_value *gri_exchange_error(struct exchange *x, CURLcode code);
 gr_value *gri_exchange_timeout(struct exchange *x, uint64_t now_ns);
+
+/* reactor_guard.c: true of all addresses when x isn't guarded. remote: an address as text. */
+bool gri_guard_lets_connect(struct exchange *x, const struct curl_sockaddr *addr);
+bool gri_guard_lets_send(struct exchange *x, const char *remote);
+gr_value *gri_guard_error(struct exchange *x);
 
 /* reactor_due.c: the timeouts, on the HTTP thread only. */
 /* gri_due_of returns when x's next timeout is. */

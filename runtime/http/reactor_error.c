@@ -80,6 +80,8 @@ gr_value *gri_exchange_error(struct exchange *x, CURLcode code)
 {
     if (atomic_load_explicit(&x->canceled, memory_order_relaxed))
         return gr_error(GR_ECANCELED, "the request to %s was cancelled", x->peer);
+    if (x->guard_refused && !x->connected)
+        return gri_guard_error(x);
     if (x->failed != GR_OK)
         return stopped_error(x);
     switch (code) {

@@ -35,7 +35,9 @@ static int on_connected(void *arg, char *remote, char *local, int remote_port, i
 {
     struct exchange *x = arg;
 
-    (void)remote, (void)local, (void)remote_port, (void)local_port;
+    (void)local, (void)remote_port, (void)local_port;
+    if (!gri_guard_lets_send(x, remote))
+        return CURL_PREREQFUNC_ABORT;
     x->connected = true;
     x->heard_ns = gri_clock_ns();
     gri_due_update(x->reactor, x);
@@ -58,7 +60,9 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
 /* A child process of the host must not inherit connections: it would keep them open. */
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 {
-    (void)arg, (void)purpose;
+    (void)purpose;
+    if (!gri_guard_lets_connect(arg, addr))
+        return CURL_SOCKET_BAD;
     return socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
 }
 
@@ -262,6 +266,8 @@ static CURLcode set_connection(struct exchange *x)
     SET(rc, x->easy, CURLOPT_TCP_KEEPIDLE, 60L);
     SET(rc, x->easy, CURLOPT_TCP_KEEPINTVL, 30L);
     SET(rc, x->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)x->connect_ms);
+    if (x->guarded) /* a proxy looks names up itself, and connects to wherever it likes */
+        SET(rc, x->easy, CURLOPT_PROXY, "");
     return rc;
 }
 
@@ -272,6 +278,7 @@ static CURLcode set_callbacks(struct exchange *x, bool big_body)
     SET(rc, x->easy, CURLOPT_PRIVATE, x);
     SET(rc, x->easy, CURLOPT_ERRORBUFFER, x->curl_text);
     SET(rc, x->easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    SET(rc, x->easy, CURLOPT_OPENSOCKETDATA, x);
     SET(rc, x->easy, CURLOPT_PREREQFUNCTION, on_connected);
     SET(rc, x->easy, CURLOPT_PREREQDATA, x);
     SET(rc, x->easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -328,6 +335,7 @@ static struct exchange *new_bare(const struct gri_http_request *req,
     x->arg = arg;
     x->connect_ms = limit_ms(req->connect_timeout_ms, GRI_HTTP_CONNECT_MS);
     x->idle_ms = limit_ms(req->idle_timeout_ms, GRI_HTTP_IDLE_MS);
+    x->guarded = req->guard;
     x->deadline_ns = GRI_NEVER;
     x->heap_index = GRI_DUE_NOWHERE;
     gri_list_init(&x->asked);
