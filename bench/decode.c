@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bench/bench.h"
+#include "bench/streams.h"
 #include "runtime/base/alloc.h"
 #include "runtime/http/ndjson.h"
 #include "runtime/http/sse.h"
@@ -38,13 +39,6 @@ static const char answer[] =
     "\"completion_tokens_details\":{\"reasoning_tokens\":0,\"audio_tokens\":0,"
     "\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}},"
     "\"service_tier\":\"default\",\"system_fingerprint\":\"fp_560af6e559\"}";
-
-/* One chunk of a stream of the same API. */
-static const char chunk[] =
-    "{\"id\":\"chatcmpl-BxyzA1b2C3d4E5f6G7h8I9j0\",\"object\":\"chat.completion.chunk\","
-    "\"created\":1764480000,\"model\":\"gpt-4o-mini-2024-07-18\",\"service_tier\":\"default\","
-    "\"system_fingerprint\":\"fp_560af6e559\",\"choices\":[{\"index\":0,\"delta\":{\"content\":"
-    "\" actor\"},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}";
 
 typedef bool reader_fn(const char *text, size_t len);
 
@@ -138,7 +132,7 @@ static void json_answer(struct bench_run *b)
 
 static void json_chunk(struct bench_run *b)
 {
-    json(b, chunk, sizeof(chunk) - 1);
+    json(b, bench_chunk, strlen(bench_chunk));
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
@@ -148,16 +142,16 @@ static void json_chunk(struct bench_run *b)
 /* frames fills a buffer with the stream of chunks, before and after it what the framing wants. */
 static size_t frames(char *out, size_t size, const char *before, const char *after)
 {
-    size_t len = 0, one = strlen(before) + strlen(chunk) + strlen(after);
+    size_t len = 0, one = strlen(before) + strlen(bench_chunk) + strlen(after);
 
     while (len + one < size)
-        len += (size_t)snprintf(out + len, size - len, "%s%s%s", before, chunk, after);
+        len += (size_t)snprintf(out + len, size - len, "%s%s%s", before, bench_chunk, after);
     return len;
 }
 
 static bool count_event(void *arg, const struct gri_sse_event *event)
 {
-    if (event->data_len == sizeof(chunk) - 1)
+    if (event->data_len == strlen(bench_chunk))
         ++*(long *)arg;
     return true;
 }
@@ -165,7 +159,7 @@ static bool count_event(void *arg, const struct gri_sse_event *event)
 static bool count_line(void *arg, const char *line, size_t len)
 {
     (void)line;
-    if (len == sizeof(chunk) - 1)
+    if (len == strlen(bench_chunk))
         ++*(long *)arg;
     return true;
 }
@@ -192,7 +186,7 @@ static void sse_frames(struct bench_run *b)
             bench_fail(b, "gri_sse_feed", NULL);
     bench_end(b);
     gri_sse_fini(&s);
-    settle(b, len, seen, sizeof(chunk) - 1 + 8);
+    settle(b, len, seen, strlen(bench_chunk) + 8);
 }
 
 static void ndjson_lines(struct bench_run *b)
@@ -209,7 +203,7 @@ static void ndjson_lines(struct bench_run *b)
             bench_fail(b, "gri_ndjson_feed", NULL);
     bench_end(b);
     gri_ndjson_fini(&s);
-    settle(b, len, seen, sizeof(chunk));
+    settle(b, len, seen, strlen(bench_chunk) + 1);
 }
 
 const struct bench bench_decode[] = {

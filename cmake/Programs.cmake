@@ -41,8 +41,9 @@ endif()
 # Benchmarks may look inside too.
 file(GLOB bench_sources CONFIGURE_DEPENDS bench/*.c)
 if(GR_BENCH AND bench_sources)
-    add_executable(greenroom_bench ${bench_sources})
+    add_executable(greenroom_bench ${bench_sources} bench/peers/curl_multi.c)
     gr_program(greenroom_bench)
+    target_link_libraries(greenroom_bench PRIVATE CURL::libcurl)
     set_target_properties(greenroom_bench PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
     # Other people's JSON readers, next to ours where they are installed.
