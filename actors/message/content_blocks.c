@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blocks.c - gr_content_blocks: a message's content as langchain-core's standard blocks.
+ * content_blocks.c - gr_content_blocks: a message's content as langchain-core's standard blocks.
  *
  * Standard blocks go through as they are. OpenAI's and Anthropic's parts, and the blocks of langchain-core's first version
  * ("source_type"), are translated; what nobody knows becomes {"type": "non_standard", "value": …}.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* filter.c - gr_filter_messages: messages by their names, types, ids and tool calls. */
+/* filter_messages.c - gr_filter_messages: messages by their names, types, ids and tool calls. */
 #include <greenroom/callbacks.h>
 #include <greenroom/message.h>
 #include <greenroom/messages.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trim.c - gr_trim_messages: as many messages as fit into so many tokens.
+ * trim_messages.c - gr_trim_messages: as many messages as fit into so many tokens.
  *
  * Counting may be dear, so the place to cut is searched by halves, as in langchain-core: of n messages about log n
  * lists are counted. To keep the last ones the list is turned round, the first ones are kept, and

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dicts.c - messages as langchain-core writes them down, and back: {"type", "data"} with all keys, or the
+ * message_dicts.c - messages as langchain-core writes them down, and back: {"type", "data"} with all keys, or the
  * constructor of a message.
  *
  * What is read is data: only the constructors of messages are known, and nothing is made by a name that the text gives.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * merge.c - gr_merge_message_runs: one message of those of a type that follow each other.
+ * merge_runs.c - gr_merge_message_runs: one message of those of a type that follow each other.
  *
  * They are added as chunks are (gr_add); what came second leaves its response_metadata behind. The message that grows is
  * kept out of the list, so that it grows in place.
