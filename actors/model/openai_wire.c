@@ -257,3 +257,10 @@ gr_value *gri_openai_chunk(const gr_value *json, bool *finished)
         *finished = true;
     return gr_is_nil(usage) ? m : gr_set(m, "usage_metadata", usage);
 }
+
+gr_value *gri_openai_event(const char *name, const gr_value *json, bool *finished)
+{
+    if (strcmp(name, "error") == 0 && gr_is_nil(gr_get(json, "error")))
+        return gri_openai_error_of(200, json, -1);
+    return gri_openai_chunk(json, finished);
+}

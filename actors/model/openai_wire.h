@@ -24,6 +24,9 @@ gr_value *gri_openai_answer(const gr_value *json);
  */
 gr_value *gri_openai_chunk(const gr_value *json, bool *finished);
 
+/* gri_openai_event reads one event of a stream, whose name may say that it is an error. */
+gr_value *gri_openai_event(const char *name, const gr_value *json, bool *finished);
+
 /* gri_openai_usage gives usage_metadata, or nil. */
 gr_value *gri_openai_usage(const gr_value *usage);
 
