@@ -6,8 +6,6 @@
  * blocks. What the server counts is a running total; chunks are added up, so each tells the difference to
  * what was told before.
  */
-#include <greenroom/codec.h>
-
 #include "actors/model/anthropic_wire.h"
 #include "actors/model/wire.h"
 
@@ -217,17 +215,11 @@ static gr_value *on_block_stop(struct gri_anthropic_stream *s, int64_t index)
 {
     struct gri_anthropic_block *b = find(s, index);
     gr_value *chunk = gr_nil();
-    size_t len = 0;
-    char *text;
 
     if (b == NULL)
         return chunk;
-    if (b->is_call && !b->has_delta && b->input != NULL) {
-        text = gr_json_print(b->input, 0, &len);
-        chunk = text == NULL ? gr_error(GR_ENOMEM, "out of memory for a chunk")
-                             : with_call(chunk_of(s), gr_nil(), gr_nil(), gr_strn(text, len), index);
-        gr_free(text);
-    }
+    if (b->is_call && !b->has_delta && b->input != NULL)
+        chunk = with_call(chunk_of(s), gr_nil(), gr_nil(), gri_json_text(b->input), index);
     close_block(s, b);
     return chunk;
 }

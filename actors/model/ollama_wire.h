@@ -19,11 +19,12 @@ gr_value *gri_ollama_body(const gr_value *settings, const gr_value *messages, bo
 /* gri_ollama_options moves what belongs there from settings into "options" of body. */
 gr_value *gri_ollama_options(gr_value *body GR_TAKES, const gr_value *settings);
 
-/* gri_ollama_message reads a whole answer, or a line of a stream, whose done ends it: an ai message or an
- * AIMessageChunk, nil for a line that says nothing, an error value. chance makes the ids of tool calls,
- * which Ollama has none of; seen counts the calls of a stream. */
-gr_value *gri_ollama_answer(const gr_value *json, uint64_t chance);
-gr_value *gri_ollama_line(const gr_value *json, uint64_t chance, size_t *seen, bool *ret_last);
+/* gri_ollama_answer reads a whole answer: the ai message, or an error value. A tool call without an id gets
+ * one made of the answer, so that the same answer gives the same one. */
+gr_value *gri_ollama_answer(const gr_value *json);
+/* gri_ollama_line reads a line of a stream: an AIMessageChunk, nil for one that says nothing, an error value.
+ * *calls counts the tool calls of the stream; *ret_last is set by the last line. */
+gr_value *gri_ollama_line(const gr_value *json, size_t *calls, bool *ret_last);
 
 /* gri_ollama_vectors reads the count embeddings of /api/embed. */
 gr_value *gri_ollama_vectors(const gr_value *json, size_t count);

@@ -14,6 +14,7 @@
 #include "actors/model/outbox.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/strbuf.h"
+#include "runtime/base/utf8.h"
 #include "runtime/http/backoff.h"
 #include "runtime/http/ndjson.h"
 #include "runtime/http/sse.h"
@@ -36,7 +37,7 @@ struct transfer {
     void *state;       /* owned: the reader's, of a stream */
     gr_value *failure; /* owned: why we cancelled the exchange ourselves */
     gr_value *id;      /* owned: of messages that the server gives none; NULL: not needed so far */
-    gr_value *should_retry; /* owned: what x-should-retry says, or NULL */
+    gr_value *noted;   /* owned: what the headers say that an error's detail tells, or NULL */
     int status;
     int64_t retry_after_ms;
     bool is_stream; /* what comes is a stream of events */
@@ -51,7 +52,7 @@ static void transfer_free(struct gri_outbox *o)
     gri_outbox_fini(&t->out);
     gr_value_unref(t->failure);
     gr_value_unref(t->id);
-    gr_value_unref(t->should_retry);
+    gr_value_unref(t->noted);
     gri_strbuf_fini(&t->body);
     gri_sse_fini(&t->sse);
     gri_ndjson_fini(&t->ndjson);
@@ -109,11 +110,27 @@ static void push(struct transfer *t, gr_value *chunk)
 
 /* ---- the answer's head ----------------------------------------------------------------------- */
 
+/* noted_of reads what the official clients read besides: whether a retry is worth it, and the name to
+ * complain by. */
+static gr_value *noted_of(struct gri_http_exchange *x)
+{
+    const char *again = gri_http_header_of(x, "x-should-retry");
+    const char *id = gri_http_header_of(x, "request-id"); /* Anthropic's */
+    gr_value *noted = gr_map_n(NULL, 0);
+
+    if (id == NULL)
+        id = gri_http_header_of(x, "x-request-id");
+    if (again != NULL && (strcasecmp(again, "true") == 0 || strcasecmp(again, "false") == 0))
+        noted = gr_set(noted, "should_retry", gr_bool(strcasecmp(again, "true") == 0));
+    if (id != NULL && gri_utf8_valid_len(id, strlen(id)) == strlen(id))
+        noted = gr_set(noted, "request_id", gr_str(id));
+    return noted;
+}
+
 static void on_status(void *arg, int status, struct gri_http_exchange *x)
 {
     struct transfer *t = arg;
     const char *type = gri_http_header_of(x, "content-type");
-    const char *again = gri_http_header_of(x, "x-should-retry");
 
     t->status = status;
     /* Only an answer that says it is JSON is read in one piece: proxies get the other types
@@ -123,8 +140,8 @@ static void on_status(void *arg, int status, struct gri_http_exchange *x)
     t->retry_after_ms =
         gri_backoff_hint_ms(gri_http_header_of(x, "retry-after-ms"),
                             gri_http_header_of(x, "retry-after"), gri_wall_us(t->rt) / 1000);
-    if (again != NULL && (strcasecmp(again, "true") == 0 || strcasecmp(again, "false") == 0))
-        t->should_retry = gr_bool(strcasecmp(again, "true") == 0);
+    if (status < 200 || status >= 300)
+        t->noted = noted_of(x);
     gri_outbox_started(&t->out, x);
 }
 
@@ -229,7 +246,7 @@ static bool on_bytes(void *arg, const char *data, size_t len)
     return true;
 }
 
-/* refused makes the error; what x-should-retry says goes with it: see gr_error_retryable. */
+/* refused makes the error; what the headers noted goes with it: see gr_error_retryable. */
 static gr_value *refused(struct transfer *t, const char *body)
 {
     gr_value *err =
@@ -239,12 +256,11 @@ static gr_value *refused(struct transfer *t, const char *body)
                                                   .retry_after_ms = t->retry_after_ms });
     gr_value *detail;
 
-    if (t->should_retry == NULL)
+    if (gr_len(t->noted) == 0)
         return err;
     detail = gr_value_type(gr_get(err, "detail")) == GR_MAP ? gr_value_ref(gr_get(err, "detail"))
                                                             : gr_map_n(NULL, 0);
-    return gr_error_with(err, "detail",
-                         gr_set(detail, "should_retry", gr_value_ref(t->should_retry)));
+    return gr_error_with(err, "detail", gr_merge(detail, gr_value_ref(t->noted)));
 }
 
 /* whole_answer makes the answer of a body that is all there. */
@@ -398,6 +414,8 @@ static struct transfer *transfer_new(gr_ctx *c, const struct gri_transfer_spec *
         gri_free(t);
         return NULL;
     }
+    if (t->state != NULL && spec->reader->begin != NULL)
+        spec->reader->begin(t->state, spec->body);
     return t;
 }
 

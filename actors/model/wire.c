@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wire.c - arguments and the like as text. */
+#include "actors/model/wire.h"
+
+#include <greenroom/codec.h>
+
+gr_value *gri_json_text(const gr_value *v)
+{
+    size_t len = 0;
+    char *text;
+    gr_value *out;
+
+    if (gr_value_type(v) == GR_STR)
+        return gr_value_ref(v);
+    if (gr_is_nil(v))
+        return gr_str("");
+    text = gr_json_print(v, 0, &len);
+    out = text == NULL ? gr_error(GR_ENOMEM, "out of memory for JSON") : gr_strn(text, len);
+    gr_free(text);
+    return out;
+}
