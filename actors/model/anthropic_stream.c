@@ -219,7 +219,7 @@ static gr_value *on_block_stop(struct gri_anthropic_stream *s, int64_t index)
     if (b == NULL)
         return chunk;
     if (b->is_call && !b->has_delta && b->input != NULL)
-        chunk = with_call(chunk_of(s), gr_nil(), gr_nil(), gri_json_text(b->input), index);
+        chunk = with_call(chunk_of(s), gr_nil(), gr_nil(), gri_wire_text(b->input), index);
     close_block(s, b);
     return chunk;
 }

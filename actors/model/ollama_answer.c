@@ -89,7 +89,7 @@ static gr_value *call_chunks(const gr_value *json, const gr_value *calls, size_t
 
         list = gr_append(
             list, gr_map(GR_KV("name", gr_str(gr_cstr(gr_get(fn, "name"), ""))),
-                         GR_KV("args", gri_json_text(gr_get(fn, "arguments"))),
+                         GR_KV("args", gri_wire_text(gr_get(fn, "arguments"))),
                          GR_KV("id", id_of(json, call, *count)),
                          GR_KV("index", gr_int((int64_t)*count)),
                          GR_KV("type", gr_str("tool_call_chunk"))));

@@ -4,7 +4,7 @@
 
 #include <greenroom/codec.h>
 
-gr_value *gri_json_text(const gr_value *v)
+gr_value *gri_wire_text(const gr_value *v)
 {
     size_t len = 0;
     char *text;

@@ -23,8 +23,8 @@ static inline gr_value *gri_keep_some(gr_value *map, const char *as, gr_value *v
     return gr_set(map, as, v);
 }
 
-/* gri_json_text gives a value as JSON text; a text is given as it is, and nothing as "". */
-gr_value *gri_json_text(const gr_value *v);
+/* gri_wire_text gives a value as JSON text; a text is given as it is, and nothing as "". */
+gr_value *gri_wire_text(const gr_value *v);
 
 static inline bool gri_is_text(const gr_value *v, const char *text)
 {
