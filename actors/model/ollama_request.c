@@ -88,8 +88,9 @@ static gr_value *add_content(struct parts *p, const gr_value *content, size_t at
 
 static gr_value *text_of(struct gri_strbuf *b)
 {
-    return b->failed ? gr_error(GR_ENOMEM, "out of memory for a request")
-                     : gr_strn(b->len == 0 ? "" : b->data, b->len);
+    if (b->failed)
+        return gr_str(NULL); /* broken, and so is what it goes into */
+    return gr_strn(b->len == 0 ? "" : b->data, b->len);
 }
 
 static gr_value *calls_of(const gr_value *m)
@@ -265,9 +266,12 @@ gr_value *gri_ollama_body(const gr_value *settings, const gr_value *messages, bo
     gr_value *list = messages_of(messages), *format = format_of(gr_get(settings, "response_format"));
     gr_value *body;
 
-    if (gr_error_code(list) != GR_OK) {
+    if (gr_error_code(list) != GR_OK || gr_error_code(format) != GR_OK) {
+        gr_value *err = gr_value_ref(gr_error_code(list) != GR_OK ? list : format);
+
+        gr_value_unref(list);
         gr_value_unref(format);
-        return list;
+        return err;
     }
     body = gr_map(GR_KV("model", gr_str(gr_cstr(gr_get(settings, "model"), ""))),
                   GR_KV("messages", list), GR_KV("stream", gr_bool(stream)));
