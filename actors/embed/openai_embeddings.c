@@ -35,12 +35,8 @@ static void drop_embedder(void *p)
 
 /* ---- one request ----------------------------------------------------------------------------- */
 
-static gr_value *refusal(const struct gri_refusal *r)
-{
-    return gri_openai_error(r->status, r->body, r->len, r->retry_after_ms);
-}
-
-static const struct gri_reader reader = { .answer = gri_openai_vectors, .refusal = refusal };
+static const struct gri_reader reader = { .answer = gri_openai_vectors,
+                                          .refusal = gri_openai_refusal };
 
 static gr_value *request(gr_ctx *c, void *self, const gr_value *texts)
 {

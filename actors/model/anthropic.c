@@ -53,11 +53,6 @@ static void drop(void *state)
     gri_anthropic_drop(state);
 }
 
-static gr_value *refusal(const struct gri_refusal *r)
-{
-    return gri_openai_error(r->status, r->body, r->len, r->retry_after_ms);
-}
-
 const struct gri_provider gri_anthropic = {
     .name = "anthropic",
     .title = "ChatAnthropic",
@@ -75,6 +70,6 @@ const struct gri_provider gri_anthropic = {
                 .begin = begin,
                 .event = event,
                 .drop = drop,
-                .refusal = refusal },
+                .refusal = gri_openai_refusal },
     .request = request,
 };

@@ -60,6 +60,7 @@ static gr_value *request_body(const struct chat *chat, const gr_value *input,
                : chat->provider->request(&(struct gri_model_ask){ .messages = messages,
                                                                   .params = params,
                                                                   .version = chat->endpoint.version,
+                                                                  .url = chat->endpoint.url,
                                                                   .stream = stream });
     gr_value_unref(params);
     gr_value_unref(messages);

@@ -119,7 +119,10 @@ static gr_value *read_key(struct gri_endpoint *e, const struct gri_address *at, 
                     at->key_header == NULL ? "" : ": ");
     gri_strbuf_adds(&b, key);
     e->secret = gri_strbuf_take(&b);
-    return e->secret == NULL ? no_memory() : NULL;
+    if (e->secret == NULL)
+        return no_memory();
+    e->key = e->secret + strlen(e->secret) - strlen(key);
+    return NULL;
 }
 
 static gr_value *read_version(struct gri_endpoint *e, const struct gri_address *at,

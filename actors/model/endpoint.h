@@ -34,9 +34,10 @@ struct gri_address {
 };
 
 struct gri_endpoint {
-    char *url;     /* owned: with the path */
-    char *secret;  /* owned: "Authorization: Bearer …", or NULL. Never printed */
-    char *version; /* owned: of the API, or NULL */
+    char *url;       /* owned: with the path */
+    char *secret;    /* owned: "Authorization: Bearer …", or NULL. Never printed */
+    const char *key; /* the key alone, within secret */
+    char *version;   /* owned: of the API, or NULL */
     struct gri_http_header *headers; /* owned, names and values owned */
     size_t header_count;
     uint64_t timeout_ms, idle_ms; /* 0: none; 0: http.h's default */

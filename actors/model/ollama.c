@@ -25,11 +25,6 @@ static gr_value *event(void *state, const char *name, const gr_value *json, bool
     return gri_ollama_line(json, &((struct state *)state)->calls, ret_last);
 }
 
-static gr_value *refusal(const struct gri_refusal *r)
-{
-    return gri_openai_error(r->status, r->body, r->len, r->retry_after_ms);
-}
-
 const struct gri_provider gri_ollama = {
     .name = "ollama",
     .title = "ChatOllama",
@@ -42,6 +37,6 @@ const struct gri_provider gri_ollama = {
                 .state_size = sizeof(struct state),
                 .answer = answer,
                 .event = event,
-                .refusal = refusal },
+                .refusal = gri_openai_refusal },
     .request = request,
 };

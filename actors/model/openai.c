@@ -3,21 +3,6 @@
 #include "actors/model/openai_wire.h"
 #include "actors/model/provider.h"
 
-static gr_value *request(const struct gri_model_ask *ask)
-{
-    gr_value *wire = gri_openai_messages(ask->messages), *body;
-
-    if (gr_error_code(wire) != GR_OK)
-        return wire;
-    body = gr_set(gr_value_ref(ask->params), "messages", wire);
-    if (!ask->stream)
-        return body;
-    body = gr_set(body, "stream", gr_bool(true));
-    if (gr_get(body, "stream_options") != NULL)
-        return body;
-    return gr_set(body, "stream_options", gr_map(GR_KV("include_usage", gr_bool(true))));
-}
-
 static gr_value *answer(const gr_value *json, size_t count)
 {
     (void)count;
@@ -26,18 +11,23 @@ static gr_value *answer(const gr_value *json, size_t count)
 
 static gr_value *event(void *state, const char *name, const gr_value *json, bool *ret_last)
 {
-    (void)state;
-    return gri_openai_event(name, json, ret_last);
+    return gri_openai_event(state, name, json, ret_last);
 }
 
-static gr_value *refusal(const struct gri_refusal *r)
+static gr_value *end(void *state)
 {
-    return gri_openai_error(r->status, r->body, r->len, r->retry_after_ms);
+    return gri_openai_end(state);
+}
+
+static void drop(void *state)
+{
+    gri_openai_drop(state);
 }
 
 #define OPENAI_READER                                                                              \
     {                                                                                              \
-        .framing = GRI_SSE, .done = "[DONE]", .answer = answer, .event = event, .refusal = refusal \
+        .framing = GRI_SSE, .done = "[DONE]", .state_size = sizeof(struct gri_openai_stream),      \
+        .answer = answer, .event = event, .end = end, .drop = drop, .refusal = gri_openai_refusal  \
     }
 
 const struct gri_provider gri_openai = {
@@ -50,7 +40,7 @@ const struct gri_provider gri_openai = {
               .env_headers = { { "OPENAI_ORG_ID", "OpenAI-Organization" },
                                { "OPENAI_PROJECT_ID", "OpenAI-Project" } } },
     .reader = OPENAI_READER,
-    .request = request,
+    .request = gri_openai_request,
 };
 
 const struct gri_provider gri_azure_openai = {
@@ -64,5 +54,5 @@ const struct gri_provider gri_azure_openai = {
               .version_env = "OPENAI_API_VERSION",
               .version_query = "api-version" },
     .reader = OPENAI_READER,
-    .request = request,
+    .request = gri_openai_request,
 };

@@ -17,10 +17,12 @@ struct gri_model_ask {
      * The model's settings, its extra and the call's kwargs, laid over each other in this order. "model" is
      * always there. All providers know, and translate: "temperature", "max_tokens", "top_p", "seed", "stop" (a
      * text or a list), "tools", "tool_choice", "parallel_tool_calls" and "response_format" (all four in OpenAI's form;
-     * tool_choice may also be "any" or a tool's name). Anything else goes into the request as it is.
+     * tool_choice may also be "any" or a tool's name). Anything else goes into the request as it is,
+     * and what is nil not at all.
      */
     const gr_value *params;
     const char *version; /* of the API; NULL: none */
+    const char *url;     /* that the request goes to */
     bool stream;
 };
 

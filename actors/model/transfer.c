@@ -26,6 +26,9 @@
 struct transfer {
     struct gri_outbox out; /* first */
     const struct gri_reader *reader;
+    const struct gri_endpoint *endpoint; /* within owner */
+    gr_value
+        *owner; /* owned: the actor's spawn argument, since the actor may end before the exchange */
     gr_runtime *rt;
     size_t count, bytes_max;
     bool stream, message;
@@ -37,7 +40,7 @@ struct transfer {
     void *state;       /* owned: the reader's, of a stream */
     gr_value *failure; /* owned: why we cancelled the exchange ourselves */
     gr_value *id;      /* owned: of messages that the server gives none; NULL: not needed so far */
-    gr_value *noted;   /* owned: what the headers say that an error's detail tells, or NULL */
+    gr_value *told;    /* owned: a map of what the head tells of a refusal; NULL: nothing */
     int status;
     int64_t retry_after_ms;
     bool is_stream; /* what comes is a stream of events */
@@ -52,7 +55,8 @@ static void transfer_free(struct gri_outbox *o)
     gri_outbox_fini(&t->out);
     gr_value_unref(t->failure);
     gr_value_unref(t->id);
-    gr_value_unref(t->noted);
+    gr_value_unref(t->told);
+    gr_value_unref(t->owner);
     gri_strbuf_fini(&t->body);
     gri_sse_fini(&t->sse);
     gri_ndjson_fini(&t->ndjson);
@@ -110,21 +114,26 @@ static void push(struct transfer *t, gr_value *chunk)
 
 /* ---- the answer's head ----------------------------------------------------------------------- */
 
-/* noted_of reads what the official clients read besides: whether a retry is worth it, and the name to
- * complain by. */
-static gr_value *noted_of(struct gri_http_exchange *x)
+/* told_by_head notes what goes with a refusal: whether to ask again, which gr_error_retryable knows, and the
+ * name that the server's people find the request by. */
+static gr_value *told_by_head(struct gri_http_exchange *x)
 {
     const char *again = gri_http_header_of(x, "x-should-retry");
-    const char *id = gri_http_header_of(x, "request-id"); /* Anthropic's */
-    gr_value *noted = gr_map_n(NULL, 0);
+    const char *id = gri_http_header_of(x, "x-request-id");
+    gr_value *told = gr_map_n(NULL, 0);
 
     if (id == NULL)
-        id = gri_http_header_of(x, "x-request-id");
+        id = gri_http_header_of(x, "request-id");
     if (again != NULL && (strcasecmp(again, "true") == 0 || strcasecmp(again, "false") == 0))
-        noted = gr_set(noted, "should_retry", gr_bool(strcasecmp(again, "true") == 0));
-    if (id != NULL && gri_utf8_valid_len(id, strlen(id)) == strlen(id))
-        noted = gr_set(noted, "request_id", gr_str(id));
-    return noted;
+        told = gr_set(told, "should_retry", gr_bool(strcasecmp(again, "true") == 0));
+    if (id != NULL)
+        told = gr_set(told, "request_id", gr_strn(id, gri_utf8_valid_len(id, strlen(id))));
+    return told;
+}
+
+static bool is_success(int status)
+{
+    return status >= 200 && status < 300;
 }
 
 static void on_status(void *arg, int status, struct gri_http_exchange *x)
@@ -135,13 +144,13 @@ static void on_status(void *arg, int status, struct gri_http_exchange *x)
     t->status = status;
     /* Only an answer that says it is JSON is read in one piece: proxies get the other types
      * wrong. */
-    t->is_stream = t->stream && status >= 200 && status < 300 &&
+    t->is_stream = t->stream && is_success(status) &&
                    (type == NULL || strncasecmp(type, "application/json", 16) != 0);
     t->retry_after_ms =
         gri_backoff_hint_ms(gri_http_header_of(x, "retry-after-ms"),
                             gri_http_header_of(x, "retry-after"), gri_wall_us(t->rt) / 1000);
-    if (status < 200 || status >= 300)
-        t->noted = noted_of(x);
+    if (!is_success(status))
+        t->told = told_by_head(x);
     gri_outbox_started(&t->out, x);
 }
 
@@ -206,12 +215,12 @@ static gr_value *end_stream(struct transfer *t)
     if (t->failure == NULL && !t->done_seen && !t->complete)
         return gr_error(GR_EPROTO, "stream ended early: after %zu events, without its last one",
                         t->event_count);
+    if (t->failure == NULL && t->message && t->chunk_count == 0)
+        return gr_error(GR_EPROTO, "No generation chunks were returned");
     if (t->failure == NULL && t->reader->end != NULL)
         last = t->reader->end(t->state);
     if (last != NULL && !gr_is_nil(last))
         push(t, last);
-    if (t->failure == NULL && t->message && t->chunk_count == 0)
-        return gr_error(GR_EPROTO, "No generation chunks were returned");
     if (t->failure == NULL && t->message && !t->last_seen)
         push(t, gr_map(GR_KV("type", gr_str("AIMessageChunk")), GR_KV("content", gr_str("")),
                        GR_KV("chunk_position", gr_str("last"))));
@@ -246,21 +255,35 @@ static bool on_bytes(void *arg, const char *data, size_t len)
     return true;
 }
 
-/* refused makes the error; what the headers noted goes with it: see gr_error_retryable. */
-static gr_value *refused(struct transfer *t, const char *body)
+/* hide_key: a server may repeat the key that it refuses, which no error may show. */
+static void hide_key(struct transfer *t)
 {
-    gr_value *err =
-        t->reader->refusal(&(struct gri_refusal){ .status = t->status,
-                                                  .body = body,
-                                                  .len = t->body.len,
-                                                  .retry_after_ms = t->retry_after_ms });
-    gr_value *detail;
+    const char *key = t->endpoint->key;
+    size_t len = key == NULL ? 0 : strlen(key), left = t->body.len;
+    char *at = t->body.data;
 
-    if (gr_len(t->noted) == 0)
+    while (len > 0 && left >= len && (at = memmem(at, left, key, len)) != NULL) {
+        memset(at, '*', len);
+        at += len;
+        left = t->body.len - (size_t)(at - t->body.data);
+    }
+}
+
+/* refused makes the error of what came. */
+static gr_value *refused(struct transfer *t)
+{
+    gr_value *err, *detail;
+
+    hide_key(t);
+    err = t->reader->refusal(&(struct gri_refusal){ .status = t->status,
+                                                    .body = t->body.len == 0 ? "" : t->body.data,
+                                                    .len = t->body.len,
+                                                    .retry_after_ms = t->retry_after_ms });
+    if (gr_len(t->told) == 0)
         return err;
     detail = gr_value_type(gr_get(err, "detail")) == GR_MAP ? gr_value_ref(gr_get(err, "detail"))
                                                             : gr_map_n(NULL, 0);
-    return gr_error_with(err, "detail", gr_merge(detail, gr_value_ref(t->noted)));
+    return gr_error_with(err, "detail", gr_merge(detail, gr_value_ref(t->told)));
 }
 
 /* whole_answer makes the answer of a body that is all there. */
@@ -269,8 +292,8 @@ static gr_value *whole_answer(struct transfer *t)
     const char *body = t->body.len == 0 ? "" : t->body.data;
     gr_value *json, *answer;
 
-    if (t->status < 200 || t->status >= 300)
-        return refused(t, body);
+    if (!is_success(t->status))
+        return refused(t);
     json = gr_json_parse(body, t->body.len, GR_DECODE(.bytes_max = t->bytes_max));
     if (gr_error_code(json) != GR_OK)
         answer = gr_error(gr_error_code(json) == GR_ENOMEM ? GR_ENOMEM : GR_EPROTO,
@@ -402,15 +425,18 @@ static struct transfer *transfer_new(gr_ctx *c, const struct gri_transfer_spec *
     if (t == NULL)
         return NULL;
     *t = (struct transfer){ .reader = spec->reader,
+                            .endpoint = spec->endpoint,
                             .rt = gr_runtime_of(c),
                             .count = spec->count,
                             .bytes_max = spec->endpoint->answer_bytes_max,
                             .stream = spec->stream,
                             .message = spec->message,
                             .retry_after_ms = -1 };
+    t->owner = gr_value_ref(gr_args(c));
     gri_sse_init(&t->sse, 0, 0, on_sse, t);
     gri_ndjson_init(&t->ndjson, 0, on_line, t);
     if (state_size > 0 && (t->state = gri_alloc0(state_size)) == NULL) {
+        gr_value_unref(t->owner);
         gri_free(t);
         return NULL;
     }

@@ -50,7 +50,7 @@ struct gri_reader {
 };
 
 struct gri_transfer_spec {
-    const struct gri_endpoint *endpoint; /* as long as the actor lives, which the call pins */
+    const struct gri_endpoint *endpoint; /* part of what the actor's spawn argument owns */
     const struct gri_reader *reader;     /* a constant */
     const gr_value *body;                /* borrowed: sent as JSON */
     bool stream;                         /* emit chunks; else collect the answer */

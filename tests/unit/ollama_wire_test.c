@@ -256,7 +256,7 @@ Test(ollama_wire, an_error_in_a_line_is_raised)
     gr_value *err = sum_of(lines, 2, &last);
 
     cr_assert_eq(gr_error_code(err), GR_EREMOTE);
-    cr_assert_str_eq(gr_error_text(err), "the stream failed: llama runner terminated");
+    cr_assert_str_eq(gr_error_text(err), "the server reported an error: llama runner terminated");
     gr_value_unref(err);
 }
 
