@@ -3,6 +3,7 @@
 #include "cli/chain_build.h"
 #include "cli/chain_kinds.h"
 #include "runtime/base/alloc.h"
+#include "runtime/base/strbuf.h"
 
 #define KEYS(array) .keys = (array), .key_count = sizeof(array) / sizeof((array)[0])
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

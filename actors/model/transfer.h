@@ -32,7 +32,8 @@ struct gri_reader {
     enum gri_framing framing;
     const char *done; /* an event whose text begins with this ends the stream ("[DONE]"), or NULL */
     size_t state_size; /* bytes of a stream's state, which begins as zeros; 0: none */
-    void (*begin)(void *state, const gr_value *body); /* body is the request's; NULL: nothing to do */
+    void (*begin)(void *state,
+                  const gr_value *body); /* body is the request's; NULL: nothing to do */
     /* answer makes the call's answer of the whole JSON answer; count is the spec's. */
     gr_value *(*answer)(const gr_value *json, size_t count);
     /*
@@ -54,10 +55,12 @@ struct gri_transfer_spec {
     const struct gri_reader *reader;     /* a constant */
     const gr_value *body;                /* borrowed: sent as JSON */
     bool stream;                         /* emit chunks; else collect the answer */
+    bool whole; /* the server was not asked for a stream, so the answer is the only chunk */
     /* message: answers and chunks are messages. Those without an id get one, a stream's last chunk says that it
      * is, and a stream without chunks is an error, as in langchain-core. */
     bool message;
     unsigned retries; /* how often this was tried before */
+    gr_ref limiter;   /* is told of rate limits: see limit.h; {0, 0}: nobody is */
     size_t count;     /* passed on to answer */
 };
 
