@@ -74,6 +74,13 @@ const fixtures = [
     response: { content: "All options came." },
   },
   {
+    match: {
+      systemMessage: "You are brief.",
+      predicate: (req) => req.temperature === 0.25 && req.max_tokens === 7 && req.model === "claude",
+    },
+    response: { content: "All options came." },
+  },
+  {
     match: { userMessage: "item" },
     response: (req) => ({ content: `done: ${last(req).content}` }),
     chaos: { latencyMs: 100 },

@@ -10,11 +10,16 @@ cat >"$work/models.yaml" <<END
 actors:
   claude: {chat_anthropic: {model: small, max_retries: 0}}
   claude_text: {sequence: [claude, {str_parser: {}}]}
-  claude_options: {chat_anthropic: {model: small, temperature: 0.25, max_tokens: 7, top_p: 0.5, betas: [a, b]}}
+  claude_options: {chat_anthropic: {model: claude, temperature: 0.25, max_tokens: 7, betas: [a, b]}}
   claude_tools: {bind: {runnable: claude, kwargs: {$tools, tool_choice: any}}}
   claude_thinks:
     bind:
-      runnable: {chat_anthropic: {model: small, thinking: {type: enabled, budget_tokens: 1024}}}
+      runnable:
+        chat_anthropic:
+          model: claude-opus-4-1
+          max_retries: 0
+          thinking: {type: enabled, budget_tokens: 1024}
+          headers: {x-aimock-strict: "true"}
       kwargs: {$tools}
   claude_limited: {chat_anthropic: {model: small, max_retries: 0, headers: {x-aimock-chaos-ratelimit: "1"}}}
   claude_gone: {chat_anthropic: {model: small, max_retries: 0, headers: {x-aimock-chaos-disconnect: "1"}}}
@@ -69,7 +74,7 @@ chat "$key" 0 run claude_tools --input "[{\"type\": \"human\", \"content\": \"we
 has "the tool's answer goes back" 'It is 7 degrees in Oslo.' "$out"
 chat "$key" 0 stream claude_tools --text 'weather in Oslo?'
 has "a tool call in pieces" '"tool_call_chunks": [{"name": "get_weather"' "$out"
-is "which give its arguments" '{\"city\": \"Oslo\", \"unit\": \"celsius\"}' "$(sum partial_json)"
+is "which give its arguments" '{\"city\":\"Oslo\",\"unit\":\"celsius\"}' "$(sum partial_json)"
 
 # This server refuses a turn with tools that does not begin with the thought and its signature.
 chat "$key" 0 run claude_thinks --text 'think first'
@@ -101,7 +106,7 @@ chat "$key" 1 run claude_gone --text 'say hello'
 has "a lost connection" "(GR_EUNREACH" "$err"
 chat "$key" 1 stream claude --text 'break off'
 has "a stream that breaks off" "a retry may help" "$err"
-has "after what came" '"content": "word0' "$out"
+has "after what came" '"type": "AIMessageChunk"' "$out"
 
 # ---- Ollama ----------------------------------------------------------------------------------
 
