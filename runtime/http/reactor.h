@@ -24,8 +24,11 @@ enum ask { ASK_START = 1, ASK_RESUME = 2, ASK_CANCEL = 4 };
 
 #define GRI_DUE_NOWHERE SIZE_MAX
 
+struct gri_sched;
+
 struct reactor {
     struct gri_thread thread;
+    struct gri_sched *sched; /* borrowed: whose workers its events wake */
     struct gri_http_limits limits;
     int epoll_fd, event_fd; /* owned */
 
