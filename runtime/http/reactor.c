@@ -520,7 +520,7 @@ static CURLcode curl_ready = CURLE_FAILED_INIT;
 /* Process state that DESIGN permits: never torn down, since the host may use curl too. */
 static void init_curl(void)
 {
-    curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+    curl_ready = gri_curl_init();
 }
 
 static gr_code make_reactor(gr_runtime *rt, struct gri_service *ret_service)

@@ -82,6 +82,9 @@ struct exchange {
     char curl_text[CURL_ERROR_SIZE];
 };
 
+/* reactor_memory.c: gri_curl_init is curl_global_init, with memory that is wiped when it is freed. */
+CURLcode gri_curl_init(void);
+
 /* reactor_exchange.c: one easy handle. When _new fails it leaves *reterr behind,
  * which must not be NULL. */
 gr_code gri_exchange_new(struct reactor *r, const struct gri_http_request *req,
