@@ -72,6 +72,7 @@ Test(fetch, does_not_reach_inside_unless_told_to)
     cr_assert_eq(gr_error_code(err), GR_EINVAL);
     cr_assert_str_eq(gr_cstr(gr_get(err, "kind"), ""), "NotPublic");
     cr_assert_not(gr_error_retryable(err));
+    gr_value_unref(err);
     fails(guarded, gr_str("http://169.254.169.254/latest/meta-data/"), GR_EINVAL,
           "169.254.169.254 is not a public address");
     fails(guarded, gr_str("file:///etc/passwd"), GR_EINVAL, "http");
