@@ -35,6 +35,7 @@
 #include <greenroom/graph.h>
 #include <greenroom/tool.h>
 #include <greenroom/guard.h>
+#include <greenroom/fetch.h>
 #include <greenroom/embeddings.h>
 #include <greenroom/store.h>
 #include <greenroom/retriever.h>
