@@ -43,7 +43,7 @@ gr_value *gri_sqlite_args(const char *path, const gr_sqlite_opts *opts, const ch
     if (o->busy_ms > BUSY_MAX_MS || most > INT_MAX)
         return gr_error(GR_EINVAL, "%s: busy_ms is at most %d, value_max at most %d", path,
                         BUSY_MAX_MS, INT_MAX);
-#if !defined(GR_SQLITE)
+#if !defined(GR_SQLITE3)
     return gr_error(GR_EINVAL, "%s: Greenroom was built without SQLite", path);
 #endif
     return gr_map(GR_KV("path", gr_str(path)), GR_KV("table", gr_str(name)),
@@ -59,7 +59,7 @@ const char *gri_sqlite_table(const gr_value *args)
     return gr_cstr(gr_get(args, "table"), "greenroom");
 }
 
-#if defined(GR_SQLITE)
+#if defined(GR_SQLITE3)
 
 #include <sqlite3.h>
 
