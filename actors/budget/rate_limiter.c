@@ -336,15 +336,26 @@ static gr_code limiter_init(gr_ctx *c, void *self, const gr_value *args)
     return GR_OK;
 }
 
+/* send_away answers all who wait. */
+static void send_away(struct limiter *l)
+{
+    while (l->line.next != NULL && !gri_list_empty(&l->line))
+        (void)answer(out_of_line(l, gri_container_of(l->line.next, struct waiter, node)),
+                     gr_error(GR_EDEAD, "the rate limiter has stopped"));
+}
+
+static void limiter_terminate(gr_ctx *c, void *self, const gr_value *reason)
+{
+    (void)c;
+    (void)reason;
+    send_away(self);
+}
+
+/* limiter_stopped: after "kill" there was no terminate. */
 static void limiter_stopped(void *self, const gr_value *args)
 {
-    struct limiter *l = self;
-
     (void)args;
-    while (l->line.next != NULL && !gri_list_empty(&l->line))
-        (void)answer(
-            out_of_line(l, gri_container_of(l->line.next, struct waiter, node)),
-            gr_error(GR_EDEAD, "the rate limiter has stopped"));
+    send_away(self);
 }
 
 static const gr_method limiter_methods[] = {
@@ -355,7 +366,7 @@ static const gr_method limiter_methods[] = {
 };
 static const gr_class limiter_class =
     GR_CLASS(.name = "RateLimiter", .state_size = sizeof(struct limiter), .init = limiter_init,
-             .stopped = limiter_stopped, .receive = told, GR_METHODS(limiter_methods));
+             .terminate = limiter_terminate, .stopped = limiter_stopped, .receive = told, GR_METHODS(limiter_methods));
 
 static bool is_rate(double rate)
 {
