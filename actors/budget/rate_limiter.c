@@ -3,13 +3,15 @@
  * rate_limiter.c - gr_rate_limiter: who asks waits in a line, and the head of the line is served when
  * the buckets have what it wants.
  *
- * One timer is set, for the head. A waiter is held by the line and by the hook that hears of its
- * cancellation, on any thread; whoever sets `over` first answers it. The hook then tells the actor,
- * which takes it out of the line, so that those behind it don't wait for what nobody wants.
+ * One nap is taken, for the head: a call whose end is a continuation here. Once the actor was told to
+ * stop those don't run any more, but are dropped, as a timer's message would not be: so the limiter
+ * hears of its stop, and sends away those who would keep it. A waiter is held by the line and by the hook that hears of its cancellation, on any thread; whoever
+ * sets `over` first answers it. The hook then tells the actor, which takes it out of the line, so that
+ * those behind it don't wait for what nobody wants.
  */
 #include <greenroom/budget.h>
+#include <greenroom/callbacks.h>
 #include <greenroom/runtime.h>
-#include <greenroom/timer.h>
 
 #include <math.h>
 #include <stdatomic.h>
@@ -22,6 +24,7 @@
 
 #define WAITERS_MAX 65536
 #define RATE_MAX 1e12
+#define NAP_MAX_MS 1000 /* so late its stop is noticed at most */
 #define NS_PER_MS UINT64_C(1000000)
 #define BLOCK_MAX_MS ((int64_t)86400 * 1000)
 
@@ -31,7 +34,9 @@ struct limiter {
     struct gri_list line; /* of waiters */
     size_t waiting, waiters_max;
     bool ignores_servers;
-    gr_timer timer; /* for the head; {0, 0}: none */
+    gr_ref sleeper;
+    gr_call nap;      /* for the head; {0, 0}: none */
+    uint64_t nap_id; /* others that end are over already */
     int64_t granted, refused, cancelled;
     uint64_t waited_ns;
 };
@@ -113,13 +118,78 @@ static struct waiter *out_of_line(struct limiter *l, struct waiter *w)
     return w;
 }
 
-/* serve answers those whose turn has come, and sets the timer for the next. */
+/* send_away answers all who wait with an error, which is taken. */
+static void send_away(struct limiter *l, gr_value *err)
+{
+    while (l->line.next != NULL && !gri_list_empty(&l->line))
+        (void)answer(out_of_line(l, gri_container_of(l->line.next, struct waiter, node)),
+                     gr_value_ref(err));
+    gr_value_unref(err);
+}
+
+static void serve(gr_ctx *c, struct limiter *l);
+
+/* What becomes of a nap. */
+struct alarm {
+    struct limiter *limiter;
+    uint64_t id;
+    bool rang;
+};
+
+static void woken(gr_ctx *c, void *self, const gr_outcome *o, void *arg)
+{
+    struct limiter *l = self;
+    struct alarm *a = arg;
+
+    a->rang = true;
+    if (a->id != l->nap_id)
+        return;
+    l->nap = (gr_call){ 0, 0 };
+    if (o->code == GR_OK)
+        serve(c, l);
+    else /* nobody would wake those who wait */
+        send_away(l, o->error != NULL ? gr_value_ref(o->error) : gr_error(o->code, "no timer"));
+}
+
+/* drop_alarm: one that has not rung was dropped in the actor's turn, since that stops. */
+static void drop_alarm(void *arg)
+{
+    struct alarm *a = arg;
+
+    if (!a->rang && a->id == a->limiter->nap_id)
+        send_away(a->limiter, gr_error(GR_EDEAD, "the rate limiter has stopped"));
+    gri_free(a);
+}
+
+/* nap has serve called in ms, or before; without memory or timers those who wait are sent away. */
+static void nap(gr_ctx *c, struct limiter *l, int64_t ms)
+{
+    gr_runtime *rt = gr_runtime_of(c);
+    struct alarm *a = gri_new0(struct alarm);
+    gr_future *f = NULL;
+
+    if (a != NULL)
+        f = gr_acall(rt, l->sleeper, "invoke", gr_int(ms < NAP_MAX_MS ? ms : NAP_MAX_MS),
+                     GR_CALL(.scope = gr_root(rt)));
+    if (f == NULL) {
+        gri_free(a);
+        send_away(l, gri_no_memory());
+        return;
+    }
+    *a = (struct alarm){ .limiter = l, .id = ++l->nap_id };
+    l->nap = gr_future_call(f);
+    (void)gr_then(c, f, woken, drop_alarm, a); /* on failure drop_alarm sends them away */
+}
+
+/* serve answers those whose turn has come, and takes a nap for the next. */
 static void serve(gr_ctx *c, struct limiter *l)
 {
     gr_runtime *rt = gr_runtime_of(c);
 
-    gr_cancel_timer(rt, l->timer);
-    l->timer = (gr_timer){ 0, 0 };
+    l->nap_id++;
+    if (l->nap.id != 0)
+        gr_cancel(rt, l->nap);
+    l->nap = (gr_call){ 0, 0 };
     while (!gri_list_empty(&l->line)) {
         struct waiter *w = gri_container_of(l->line.next, struct waiter, node);
         uint64_t now = gr_now_ns(rt), wait = 0;
@@ -133,11 +203,8 @@ static void serve(gr_ctx *c, struct limiter *l)
         if (wait > 0) {
             int64_t ms = (int64_t)((wait + NS_PER_MS - 1) / NS_PER_MS);
 
-            if (gr_send_after(rt, gr_self(c), ms, gr_nil(), &l->timer) == GR_OK)
-                return;
-            (void)answer(out_of_line(l, w), gr_error(GR_EFULL, "no timer for a rate limiter"));
-            l->refused++;
-            continue;
+            nap(c, l, ms);
+            return;
         }
         take(l, w->requests, w->tokens);
         l->waited_ns += now - w->since_ns;
@@ -327,6 +394,7 @@ static gr_code limiter_init(gr_ctx *c, void *self, const gr_value *args)
 
     (void)c;
     gri_list_init(&l->line);
+    l->sleeper = gr_as_ref(gr_get(args, "sleeper"));
     l->waiters_max = (size_t)gr_as_int(gr_get(args, "waiters_max"), WAITERS_MAX);
     l->ignores_servers = gr_as_bool(gr_get(args, "ignores_servers"), false);
     bucket_init(&l->requests, gr_as_real(gr_get(args, "requests"), 0),
@@ -336,26 +404,11 @@ static gr_code limiter_init(gr_ctx *c, void *self, const gr_value *args)
     return GR_OK;
 }
 
-/* send_away answers all who wait. */
-static void send_away(struct limiter *l)
-{
-    while (l->line.next != NULL && !gri_list_empty(&l->line))
-        (void)answer(out_of_line(l, gri_container_of(l->line.next, struct waiter, node)),
-                     gr_error(GR_EDEAD, "the rate limiter has stopped"));
-}
-
-static void limiter_terminate(gr_ctx *c, void *self, const gr_value *reason)
-{
-    (void)c;
-    (void)reason;
-    send_away(self);
-}
-
-/* limiter_stopped: after "kill" there was no terminate. */
+/* limiter_stopped: those who still wait were failed by its exit, and are only let go. */
 static void limiter_stopped(void *self, const gr_value *args)
 {
     (void)args;
-    send_away(self);
+    send_away(self, gr_error(GR_EDEAD, "the rate limiter has stopped"));
 }
 
 static const gr_method limiter_methods[] = {
@@ -366,7 +419,17 @@ static const gr_method limiter_methods[] = {
 };
 static const gr_class limiter_class =
     GR_CLASS(.name = "RateLimiter", .state_size = sizeof(struct limiter), .init = limiter_init,
-             .terminate = limiter_terminate, .stopped = limiter_stopped, .receive = told, GR_METHODS(limiter_methods));
+             .stopped = limiter_stopped, .receive = told, GR_METHODS(limiter_methods));
+
+static gr_value *sleeper_invoke(gr_ctx *c, void *self, const gr_value *ms)
+{
+    (void)self;
+    return gr_sleep(gr_runtime_of(c), gr_as_int(ms, 0)) == GR_OK ? gr_nil() : gri_was_cancelled();
+}
+
+static const gr_method sleeper_methods[] = { { "invoke", GR_ASYNC, sleeper_invoke, NULL } };
+static const gr_class sleeper_class =
+    GR_CLASS(.name = "Sleeper", .run_type = GR_TYPE_NONE, GR_METHODS(sleeper_methods));
 
 static bool is_rate(double rate)
 {
@@ -400,9 +463,12 @@ static gr_value *args_of(const gr_rate_limiter_opts *o)
 gr_ref gr_rate_limiter(gr_scope *in, const gr_rate_limiter_opts *opts)
 {
     static const gr_rate_limiter_opts none = { .size = sizeof(none) };
+    gr_value *args = args_of(opts != NULL ? opts : &none);
 
-    return gr_spawn(in, &limiter_class,
-                    GR_SPAWN(.name = "rate limiter", .args = args_of(opts != NULL ? opts : &none)));
+    if (gr_error_code(args) == GR_OK)
+        args = gr_set(args, "sleeper",
+                      gr_ref_value(gr_spawn(in, &sleeper_class, GR_SPAWN(.name = "rate limiter"))));
+    return gr_spawn(in, &limiter_class, GR_SPAWN(.name = "rate limiter", .args = args));
 }
 
 /* ---- calling --------------------------------------------------------------------------------- */

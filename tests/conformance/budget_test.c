@@ -336,12 +336,36 @@ Test(budget, a_limiter_has_its_limits)
     fails_with(answer(gr_aacquire(rt, l, GR_ACQUIRE(.requests = 2), NULL)), GR_EINVAL, "at once");
     fails_with(answer(gr_aacquire(rt, l, GR_ACQUIRE(.tokens = -1), NULL)), GR_EINVAL, "at least 0");
     fails_with(answer(gr_aacquire(rt, l, NULL, GR_CALL(.timeout_ms = 5))), GR_EFULL, "");
-    gr_stop(rt, l);
-    fails_with(answer(second), GR_EDEAD, "stopped");
+    gr_future_free(second);
     fails_with(gr_check(rt, gr_rate_limiter(root, GR_RATE_LIMITER(.requests_per_second = -1))),
                GR_EINVAL, "rate");
     fails_with(gr_check(rt, gr_rate_limiter(root, GR_RATE_LIMITER(.requests_burst = 0.5))), GR_EINVAL,
                "burst");
+}
+
+Test(budget_sim, a_limiter_that_stops_keeps_nobody)
+{
+    gr_future *f;
+    gr_ref l;
+
+    sim_start();
+    l = gr_rate_limiter(root, GR_RATE_LIMITER(.requests_per_second = 0.001));
+    f = gr_aacquire(rt, l, NULL, NULL);
+    gr_sim_advance(rt, 10);
+    gr_stop(rt, l);
+    fails_with(answer(f), GR_EDEAD, "stopped");
+    fails_with(answer(gr_aacquire(rt, l, NULL, NULL)), GR_EDEAD, "");
+    tear_down();
+}
+
+Test(budget, a_limiter_that_is_killed_keeps_nobody)
+{
+    gr_ref l = gr_rate_limiter(root, GR_RATE_LIMITER(.requests_per_second = 0.001));
+    gr_future *f = gr_aacquire(rt, l, NULL, NULL);
+
+    cr_assert_eq(gr_await(f, 20).code, GR_EPENDING);
+    gr_exit_to(rt, l, gr_str("kill"));
+    fails_with(answer(f), GR_EDEAD, "stopped");
 }
 
 Test(budget, a_stream_waits_once)
