@@ -37,6 +37,10 @@ typedef struct gr_chat_opts {
     gr_value *extra;
     size_t answer_bytes_max; /* longest answer, stream or not; default 16 MiB */
     gr_value *callbacks;  /* taken: who hears of this model's own runs; see callbacks.h */
+    /* "openai" (the default: any OpenAI-compatible server), "azure_openai", "anthropic", "ollama"; or as
+     * the beginning of model, "ollama:llama3.2" */
+    const char *provider;
+    const char *api_version; /* where the provider has versions; default the provider's */
 } gr_chat_opts;
 #define GR_CHAT(...) GR_OPT(gr_chat_opts, __VA_ARGS__)
 
