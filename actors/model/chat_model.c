@@ -21,6 +21,8 @@
 struct chat {
     const struct gri_provider *provider;
     struct gri_endpoint endpoint;
+    gr_ref limiter;
+    bool no_streaming, no_tool_streaming;
     gr_value *settings; /* counted: what each request has, see provider.h */
 };
 
@@ -46,23 +48,22 @@ static gr_value *params_of(const struct chat *chat, const gr_value *kwargs)
     return gr_without(gr_merge(params, gr_value_ref(kwargs)), GRI_RETRY_KWARG);
 }
 
-/* request_body gives the body for a prompt, or an error value. */
-static gr_value *request_body(const struct chat *chat, const gr_value *input,
-                              const gr_value *kwargs, bool stream)
+/* body_of gives the body for a prompt, or an error value. */
+static gr_value *body_of(const struct chat *chat, const gr_value *input, const gr_value *params,
+                         bool stream)
 {
-    gr_value *messages = gr_messages_coerce(gr_value_ref(input)), *params, *body;
+    gr_value *messages, *body;
 
+    if (gr_error_code(params) != GR_OK)
+        return gr_value_ref(params);
+    messages = gr_messages_coerce(gr_value_ref(input));
     if (gr_error_code(messages) != GR_OK)
         return messages;
-    params = params_of(chat, kwargs);
-    body = gr_error_code(params) != GR_OK
-               ? gr_value_ref(params)
-               : chat->provider->request(&(struct gri_model_ask){ .messages = messages,
-                                                                  .params = params,
-                                                                  .version = chat->endpoint.version,
-                                                                  .url = chat->endpoint.url,
-                                                                  .stream = stream });
-    gr_value_unref(params);
+    body = chat->provider->request(&(struct gri_model_ask){ .messages = messages,
+                                                            .params = params,
+                                                            .version = chat->endpoint.version,
+                                                            .url = chat->endpoint.url,
+                                                            .stream = stream });
     gr_value_unref(messages);
     return body;
 }
@@ -70,8 +71,12 @@ static gr_value *request_body(const struct chat *chat, const gr_value *input,
 static gr_value *request(gr_ctx *c, const gr_value *input, bool stream)
 {
     const struct chat *chat = gr_as_opaque(gr_args(c));
-    gr_value *body = request_body(chat, input, gr_kwargs(c), stream), *err;
+    gr_value *params = params_of(chat, gr_kwargs(c)), *body, *err;
+    bool whole = stream && (chat->no_streaming ||
+                            (chat->no_tool_streaming && gr_len(gr_get(params, "tools")) > 0));
 
+    body = body_of(chat, input, params, stream && !whole);
+    gr_value_unref(params);
     if (gr_error_code(body) != GR_OK)
         return body;
     err = gri_transfer_start(
@@ -80,7 +85,9 @@ static gr_value *request(gr_ctx *c, const gr_value *input, bool stream)
                .reader = &chat->provider->reader,
                .body = body,
                .stream = stream,
+               .whole = whole,
                .message = true,
+               .limiter = chat->limiter,
                .retries = (unsigned)gr_as_int(gr_get(gr_kwargs(c), GRI_RETRY_KWARG), 0) });
     gr_value_unref(body);
     return err;
@@ -128,6 +135,9 @@ static gr_value *read_opts(struct chat *chat, const gr_chat_opts *o)
     gr_value *err = NULL;
     const char *model;
 
+    chat->limiter = o->limiter;
+    chat->no_streaming = o->no_streaming;
+    chat->no_tool_streaming = o->no_tool_streaming;
     chat->provider = gri_provider_of(o->model, o->provider, &model, &err);
     chat->settings = settings_of(o, model);
     if (chat->provider == NULL)

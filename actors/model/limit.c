@@ -185,9 +185,9 @@ static gr_value *either(const struct reading *r, const char *what)
 /* least gives the one of which less is left. */
 static gr_value *least(gr_value *a, gr_value *b)
 {
-    bool second = gr_is_nil(a) ||
-                  (!gr_is_nil(b) && gr_as_int(gr_get(b, "remaining"), INT64_MAX) <
-                                        gr_as_int(gr_get(a, "remaining"), INT64_MAX));
+    bool second =
+        gr_is_nil(a) || (!gr_is_nil(b) && gr_as_int(gr_get(b, "remaining"), INT64_MAX) <
+                                              gr_as_int(gr_get(a, "remaining"), INT64_MAX));
 
     gr_value_unref(second ? a : b);
     return second ? b : a;
@@ -196,8 +196,8 @@ static gr_value *least(gr_value *a, gr_value *b)
 gr_value *gri_limit_read(gri_limit_header_fn *header, void *from, uint64_t wall_ms)
 {
     const struct reading r = { header, from, wall_ms };
-    int64_t wait = gri_backoff_hint_ms(header(from, "retry-after-ms"), header(from, "retry-after"),
-                                       wall_ms);
+    int64_t wait =
+        gri_backoff_hint_ms(header(from, "retry-after-ms"), header(from, "retry-after"), wall_ms);
     gr_value *requests = either(&r, "requests"), *tokens = either(&r, "tokens");
     gr_value *v = gr_map_n(NULL, 0);
 

@@ -11,6 +11,7 @@
 
 #include <greenroom/codec.h>
 
+#include "actors/model/limit.h"
 #include "actors/model/outbox.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/strbuf.h"
@@ -30,8 +31,9 @@ struct transfer {
     gr_value
         *owner; /* owned: the actor's spawn argument, since the actor may end before the exchange */
     gr_runtime *rt;
+    gr_ref limiter;
     size_t count, bytes_max;
-    bool stream, message;
+    bool stream, whole, message;
 
     /* of the HTTP thread alone */
     struct gri_strbuf body;
@@ -144,13 +146,14 @@ static void on_status(void *arg, int status, struct gri_http_exchange *x)
     t->status = status;
     /* Only an answer that says it is JSON is read in one piece: proxies get the other types
      * wrong. */
-    t->is_stream = t->stream && is_success(status) &&
+    t->is_stream = t->stream && !t->whole && is_success(status) &&
                    (type == NULL || strncasecmp(type, "application/json", 16) != 0);
     t->retry_after_ms =
         gri_backoff_hint_ms(gri_http_header_of(x, "retry-after-ms"),
                             gri_http_header_of(x, "retry-after"), gri_wall_us(t->rt) / 1000);
     if (!is_success(status))
         t->told = told_by_head(x);
+    gri_limit_saw(t->rt, t->limiter, x);
     gri_outbox_started(&t->out, x);
 }
 
@@ -358,7 +361,7 @@ static uint64_t deadline_of(gr_ctx *c, const struct gri_endpoint *endpoint)
 
 static const char *accepted(const struct gri_transfer_spec *spec)
 {
-    if (!spec->stream)
+    if (!spec->stream || spec->whole)
         return "application/json";
     return spec->reader->framing == GRI_NDJSON ? "application/x-ndjson" : "text/event-stream";
 }
@@ -420,16 +423,18 @@ static void send_request(gr_ctx *c, struct transfer *t, const struct gri_transfe
 static struct transfer *transfer_new(gr_ctx *c, const struct gri_transfer_spec *spec)
 {
     struct transfer *t = gri_new0(struct transfer);
-    size_t state_size = spec->stream ? spec->reader->state_size : 0;
+    size_t state_size = spec->stream && !spec->whole ? spec->reader->state_size : 0;
 
     if (t == NULL)
         return NULL;
     *t = (struct transfer){ .reader = spec->reader,
                             .endpoint = spec->endpoint,
                             .rt = gr_runtime_of(c),
+                            .limiter = spec->limiter,
                             .count = spec->count,
                             .bytes_max = spec->endpoint->answer_bytes_max,
                             .stream = spec->stream,
+                            .whole = spec->whole,
                             .message = spec->message,
                             .retry_after_ms = -1 };
     t->owner = gr_value_ref(gr_args(c));
@@ -440,6 +445,8 @@ static struct transfer *transfer_new(gr_ctx *c, const struct gri_transfer_spec *
         gri_free(t);
         return NULL;
     }
+    if (t->state != NULL && spec->reader->begin != NULL)
+        spec->reader->begin(t->state, spec->body);
     return t;
 }
 

@@ -32,6 +32,8 @@ struct gri_reader {
     enum gri_framing framing;
     const char *done; /* an event whose text begins with this ends the stream ("[DONE]"), or NULL */
     size_t state_size; /* bytes of a stream's state, which begins as zeros; 0: none */
+    void (*begin)(void *state,
+                  const gr_value *body); /* body is the request's; NULL: nothing to do */
     /* answer makes the call's answer of the whole JSON answer; count is the spec's. */
     gr_value *(*answer)(const gr_value *json, size_t count);
     /*
@@ -43,7 +45,8 @@ struct gri_reader {
     /* end: a complete stream is over. A last chunk, nil, or an error. NULL: there is nothing to say. */
     gr_value *(*end)(void *state);
     void (*drop)(void *state); /* frees what the state owns; NULL: nothing */
-    /* refusal makes the error value: "status", "kind", "retry_after_ms" and the server's own text. */
+    /* refusal makes the error value: "status", "kind", "retry_after_ms" and the server's own text. The
+     * request's id and x-should-retry are added to its "detail" for it. */
     gr_value *(*refusal)(const struct gri_refusal *r);
 };
 
@@ -52,10 +55,12 @@ struct gri_transfer_spec {
     const struct gri_reader *reader;     /* a constant */
     const gr_value *body;                /* borrowed: sent as JSON */
     bool stream;                         /* emit chunks; else collect the answer */
+    bool whole; /* the server was not asked for a stream, so the answer is the only chunk */
     /* message: answers and chunks are messages. Those without an id get one, a stream's last chunk says that it
      * is, and a stream without chunks is an error, as in langchain-core. */
     bool message;
     unsigned retries; /* how often this was tried before */
+    gr_ref limiter;   /* is told of rate limits: see limit.h; {0, 0}: nobody is */
     size_t count;     /* passed on to answer */
 };
 
