@@ -23,7 +23,7 @@ struct embedder {
     const struct gri_embedder *api;
     struct gri_endpoint endpoint;
     gr_value *body;      /* counted: the request without its input */
-    unsigned dimensions; /* that were asked for; 0: the model's own */
+    gr_ref limiter;      /* is told what answers say; {0, 0}: nobody is */
 };
 
 static void drop_embedder(void *p)
@@ -48,6 +48,7 @@ static gr_value *request(gr_ctx *c, void *self, const gr_value *texts)
     err = gri_transfer_start(c, &(struct gri_transfer_spec){ .endpoint = &e->endpoint,
                                                              .reader = &e->api->reader,
                                                              .body = body,
+                                                             .limiter = e->limiter,
                                                              .count = gr_len(texts) });
     gr_value_unref(body);
     return err;
@@ -174,7 +175,7 @@ static const gr_class embedder_class = GR_CLASS(.name = "Embeddings", GR_METHODS
 static gr_value *read_opts(struct embedder *e, const char *model, const gr_embeddings_opts *o)
 {
     e->body = e->api->body(o, model == NULL ? "" : model);
-    e->dimensions = o->dimensions;
+    e->limiter = o->limiter;
     if (gr_error_code(e->body) != GR_OK)
         return gr_value_ref(e->body);
     if (model == NULL || model[0] == '\0')
