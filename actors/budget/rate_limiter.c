@@ -167,6 +167,7 @@ static void nap(gr_ctx *c, struct limiter *l, int64_t ms)
     gr_runtime *rt = gr_runtime_of(c);
     struct alarm *a = gri_new0(struct alarm);
     gr_future *f = NULL;
+    gr_code rc;
 
     if (a != NULL)
         f = gr_acall(rt, l->sleeper, "invoke", gr_int(ms < NAP_MAX_MS ? ms : NAP_MAX_MS),
@@ -176,9 +177,13 @@ static void nap(gr_ctx *c, struct limiter *l, int64_t ms)
         send_away(l, gri_no_memory());
         return;
     }
-    *a = (struct alarm){ .limiter = l, .id = ++l->nap_id };
+    *a = (struct alarm){ .limiter = l, .id = ++l->nap_id, .rang = true };
     l->nap = gr_future_call(f);
-    (void)gr_then(c, f, woken, drop_alarm, a); /* on failure drop_alarm sends them away */
+    rc = gr_then(c, f, woken, drop_alarm, a);
+    if (rc != GR_OK)
+        send_away(l, gr_error(rc, "no timer for a rate limiter"));
+    else
+        a->rang = false; /* it rings in this actor's turn, so not yet */
 }
 
 /* serve answers those whose turn has come, and takes a nap for the next. */
@@ -423,8 +428,12 @@ static const gr_class limiter_class =
 
 static gr_value *sleeper_invoke(gr_ctx *c, void *self, const gr_value *ms)
 {
+    gr_code rc = gr_sleep(gr_runtime_of(c), gr_as_int(ms, 0));
+
     (void)self;
-    return gr_sleep(gr_runtime_of(c), gr_as_int(ms, 0)) == GR_OK ? gr_nil() : gri_was_cancelled();
+    if (rc == GR_EINTR)
+        return gri_was_cancelled();
+    return rc == GR_OK ? gr_nil() : gr_error(rc, "a rate limiter can't wait");
 }
 
 static const gr_method sleeper_methods[] = { { "invoke", GR_ASYNC, sleeper_invoke, NULL } };

@@ -3,6 +3,7 @@
 #include "actors/store/sqlite.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,7 +91,7 @@ static const struct {
     { SQLITE_CORRUPT, GR_EINVAL, "damaged" }, { SQLITE_NOTADB, GR_EINVAL, "damaged" },
     { SQLITE_CANTOPEN, GR_EINVAL, NULL },    { SQLITE_READONLY, GR_EINVAL, NULL },
     { SQLITE_PERM, GR_EINVAL, NULL },        { SQLITE_AUTH, GR_EINVAL, NULL },
-    { SQLITE_TOOBIG, GR_EFULL, "too big" },  { SQLITE_ERROR, GR_EINVAL, NULL },
+    { SQLITE_TOOBIG, GR_EFULL, "too big" },
 };
 
 static gr_value *error_of(const char *path, int rc, const char *text)
@@ -103,11 +104,24 @@ static gr_value *error_of(const char *path, int rc, const char *text)
         err = gr_error(codes[i].ours, "%s: %s", path, text);
         return codes[i].kind != NULL ? gr_error_with(err, "kind", gr_str(codes[i].kind)) : err;
     }
-    return gr_error(GR_EREMOTE, "%s: %s", path, text);
+    return gr_error(GR_EINVAL, "%s: %s", path, text);
+}
+
+/* of_resources: what lacks memory or descriptors, SQLite calls a file that can't be opened or read. */
+static int of_resources(const struct gri_sqlite *db, int rc)
+{
+    int e = db->db != NULL && ((rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_IOERR)
+                ? sqlite3_system_errno(db->db)
+                : 0;
+
+    if (e == EMFILE || e == ENFILE || e == ENOSPC)
+        return SQLITE_FULL;
+    return e == ENOMEM || rc == SQLITE_IOERR_NOMEM ? SQLITE_NOMEM : rc;
 }
 
 static gr_value *why(const struct gri_sqlite *db, int rc)
 {
+    rc = of_resources(db, rc);
     return error_of(gr_cstr(gr_get(db->args, "path"), "?"), rc,
                     db->db != NULL ? sqlite3_errmsg(db->db) : sqlite3_errstr(rc));
 }
@@ -206,6 +220,21 @@ static gr_value *row_of(sqlite3_stmt *stmt)
     return row;
 }
 
+/* give_row: false, no more is wanted, or *ret_err says why there is none. */
+static bool give_row(sqlite3_stmt *stmt, gri_sqlite_row_fn *row, void *arg, gr_value **ret_err)
+{
+    gr_value *v = row_of(stmt);
+
+    if (gr_error_code(v) != GR_OK) {
+        *ret_err = v;
+        return false;
+    }
+    if (row != NULL)
+        return row(arg, v);
+    gr_value_unref(v);
+    return false;
+}
+
 gr_value *gri_sqlite_run(struct gri_sqlite *db, const char *sql, gr_value *params,
                          gri_sqlite_row_fn *row, void *arg)
 {
@@ -222,11 +251,11 @@ gr_value *gri_sqlite_run(struct gri_sqlite *db, const char *sql, gr_value *param
     for (size_t i = 0; i < gr_len(params) && rc == SQLITE_OK; i++)
         rc = bind(stmt, (int)i + 1, gr_at(params, i));
     if (rc == SQLITE_OK) {
-        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && rows++ < ROWS_MAX)
-            if (row == NULL || !row(arg, row_of(stmt)))
+        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && rows++ < ROWS_MAX && err == NULL)
+            if (!give_row(stmt, row, arg, &err))
                 break;
     }
-    if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+    if (err == NULL && rc != SQLITE_DONE && rc != SQLITE_ROW)
         err = why(db, rc);
     (void)sqlite3_reset(stmt);
     (void)sqlite3_clear_bindings(stmt);
