@@ -22,7 +22,6 @@
 #include "runtime/base/assert.h"
 #include "runtime/base/list.h"
 
-#define WAITERS_MAX 65536
 #define RATE_MAX 1e12
 #define NAP_MAX_MS 1000 /* so late its stop is noticed at most */
 #define NS_PER_MS UINT64_C(1000000)
@@ -400,7 +399,7 @@ static gr_code limiter_init(gr_ctx *c, void *self, const gr_value *args)
     (void)c;
     gri_list_init(&l->line);
     l->sleeper = gr_as_ref(gr_get(args, "sleeper"));
-    l->waiters_max = (size_t)gr_as_int(gr_get(args, "waiters_max"), WAITERS_MAX);
+    l->waiters_max = (size_t)gr_as_int(gr_get(args, "waiters_max"), GRI_LIMITER_WAITERS_MAX);
     l->ignores_servers = gr_as_bool(gr_get(args, "ignores_servers"), false);
     bucket_init(&l->requests, gr_as_real(gr_get(args, "requests"), 0),
                 gr_as_real(gr_get(args, "requests_burst"), 1), full);
@@ -466,7 +465,7 @@ static gr_value *args_of(const gr_rate_limiter_opts *o)
         GR_KV("tokens_burst", gr_real(tokens_burst)), GR_KV("full", gr_bool(o->starts_full)),
         GR_KV("ignores_servers", gr_bool(o->ignores_servers)),
         GR_KV("waiters_max",
-              gr_int(o->waiters_max != 0 ? (int64_t)o->waiters_max : WAITERS_MAX)));
+              gr_int(o->waiters_max != 0 ? (int64_t)o->waiters_max : GRI_LIMITER_WAITERS_MAX)));
 }
 
 gr_ref gr_rate_limiter(gr_scope *in, const gr_rate_limiter_opts *opts)

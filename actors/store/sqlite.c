@@ -12,9 +12,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/strbuf.h"
 
-#define BUSY_MS 5000
 #define BUSY_MAX_MS 3600000
-#define VALUE_MAX ((size_t)64 << 20)
 #define TABLE_MAX 64
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -34,7 +32,7 @@ gr_value *gri_sqlite_args(const char *path, const gr_sqlite_opts *opts, const ch
     static const gr_sqlite_opts none = { .size = sizeof(none) };
     const gr_sqlite_opts *o = opts != NULL ? opts : &none;
     const char *name = o->table != NULL ? o->table : table;
-    size_t most = o->value_max != 0 ? o->value_max : VALUE_MAX;
+    size_t most = o->value_max != 0 ? o->value_max : GRI_SQLITE_VALUE_MAX;
 
     if (path == NULL || path[0] == '\0')
         return gr_error(GR_EINVAL, "an SQLite database needs a path");
@@ -48,7 +46,7 @@ gr_value *gri_sqlite_args(const char *path, const gr_sqlite_opts *opts, const ch
     return gr_error(GR_EINVAL, "%s: Greenroom was built without SQLite", path);
 #endif
     return gr_map(GR_KV("path", gr_str(path)), GR_KV("table", gr_str(name)),
-                  GR_KV("busy_ms", gr_int(o->busy_ms == 0  ? BUSY_MS
+                  GR_KV("busy_ms", gr_int(o->busy_ms == 0  ? GRI_SQLITE_BUSY_MS
                                           : o->busy_ms > 0 ? o->busy_ms
                                                            : 0)),
                   GR_KV("is_durable", gr_bool(o->is_durable)),
@@ -299,7 +297,7 @@ gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, const gr_value *args, cons
     if (rc != SQLITE_OK) {
         err = why(db, rc);
     } else {
-        (void)sqlite3_busy_timeout(db->db, (int)gr_as_int(gr_get(args, "busy_ms"), BUSY_MS));
+        (void)sqlite3_busy_timeout(db->db, (int)gr_as_int(gr_get(args, "busy_ms"), GRI_SQLITE_BUSY_MS));
         (void)sqlite3_limit(db->db, SQLITE_LIMIT_LENGTH,
                             (int)gr_as_int(gr_get(args, "value_max"), INT_MAX));
         (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
