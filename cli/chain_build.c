@@ -259,27 +259,3 @@ const char **gri_build_names(const struct gri_chain_node *n, size_t *ret_count)
         texts[(*ret_count)++] = gri_chain_text(n->items[i].value);
     return texts;
 }
-
-gr_header *gri_build_headers(const struct gri_chain_node *args, size_t *ret_count)
-{
-    const struct gri_chain_node *n = gri_chain_get(args, "headers");
-    gr_header *headers;
-
-    *ret_count = 0;
-    if (n == NULL || n->count == 0)
-        return NULL;
-    headers = gri_alloc_array(n->count, sizeof(*headers));
-    if (headers == NULL)
-        return NULL;
-    for (size_t i = 0; i < n->count; i++)
-        headers[i] = (gr_header){ n->items[i].key->text, gri_chain_text(n->items[i].value) };
-    *ret_count = n->count;
-    return headers;
-}
-
-int gri_build_retries(const struct gri_chain_node *args)
-{
-    long long retries = gri_arg_int(args, "max_retries", 2);
-
-    return retries == 0 ? -1 : (int)retries;
-}

@@ -42,12 +42,11 @@ typedef gr_ref embedder_fn(gr_scope *in, const char *model, const gr_embeddings_
 static gr_ref build_embedder(struct gri_chain_builder *b, const struct gri_chain_node *args,
                              const char *model, embedder_fn *make)
 {
-    const struct gri_chain_node *wanted = gri_chain_get(args, "headers");
     gr_ref limiter = gri_build_actor(b, gri_chain_get(args, "limiter")), ref;
     size_t count;
-    gr_header *headers = gri_build_headers(args, &count);
+    gr_header *headers = gri_build_headers(args, 0, &count);
 
-    if (headers == NULL && wanted != NULL && wanted->count > 0)
+    if (headers == NULL)
         return gri_build_no_memory(b, args);
     ref = make(b->in, model,
                GR_EMBEDDINGS(.url = gri_arg_text(args, "url", NULL), .model = model,
