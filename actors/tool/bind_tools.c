@@ -11,6 +11,7 @@
 
 #include "actors/compose/describe.h"
 #include "actors/compose/subcall.h"
+#include "actors/tool/toolbox.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/lock.h"
 
@@ -35,31 +36,11 @@ static void bound_free(void *p)
 
 /* ---- asking ----------------------------------------------------------------------------------------- */
 
-/* ask_all gives what the tools say, a list, or an error. */
 static gr_value *ask_all(gr_ctx *c, void *self, const gr_value *args)
 {
-    const struct gri_steps *tools = gr_as_opaque(gr_args(c));
-    gr_value *list = gr_list_n(NULL, 0), *err = NULL;
-    gr_future **asked = gri_alloc_array(tools->count, sizeof(gr_future *));
-
     (void)self;
     (void)args;
-    if (asked == NULL) {
-        gr_value_unref(list);
-        return gri_no_memory();
-    }
-    for (size_t i = 0; i < tools->count; i++)
-        asked[i] = gr_acall(gr_runtime_of(c), tools->at[i].ref, "tool", gr_nil(), NULL);
-    for (size_t i = 0; i < tools->count; i++) {
-        gr_value *v = gr_take(asked[i], err == NULL ? &err : NULL);
-
-        list = gr_append(list, v != NULL ? v : gr_nil());
-    }
-    gri_free(asked);
-    if (err == NULL)
-        return list;
-    gr_value_unref(list);
-    return err;
+    return gri_tools_ask(c, gr_as_opaque(gr_args(c)));
 }
 
 static const gr_method asker_methods[] = { { "invoke", GR_ASYNC, ask_all, NULL } };

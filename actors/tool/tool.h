@@ -37,6 +37,8 @@ gr_value *gri_tool_output(const struct gri_tool *t, const gr_value *input, gr_va
 /* gri_tool_failure does so of an error: the error itself, unless it is to be handled. [waits] */
 gr_value *gri_tool_failure(const struct gri_tool *t, gr_ctx *c, const gr_value *input,
                            gr_value *err GR_TAKES);
+/* gri_tool_error_told is an error as a runnable that handles it sees it. */
+gr_value *gri_tool_error_told(const gr_value *err);
 /* gri_tool_content makes a message's content of an answer. */
 gr_value *gri_tool_content(gr_value *v GR_TAKES);
 /* gri_tool_reply is the message that answers a call. */

@@ -121,8 +121,7 @@ gr_value *gri_tool_output(const struct gri_tool *t, const gr_value *input, gr_va
 
 /* ---- failures ----------------------------------------------------------------------------------------- */
 
-/* told is an error as a runnable that handles it sees it. */
-static gr_value *told(const gr_value *err)
+gr_value *gri_tool_error_told(const gr_value *err)
 {
     gr_value *detail = gr_value_ref(gr_get(err, "detail"));
 
@@ -140,7 +139,7 @@ static gr_value *content_of(gr_ctx *c, const gr_value *handle, const gr_value *e
     if (gr_value_type(handle) == GR_STR)
         return gr_value_ref(handle);
     if (gr_value_type(handle) == GR_REFV) {
-        v = gr_invoke(gr_runtime_of(c), gr_as_ref(handle), told(err), NULL, &why);
+        v = gr_invoke(gr_runtime_of(c), gr_as_ref(handle), gri_tool_error_told(err), NULL, &why);
         return v != NULL ? v : why;
     }
     if (!gr_as_bool(handle, false))

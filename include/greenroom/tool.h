@@ -99,6 +99,31 @@ GR_API gr_ref gr_bind_tools_n(gr_scope *in, gr_ref model, const gr_bind_tools_op
 #define gr_bind_tools(in, model, opts, ...)                                                        \
     gr_bind_tools_n((in), (model), (opts), GR_ARR(gr_ref, __VA_ARGS__))
 
+typedef struct gr_tool_node_opts {
+    size_t size;
+    /*
+     * Taken. What becomes of a tool that fails. NULL: arguments that are not by its schema are told the model, anything
+     * else fails the call. true: all is told, "Error: …\n Please fix your mistakes."; false: all fails. A text: that is
+     * told. A list of names of errors, kinds or codes: these are told. A ref: what that runnable answers to {"kind",
+     * "text", "code", "detail"} is told. That the call itself was cancelled, or has no time left, always fails it.
+     */
+    gr_value *handle_tool_errors;
+    unsigned max_concurrency; /* tools at once; default 16 */
+    int64_t timeout_ms;       /* for each tool; 0: none */
+} gr_tool_node_opts;
+#define GR_TOOL_NODE(...) GR_OPT(gr_tool_node_opts, __VA_ARGS__)
+
+/*
+ * gr_tool_node_n runs the tool calls of an ai message, at once, and answers with the messages that go back in the order
+ * of the calls: LangGraph's ToolNode. The input is a list of messages, the last of which has the calls, and the answer a
+ * list; or a map with "messages", which tools that take a state get, and the answer {"messages": […]}; or a list of
+ * tool calls. It streams an answer for each call, as they come. A tool that there is not is told the model: "Error: x is
+ * not a valid tool, try one of [a, b].". A failure that is not told cancels the other calls. [any]
+ */
+GR_API gr_ref gr_tool_node_n(gr_scope *in, const gr_tool_node_opts *opts, const gr_ref *tools,
+                             size_t count);
+#define gr_tool_node(in, opts, ...) gr_tool_node_n((in), (opts), GR_ARR(gr_ref, __VA_ARGS__))
+
 #ifdef __cplusplus
 }
 #endif

