@@ -26,7 +26,9 @@
 #include <greenroom/isolate.h>
 #include <greenroom/runnable.h>
 #include <greenroom/message.h>
+#include <greenroom/messages.h>
 #include <greenroom/prompt.h>
+#include <greenroom/few_shot.h>
 #include <greenroom/model.h>
 #include <greenroom/parser.h>
 #include <greenroom/history.h>
