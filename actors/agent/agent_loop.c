@@ -68,23 +68,23 @@ static gr_value *model_step(struct gri_turn *t)
 
 /* ---- the tools' step -------------------------------------------------------------------------------- */
 
-/* told tells of a reply as it comes; what is wrong is kept in the turn's place. */
-static gr_value *tell(struct gri_turn *t, const gr_value *reply)
+/* tell_reply tells of a reply as it comes, with the id that it has from then on. */
+static gr_value *tell_reply(void *arg, gr_value *reply)
 {
-    gr_value *err = gri_turn_emit(
+    struct gri_turn *t = arg;
+    gr_value *err;
+
+    reply = gri_with_id(t->c, reply);
+    err = gri_turn_emit(
         t, GRI_UPDATES,
         gr_map(GR_KV("tools", gr_map(GR_KV("messages", gr_list(gr_value_ref(reply)))))));
-
-    return err != NULL ? err : gri_turn_message(t, "tools", reply);
-}
-
-static gr_code tell_reply(void *arg, const gr_value *reply)
-{
-    gr_value *err = tell(arg, reply);
-    gr_code rc = err != NULL ? gr_error_code(err) : GR_OK;
-
-    gr_value_unref(err);
-    return rc;
+    if (err == NULL)
+        err = gri_turn_message(t, "tools", reply);
+    if (err != NULL) {
+        gr_value_unref(reply);
+        return err;
+    }
+    return reply;
 }
 
 /* split takes those of the pending calls that may be made; replies[i] answers the others. */
@@ -97,7 +97,7 @@ static gr_value *split(struct gri_turn *t, const gr_value *pending, gr_value **r
         if (replies[i] == NULL)
             made = gr_append(made, gr_value_ref(gr_at(pending, i)));
         else
-            (void)tell_reply(t, replies[i]);
+            replies[i] = tell_reply(t, replies[i]);
     }
     return made;
 }

@@ -168,19 +168,21 @@ static gr_stream *start(const struct gri_tool_node *n, gr_ctx *c, const gr_value
 /* collect reads the stream into `got`, one place for each call; NULL, or why it failed. */
 static gr_value *collect(gr_stream *s, gr_value **got, size_t count, gri_reply_fn *each, void *arg)
 {
-    gr_code rc = GR_OK;
     gr_outcome o;
 
-    while (rc == GR_OK && (o = gr_next(s, -1)).code == GR_OK) {
+    while ((o = gr_next(s, -1)).code == GR_OK) {
         size_t at = (size_t)gr_as_int(gr_at(o.value, 0), 0);
+        gr_value *message = gr_value_ref(gr_at(o.value, 1));
 
-        if (at < count && got[at] == NULL)
-            got[at] = gr_value_ref(gr_at(o.value, 1));
         if (each != NULL)
-            rc = each(arg, gr_at(o.value, 1));
+            message = each(arg, message);
+        if (gr_error_code(message) != GR_OK)
+            return message;
+        if (at < count && got[at] == NULL)
+            got[at] = message;
+        else
+            gr_value_unref(message);
     }
-    if (rc != GR_OK)
-        return gr_error(rc, "the reader has left");
     if (o.code == GR_EOS)
         return NULL;
     return o.error != NULL ? gr_value_ref(o.error) : gr_error(o.code, "interrupted");
@@ -257,11 +259,15 @@ struct sending {
     const gr_value *input;
 };
 
-static gr_code send_reply(void *arg, const gr_value *message)
+static gr_value *send_reply(void *arg, gr_value *message)
 {
     const struct sending *s = arg;
+    gr_code rc = gr_emit(s->c, shaped(s->input, gr_list(gr_value_ref(message))));
 
-    return gr_emit(s->c, shaped(s->input, gr_list(gr_value_ref(message))));
+    if (rc == GR_OK)
+        return message;
+    gr_value_unref(message);
+    return gr_error(rc, "the node's stream is read no more");
 }
 
 static gr_code node_stream(gr_ctx *c, void *self, gr_stream *in, const gr_value *input)

@@ -42,10 +42,10 @@ gr_value *gri_tool_node_init(struct gri_tool_node *n, gr_scope *in, const gr_ref
 void gri_tool_node_fini(struct gri_tool_node *n);
 /*
  * gri_tool_node_run runs the calls of a list, with a state or NULL for tools that take it: the messages, in the order of
- * the calls, or an error. each, which may be NULL, is told of every message as it comes; what it returns but GR_OK
- * ends it. [waits]
+ * the calls, or an error. each, which may be NULL, is given every message as it comes, and gives back what is to be kept of
+ * it; an error value ends it all. [waits]
  */
-typedef gr_code gri_reply_fn(void *arg, const gr_value *message);
+typedef gr_value *gri_reply_fn(void *arg, gr_value *message GR_TAKES);
 gr_value *gri_tool_node_run(const struct gri_tool_node *n, gr_ctx *c, const gr_value *calls,
                             const gr_value *state, gri_reply_fn *each, void *arg);
 
