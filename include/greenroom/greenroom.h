@@ -34,6 +34,7 @@
 #include <greenroom/history.h>
 #include <greenroom/graph.h>
 #include <greenroom/tool.h>
+#include <greenroom/agent.h>
 #include <greenroom/guard.h>
 #include <greenroom/fetch.h>
 #include <greenroom/embeddings.h>
