@@ -9,9 +9,9 @@
 #include "cli/chain_report.h"
 #include "cli/deploy.h"
 
-#define MS_MAX 86400000.0 /* a day: longer waits are mistakes */
+#define MS_MAX GRI_MS_MAX
 #define KINDS_MAX 256     /* that are looked through for a name that was meant */
-#define KEY_ENV "name the environment variable that holds it with key_env"
+#define KEY_ENV GRI_KEY_ENV
 
 static const struct gri_chain_key hash_embeddings_keys[] = {
     { "dimensions", GRI_ARG_INT, false, 1, 65536, "length of a vector; default 384" },
@@ -377,6 +377,7 @@ static const struct {
 } tables[] = {
     { base_kinds, sizeof(base_kinds) / sizeof(base_kinds[0]) },
     { gri_chain_kinds_models, GRI_CHAIN_KINDS_MODELS },
+    { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 
