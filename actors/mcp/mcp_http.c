@@ -99,12 +99,11 @@ static void give_up(struct gri_mcp_post *p, gr_value *why)
 /* note_session remembers the session's name. */
 static void note_session(struct gri_mcp_post *p, const char *id)
 {
-    size_t len = strlen(id);
+    size_t len = strlen(id), plain = 0;
 
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)id[i] < 0x21 || (unsigned char)id[i] > 0x7e)
-            len = sizeof(p->s->session_id);
-    if (len >= sizeof(p->s->session_id)) {
+    while (plain < len && (unsigned char)id[plain] >= 0x21 && (unsigned char)id[plain] <= 0x7e)
+        plain++;
+    if (plain < len || len >= sizeof(p->s->session_id)) {
         give_up(p, gr_error(GR_EPROTO, "the name of the session is no short plain text"));
         return;
     }
