@@ -10,8 +10,9 @@
 
 #include "actors/mcp/mcp_session.h"
 
-#define SESSIONS_MAX 2     /* that one call may lose */
-#define AGAIN_MS 100       /* before a request is made again that wants nothing but that, doubled each time */
+#define SESSIONS_MAX 2 /* that one call may lose */
+#define AGAIN_MS                                                                                   \
+    100 /* before a request is made again that wants nothing but that, doubled each time */
 #define META "io.modelcontextprotocol/"
 
 /* ---- one request ----------------------------------------------------------------------------- */
@@ -19,8 +20,8 @@
 /* with_meta adds what each request carries in the era without handshakes. */
 static gr_value *with_meta(struct gri_mcp *s, gr_value *params)
 {
-    gr_value *meta = gr_get(params, "_meta") != NULL ? gr_value_ref(gr_get(params, "_meta"))
-                                                     : gr_map_n(NULL, 0);
+    gr_value *meta =
+        gr_get(params, "_meta") != NULL ? gr_value_ref(gr_get(params, "_meta")) : gr_map_n(NULL, 0);
     char version[sizeof(s->version)];
     bool modern;
 
@@ -40,11 +41,11 @@ static gr_value *with_meta(struct gri_mcp *s, gr_value *params)
 
 static gr_value *wire_args(struct gri_mcp *s, const struct gri_mcp_call *call, int64_t timeout_ms)
 {
-    gr_value *params = with_meta(s, call->params != NULL ? gr_value_ref(call->params)
-                                                         : gr_map_n(NULL, 0));
-    gr_value *args = gr_map(GR_KV("method", gr_str(call->method)), GR_KV("params", params),
-                            GR_KV("quiet", gr_bool(call->quiet)),
-                            GR_KV("timeout_ms", gr_int(timeout_ms)));
+    gr_value *params =
+        with_meta(s, call->params != NULL ? gr_value_ref(call->params) : gr_map_n(NULL, 0));
+    gr_value *args =
+        gr_map(GR_KV("method", gr_str(call->method)), GR_KV("params", params),
+               GR_KV("quiet", gr_bool(call->quiet)), GR_KV("timeout_ms", gr_int(timeout_ms)));
 
     if (call->notification)
         args = gr_set(args, "notification", gr_bool(true));
@@ -86,8 +87,8 @@ static gr_value *call_once(gr_ctx *c, struct gri_mcp *s, const struct gri_mcp_ca
 {
     int64_t timeout_ms = call->timeout_ms != 0 ? call->timeout_ms : s->set.timeout_ms;
     int64_t total_ms = call->listens || timeout_ms < 0 ? 0 : s->set.total_ms;
-    gr_stream *stream = gr_astream_call(s->rt, s->wire, "send", wire_args(s, call, timeout_ms), NULL,
-                                        GR_CALL(.timeout_ms = total_ms));
+    gr_stream *stream = gr_astream_call(s->rt, s->wire, "send", wire_args(s, call, timeout_ms),
+                                        NULL, GR_CALL(.timeout_ms = total_ms));
     gr_value *v = NULL;
 
     while (v == NULL) {

@@ -309,11 +309,10 @@ static gr_value *request(gr_ctx *c, void *self, const gr_value *args)
     (void)self;
     if (method == NULL || (!gr_is_nil(params) && gr_value_type(params) != GR_MAP))
         return gr_error(GR_ETYPE, "expected {\"method\": string, \"params\": map}");
-    return gri_mcp_call(c, session_of(c),
-                        &(struct gri_mcp_call){ .method = method,
-                                                .params = gr_is_nil(params)
-                                                              ? NULL
-                                                              : gr_value_ref(params) });
+    return gri_mcp_call(
+        c, session_of(c),
+        &(struct gri_mcp_call){ .method = method,
+                                .params = gr_is_nil(params) ? NULL : gr_value_ref(params) });
 }
 
 /* ---- its life -------------------------------------------------------------------------------- */
@@ -443,10 +442,10 @@ gr_ref gr_mcp_client(gr_scope *in, const gr_mcp_opts *opts)
     s->link = gr_spawn(in, &gri_mcp_link_class, GR_SPAWN(.name = s->set.name, .args = args_of(s)));
     s->listener =
         gr_spawn(in, &gri_mcp_listener_class, GR_SPAWN(.name = s->set.name, .args = args_of(s)));
-    client = gr_spawn(in, &client_class,
-                      GR_SPAWN(.name = s->set.name, .args = args_of(s),
-                               .terminate_ms = (int64_t)(s->set.end_ms + s->set.term_ms) +
-                                               2 * CLOSE_MORE_MS));
+    client = gr_spawn(
+        in, &client_class,
+        GR_SPAWN(.name = s->set.name, .args = args_of(s),
+                 .terminate_ms = (int64_t)(s->set.end_ms + s->set.term_ms) + 2 * CLOSE_MORE_MS));
     gri_mcp_unref(s);
     return client;
 }
@@ -478,10 +477,11 @@ gr_value *gr_mcp_prompt(gr_runtime *rt, gr_ref client, const char *name, gr_valu
     return gr_take(gr_amcp_prompt(rt, client, name, arguments, opts), reterr);
 }
 
-gr_future *gr_amcp_resources(gr_runtime *rt, gr_ref client, gr_value *uris, const gr_call_opts *opts)
+gr_future *gr_amcp_resources(gr_runtime *rt, gr_ref client, gr_value *uris,
+                             const gr_call_opts *opts)
 {
-    return gr_acall(rt, client, "resources",
-                    uris != NULL ? gr_map(GR_KV("uris", uris)) : gr_nil(), opts);
+    return gr_acall(rt, client, "resources", uris != NULL ? gr_map(GR_KV("uris", uris)) : gr_nil(),
+                    opts);
 }
 
 gr_value *gr_mcp_resources(gr_runtime *rt, gr_ref client, gr_value *uris, const gr_call_opts *opts,

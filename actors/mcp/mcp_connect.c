@@ -168,11 +168,11 @@ static gr_value *probe(gr_ctx *c, struct gri_mcp *s, bool may_fall_back)
     gr_value *v, *err;
 
     speak(s, GRI_MCP_MODERN, true);
-    v = gri_mcp_call_once(c, s,
-                          &(struct gri_mcp_call){ .method = "server/discover",
-                                                  .timeout_ms = may_fall_back ? s->set.probe_ms
-                                                                              : s->set.connect_ms,
-                                                  .quiet = may_fall_back });
+    v = gri_mcp_call_once(
+        c, s,
+        &(struct gri_mcp_call){ .method = "server/discover",
+                                .timeout_ms = may_fall_back ? s->set.probe_ms : s->set.connect_ms,
+                                .quiet = may_fall_back });
     if (gr_error_code(v) == GR_OK)
         err = use_common(c, s, gr_get(v, "supportedVersions"), v);
     else if (gri_mcp_error_code_of(v) == GRI_MCP_BAD_VERSION && may_fall_back)
@@ -234,19 +234,18 @@ static gr_value *listen_once(gr_ctx *c, struct gri_mcp *s)
     modern = s->modern;
     gri_unlock(&s->lock);
     if (!modern)
-        return gri_mcp_call_once(c, s,
-                                 &(struct gri_mcp_call){ .method = "",
-                                                         .timeout_ms = -1,
-                                                         .quiet = true,
-                                                         .listens = true });
+        return gri_mcp_call_once(
+            c, s,
+            &(struct gri_mcp_call){
+                .method = "", .timeout_ms = -1, .quiet = true, .listens = true });
     return gri_mcp_call_once(
         c, s,
         &(struct gri_mcp_call){
             .method = "subscriptions/listen",
-            .params = gr_map(GR_KV("notifications",
-                                   gr_map(GR_KV("toolsListChanged", gr_bool(true)),
-                                          GR_KV("promptsListChanged", gr_bool(true)),
-                                          GR_KV("resourcesListChanged", gr_bool(true))))),
+            .params = gr_map(
+                GR_KV("notifications", gr_map(GR_KV("toolsListChanged", gr_bool(true)),
+                                              GR_KV("promptsListChanged", gr_bool(true)),
+                                              GR_KV("resourcesListChanged", gr_bool(true))))),
             .timeout_ms = -1 });
 }
 
@@ -273,4 +272,5 @@ static void listener_receive(gr_ctx *c, void *self, const gr_value *msg)
     }
 }
 
-const gr_class gri_mcp_listener_class = GR_CLASS(.name = "McpListener", .receive = listener_receive);
+const gr_class gri_mcp_listener_class =
+    GR_CLASS(.name = "McpListener", .receive = listener_receive);

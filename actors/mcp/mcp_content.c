@@ -25,9 +25,8 @@ static gr_value *data_block(const char *type, const char *where, const gr_value 
     if (gr_value_type(data) != GR_STR)
         return gr_error(GR_EPROTO, "MCP content: a block of type %s without its %s", type, where);
     block = gr_map(GR_KV("type", gr_str(type)), GR_KV(where, gr_value_ref(data)));
-    return gr_value_type(mime_type) == GR_STR
-               ? gr_set(block, "mime_type", gr_value_ref(mime_type))
-               : block;
+    return gr_value_type(mime_type) == GR_STR ? gr_set(block, "mime_type", gr_value_ref(mime_type))
+                                              : block;
 }
 
 static const char *file_type(const gr_value *mime_type)
@@ -180,8 +179,8 @@ static gr_value *bytes_of(const gr_value *blob)
 gr_value *gri_mcp_blob(const char *uri, const gr_value *contents)
 {
     const gr_value *text = gr_get(contents, "text"), *mime_type = gr_get(contents, "mimeType");
-    gr_value *data = gr_value_type(text) == GR_STR ? gr_value_ref(text)
-                                                   : bytes_of(gr_get(contents, "blob"));
+    gr_value *data =
+        gr_value_type(text) == GR_STR ? gr_value_ref(text) : bytes_of(gr_get(contents, "blob"));
     gr_value *blob;
 
     if (gr_error_code(data) != GR_OK)

@@ -25,11 +25,11 @@
 #include "runtime/sched/world.h"
 
 #define ERROR_BODY_MAX ((size_t)64 * 1024)
-#define RESUME_MS 500      /* before a broken stream is gone on with, doubled each time in a row */
+#define RESUME_MS 500 /* before a broken stream is gone on with, doubled each time in a row */
 #define RESUME_MIN_MS 50
 #define RESUME_MAX_MS 30000
 #define SILENCE_MS INT32_MAX /* of a stream that only listens */
-#define IDLE_MORE_MS 2000  /* that a transfer may be silent for longer than its request waits */
+#define IDLE_MORE_MS 2000    /* that a transfer may be silent for longer than its request waits */
 #define CLOSE_MS 2000
 
 struct gri_mcp_post {
@@ -189,11 +189,10 @@ static bool resume_later(struct gri_mcp_post *p, bool failed)
     gri_unlock(&s->lock);
     if (wait_ms < RESUME_MIN_MS)
         wait_ms = RESUME_MIN_MS;
-    return may &&
-           gr_send_after(s->rt, s->wire, wait_ms < RESUME_MAX_MS ? wait_ms : RESUME_MAX_MS,
-                         gr_map(GR_KV("resume", gr_int(p->id)),
-                                GR_KV("last", gr_strn(p->last_id.data, p->last_id.len))),
-                         NULL) == GR_OK;
+    return may && gr_send_after(s->rt, s->wire, wait_ms < RESUME_MAX_MS ? wait_ms : RESUME_MAX_MS,
+                                gr_map(GR_KV("resume", gr_int(p->id)),
+                                       GR_KV("last", gr_strn(p->last_id.data, p->last_id.len))),
+                                NULL) == GR_OK;
 }
 
 /* ---- its end ----------------------------------------------------------------------------------- */
@@ -209,8 +208,9 @@ static gr_value *refused(const struct gri_mcp_post *p)
     if (none == NULL && m.kind == GRI_MCP_ERROR)
         err = gri_mcp_error(m.body, p->status);
     else
-        err = gr_error_with(gr_error(p->status == 429 ? GR_ERATE : GR_EREMOTE, "HTTP status %d%s%.200s",
-                                     p->status, p->body.len > 0 ? ": " : "", body),
+        err = gr_error_with(gr_error(p->status == 429 ? GR_ERATE : GR_EREMOTE,
+                                     "HTTP status %d%s%.200s", p->status,
+                                     p->body.len > 0 ? ": " : "", body),
                             "status", gr_int(p->status));
     if (p->retry_after_ms > 0)
         err = gr_error_with(err, "retry_after_ms", gr_int(p->retry_after_ms));

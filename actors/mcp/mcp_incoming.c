@@ -102,7 +102,8 @@ static bool ask(struct gri_mcp *s, const struct gri_mcp_message *m)
         drop_asked(a);
         return false;
     }
-    (void)gr_on_done(f, on_answer, drop_asked, a); /* if it can't, the server waits in vain, but not for us */
+    (void)gr_on_done(f, on_answer, drop_asked,
+                     a); /* if it can't, the server waits in vain, but not for us */
     return true;
 }
 
@@ -189,11 +190,12 @@ static void on_response(struct gri_mcp *s, const struct gri_mcp_message *m, int6
     if (id <= 0 || (only != 0 && id != only)) {
         gri_log_gated(&s->gate, gri_now(s->rt), GRI_LOG_WARN,
                       "mcp %s: an answer to what was not asked: %.200s", s->set.name,
-                      m->kind == GRI_MCP_ERROR ? gr_cstr(gr_get(m->body, "message"), "") : "a result");
+                      m->kind == GRI_MCP_ERROR ? gr_cstr(gr_get(m->body, "message"), "")
+                                               : "a result");
         return;
     }
-    gri_mcp_complete(s, id, m->kind == GRI_MCP_RESULT ? gr_value_ref(m->body)
-                                                      : gri_mcp_error(m->body, 0));
+    gri_mcp_complete(s, id,
+                     m->kind == GRI_MCP_RESULT ? gr_value_ref(m->body) : gri_mcp_error(m->body, 0));
 }
 
 /* ---- sorting ----------------------------------------------------------------------------------- */

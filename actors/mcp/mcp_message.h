@@ -11,7 +11,8 @@
 
 #include "runtime/base/strbuf.h"
 
-#define GRI_MCP_MODERN "2026-07-28" /* the first revision without a handshake, and the one we speak */
+#define GRI_MCP_MODERN                                                                             \
+    "2026-07-28" /* the first revision without a handshake, and the one we speak */
 #define GRI_MCP_LEGACY "2025-11-25" /* what we offer in a handshake */
 
 enum gri_mcp_code {
@@ -28,8 +29,8 @@ enum gri_mcp_kind { GRI_MCP_REQUEST, GRI_MCP_NOTIFICATION, GRI_MCP_RESULT, GRI_M
 /* One message; all of it is borrowed from the value that it was read from. */
 struct gri_mcp_message {
     enum gri_mcp_kind kind;
-    const char *method;   /* of a request, a notification */
-    const gr_value *id;   /* of all but a notification; NULL: an error about what could not be read */
+    const char *method; /* of a request, a notification */
+    const gr_value *id; /* of all but a notification; NULL: an error about what could not be read */
     const gr_value *body; /* params, result or error; NULL: no params */
 };
 

@@ -292,8 +292,8 @@ void gri_mcp_end(struct gri_mcp *s, gr_value *why, bool exits)
 
 gr_value *gri_mcp_with_token(gr_value *params, int64_t id)
 {
-    gr_value *meta = gr_get(params, "_meta") != NULL ? gr_value_ref(gr_get(params, "_meta"))
-                                                     : gr_map_n(NULL, 0);
+    gr_value *meta =
+        gr_get(params, "_meta") != NULL ? gr_value_ref(gr_get(params, "_meta")) : gr_map_n(NULL, 0);
 
     return gr_set(params, "_meta", gr_set(meta, "progressToken", gr_int(id)));
 }

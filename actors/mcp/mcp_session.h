@@ -25,7 +25,7 @@
 #include "runtime/program/program.h"
 
 #define GRI_MCP_PARAMS_MAX 64 /* arguments of a tool that go into headers */
-#define GRI_MCP_ASKS_MAX 32 /* requests of the server under way; more are refused */
+#define GRI_MCP_ASKS_MAX 32   /* requests of the server under way; more are refused */
 
 struct gri_mcp_request;
 struct gri_mcp_post;
@@ -37,11 +37,11 @@ struct gri_mcp_settings {
     char *url, *secret;              /* owned; secret: "Authorization: Bearer …", or NULL */
     struct gri_http_header *headers; /* owned, names and values owned */
     size_t header_count;
-    char *protocol, *log_level; /* owned, or NULL */
-    char *prefix;               /* owned; before the names of tools, or NULL */
-    gr_value *tools;            /* counted; names that are let through; NULL: all */
-    gr_value *roots;            /* counted, or NULL */
-    gr_value *client_info;      /* counted */
+    char *protocol, *log_level;           /* owned, or NULL */
+    char *prefix;                         /* owned; before the names of tools, or NULL */
+    gr_value *tools;                      /* counted; names that are let through; NULL: all */
+    gr_value *roots;                      /* counted, or NULL */
+    gr_value *client_info;                /* counted */
     gr_ref sampling, elicitation, events; /* {0, 0}: none */
     uint64_t end_ms, term_ms;
     int64_t connect_ms, probe_ms, timeout_ms, total_ms;
@@ -52,13 +52,13 @@ struct gri_mcp_settings {
 
 struct gri_mcp {
     _Atomic uint32_t refs;
-    gr_runtime *rt;  /* borrowed */
-    gr_scope *in;    /* borrowed; where the client lives, and its tools */
+    gr_runtime *rt; /* borrowed */
+    gr_scope *in;   /* borrowed; where the client lives, and its tools */
     struct gri_mcp_settings set;
     gr_ref wire, link, listener; /* of the actors behind the client */
     struct gri_log_gate gate, err_gate;
 
-    struct gri_lock lock; /* guards what follows */
+    struct gri_lock lock;   /* guards what follows */
     struct gri_map pending; /* id -> gri_mcp_request */
     struct gri_list posts;  /* gri_mcp_post: transfers under way */
     int64_t last_id;
@@ -69,7 +69,7 @@ struct gri_mcp {
     bool modern;
     unsigned generation; /* of sessions: 0: none yet */
     char version[32], session_id[256];
-    gr_value *server; /* counted: what the server said of itself */
+    gr_value *server;    /* counted: what the server said of itself */
     gr_value *tool_list; /* counted: the tools as listed, or NULL */
     uint64_t fresh_until_ns;
     unsigned changes; /* of the list of tools that the server has told */
@@ -90,16 +90,16 @@ void gri_mcp_settings_fini(struct gri_mcp_settings *set);
 /* ---- requests (mcp_request.c) ------------------------------------------------------------------ */
 
 struct gri_mcp_request {
-    struct gri_mcp *s;   /* a reference */
+    struct gri_mcp *s; /* a reference */
     int64_t id;
     gr_promise *promise; /* owned; a stream of {"progress": …}, and at the end {"result": …} */
     bool quiet;          /* its cancellation is not told */
     /* guarded by s->lock */
     struct gri_mcp_post *post; /* borrowed; over HTTP, while it is under way */
-    bool done;           /* out of `pending` */
-    bool giving, again;  /* somebody uses the promise; and shall look again */
-    unsigned resumes;    /* in a row, without a word */
-    gr_value *result;    /* owned; once done */
+    bool done;                 /* out of `pending` */
+    bool giving, again;        /* somebody uses the promise; and shall look again */
+    unsigned resumes;          /* in a row, without a word */
+    gr_value *result;          /* owned; once done */
 };
 
 /*
@@ -170,7 +170,8 @@ gr_value *gri_mcp_list(gr_ctx *c, struct gri_mcp *s, const char *method, const c
 /* gri_mcp_tools_of gives the server's tools, from memory if they are fresh. [waits] */
 gr_value *gri_mcp_tools_of(gr_ctx *c, struct gri_mcp *s, bool anew);
 /* gri_mcp_call_tool calls one, by its own name: the result as it is. [waits] */
-gr_value *gri_mcp_call_tool(gr_ctx *c, struct gri_mcp *s, const char *name, const gr_value *arguments);
+gr_value *gri_mcp_call_tool(gr_ctx *c, struct gri_mcp *s, const char *name,
+                            const gr_value *arguments);
 /* gri_mcp_tool_spawn makes a tool: by the server's name for it, and with what is known of it (as the verb "tool" tells),
  * NULL: nothing yet. */
 gr_ref gri_mcp_tool_spawn(gr_scope *in, gr_ref client, const char *name, gr_value *told GR_TAKES);

@@ -44,12 +44,14 @@ static gr_value *read_args(struct gri_mcp_settings *set, const gr_mcp_opts *o)
 }
 
 /* add_env adds one, or replaces it. false: no memory. */
-static bool add_env(struct gri_mcp_settings *set, size_t *count, const char *name, const char *value)
+static bool add_env(struct gri_mcp_settings *set, size_t *count, const char *name,
+                    const char *value)
 {
     struct gri_strbuf b = GRI_STRBUF_INIT;
     size_t len = strlen(name), at = 0;
 
-    if (!gri_strbuf_reserve(&b, len + strlen(value) + 2)) /* at once: growing would leave a copy behind */
+    if (!gri_strbuf_reserve(&b, len + strlen(value) +
+                                    2)) /* at once: growing would leave a copy behind */
         return false;
     gri_strbuf_addf(&b, "%s=%s", name, value);
     while (at < *count && !(strncmp(set->env[at], name, len) == 0 && set->env[at][len] == '='))
@@ -74,7 +76,8 @@ static gr_value *read_env(struct gri_mcp_settings *set, const gr_mcp_opts *o)
         return gr_error(GR_EINVAL, "env is no map");
     if (extra > ENV_MAX || o->env_pass_count > ENV_MAX)
         return gr_error(GR_EINVAL, "too many environment variables: at most %d", ENV_MAX);
-    set->env = gri_alloc_array(ENV_DEFAULT_COUNT + o->env_pass_count + extra + 1, sizeof(*set->env));
+    set->env =
+        gri_alloc_array(ENV_DEFAULT_COUNT + o->env_pass_count + extra + 1, sizeof(*set->env));
     if (set->env == NULL)
         return gri_mcp_no_memory();
     for (size_t i = 0; i < ENV_DEFAULT_COUNT + o->env_pass_count; i++) {
@@ -83,7 +86,8 @@ static gr_value *read_env(struct gri_mcp_settings *set, const gr_mcp_opts *o)
         const char *value = is_variable(name) ? getenv(name) : NULL;
 
         if (!is_variable(name))
-            return gr_error(GR_EINVAL, "env_pass: variable %zu has no name", i - ENV_DEFAULT_COUNT + 1);
+            return gr_error(GR_EINVAL, "env_pass: variable %zu has no name",
+                            i - ENV_DEFAULT_COUNT + 1);
         if (value != NULL && !add_env(set, &count, name, value))
             return gri_mcp_no_memory();
     }
@@ -218,7 +222,8 @@ static gr_value *read_texts(struct gri_mcp_settings *set, const gr_mcp_opts *o)
         return gri_mcp_no_memory();
     if (o->protocol != NULL && strcmp(o->protocol, GRI_MCP_MODERN) != 0 &&
         !gri_mcp_is_legacy_version(o->protocol))
-        return gr_error(GR_EINVAL, "there is no version \"%.40s\" of MCP that we speak", o->protocol);
+        return gr_error(GR_EINVAL, "there is no version \"%.40s\" of MCP that we speak",
+                        o->protocol);
     if (!gr_is_nil(o->roots) && gr_value_type(o->roots) != GR_LIST)
         return gr_error(GR_EINVAL, "roots is no list");
     if (!gr_is_nil(o->roots))

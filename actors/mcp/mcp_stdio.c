@@ -32,7 +32,8 @@ static void on_out(void *arg, const char *data, size_t len)
         return;
     if (gri_ndjson_feed(&s->lines, data, len, NULL, &err) == GR_OK)
         return;
-    gri_mcp_end(s, gr_error(GR_EPROTO, "a message is above %zu bytes", s->set.message_bytes_max), true);
+    gri_mcp_end(s, gr_error(GR_EPROTO, "a message is above %zu bytes", s->set.message_bytes_max),
+                true);
     gri_lock(&s->lock);
     gri_program_stop(s->program);
     gri_unlock(&s->lock);
@@ -63,7 +64,8 @@ static void on_end(void *arg, gr_value *why, bool asked)
     struct gri_mcp *s = arg;
     gr_promise *closing;
 
-    gri_mcp_end(s, asked ? gr_error(GR_ECANCELED, "the client has been stopped") : gr_value_ref(why),
+    gri_mcp_end(s,
+                asked ? gr_error(GR_ECANCELED, "the client has been stopped") : gr_value_ref(why),
                 !asked);
     gri_lock(&s->lock);
     closing = s->closing;

@@ -21,8 +21,8 @@ static const char *name_of(gr_ctx *c)
 
 static gr_value *ask_client(gr_ctx *c, const char *verb, gr_value *args)
 {
-    gr_value *err = NULL,
-             *v = gr_do(gr_runtime_of(c), gr_as_ref(gr_get(gr_args(c), "client")), verb, args, NULL, &err);
+    gr_value *err = NULL, *v = gr_do(gr_runtime_of(c), gr_as_ref(gr_get(gr_args(c), "client")),
+                                     verb, args, NULL, &err);
 
     return v != NULL ? v : err;
 }
@@ -93,10 +93,10 @@ static gr_value *tool_invoke(gr_ctx *c, void *self, const gr_value *input)
     (void)self;
     if (!gr_is_nil(args) && gr_value_type(args) != GR_MAP)
         return gr_error(GR_ETYPE, "%s takes a map of arguments", name_of(c));
-    result = ask_client(c, "call_tool",
-                        gr_map(GR_KV("name", gr_str(name_of(c))),
-                               GR_KV("arguments", gr_is_nil(args) ? gr_map_n(NULL, 0)
-                                                                  : gr_value_ref(args))));
+    result = ask_client(
+        c, "call_tool",
+        gr_map(GR_KV("name", gr_str(name_of(c))),
+               GR_KV("arguments", gr_is_nil(args) ? gr_map_n(NULL, 0) : gr_value_ref(args))));
     if (gr_error_code(result) != GR_OK)
         return result;
     answer = answer_of(c, input, result);

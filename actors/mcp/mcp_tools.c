@@ -46,7 +46,8 @@ static bool is_fit(struct gri_mcp *s, const gr_value *tool)
 
     if (name[0] == '\0' || gr_value_type(gr_get(tool, "inputSchema")) != GR_MAP) {
         gri_log_gated(&s->gate, gri_now(s->rt), GRI_LOG_WARN,
-                      "mcp %s: a tool \"%.100s\" without name or schema is left out", s->set.name, name);
+                      "mcp %s: a tool \"%.100s\" without name or schema is left out", s->set.name,
+                      name);
         return false;
     }
     if (!mirrors(s))
@@ -143,8 +144,7 @@ static gr_value *headers_of(struct gri_mcp *s, const char *name, const gr_value 
     gri_unlock(&s->lock);
     which = gri_mcp_param_headers(gr_get(gri_mcp_named(list, name), "inputSchema"));
     for (size_t i = 0; gr_error_code(which) == GR_OK && i < gr_len(which); i++) {
-        const gr_value *header = gr_at(which, i),
-                       *v = value_at(arguments, gr_get(header, "path"));
+        const gr_value *header = gr_at(which, i), *v = value_at(arguments, gr_get(header, "path"));
 
         if (!gr_is_nil(v) && i < GRI_MCP_PARAMS_MAX)
             headers = gr_set(headers != NULL ? headers : gr_map_n(NULL, 0),
@@ -169,7 +169,8 @@ static gr_value *call_it(gr_ctx *c, struct gri_mcp *s, const char *name, const g
     return v;
 }
 
-gr_value *gri_mcp_call_tool(gr_ctx *c, struct gri_mcp *s, const char *name, const gr_value *arguments)
+gr_value *gri_mcp_call_tool(gr_ctx *c, struct gri_mcp *s, const char *name,
+                            const gr_value *arguments)
 {
     gr_value *v, *list;
     bool known;
@@ -204,8 +205,8 @@ gr_value *gri_mcp_told(const struct gri_mcp *s, const gr_value *tool)
     const gr_value *description = gr_get(tool, "description");
     gr_value *told = gr_map(
         GR_KV("name", s->set.prefix != NULL ? gr_strf("%s_%s", s->set.prefix, name) : gr_str(name)),
-        GR_KV("description", gr_value_type(description) == GR_STR ? gr_value_ref(description)
-                                                                  : gr_str("")),
+        GR_KV("description",
+              gr_value_type(description) == GR_STR ? gr_value_ref(description) : gr_str("")),
         GR_KV("parameters", gr_value_ref(gr_get(tool, "inputSchema"))));
 
     if (gr_get(tool, "outputSchema") != NULL)

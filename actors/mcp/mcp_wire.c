@@ -86,8 +86,8 @@ static const gr_method wire_methods[] = {
     { "close", GR_ASYNC, wire_close, NULL },
 };
 const gr_class gri_mcp_wire_class =
-    GR_CLASS(.name = "McpWire", .init = wire_init, .receive = wire_receive,
-             .stopped = wire_stopped, GR_METHODS(wire_methods));
+    GR_CLASS(.name = "McpWire", .init = wire_init, .receive = wire_receive, .stopped = wire_stopped,
+             GR_METHODS(wire_methods));
 
 gr_code gri_mcp_post(struct gri_mcp *s, gr_value *message)
 {

@@ -19,8 +19,8 @@
 
 #include <greenroom/value.h>
 
-#define GRI_PROGRAMS_MAX 256                        /* of one runtime at once; beyond: GR_EFULL */
-#define GRI_PROGRAM_WRITE_MAX ((size_t)64 << 20)    /* bytes that it has not read yet; likewise */
+#define GRI_PROGRAMS_MAX 256                     /* of one runtime at once; beyond: GR_EFULL */
+#define GRI_PROGRAM_WRITE_MAX ((size_t)64 << 20) /* bytes that it has not read yet; likewise */
 
 struct gri_program_spec {
     const char *const *argv; /* NULL-ended; argv[0] is a path, or looked up in $PATH */

@@ -18,7 +18,7 @@
 #include "runtime/program/program.h"
 
 enum gri_program_state {
-    GRI_PROGRAM_NEW,     /* to be started */
+    GRI_PROGRAM_NEW, /* to be started */
     GRI_PROGRAM_RUNNING,
     GRI_PROGRAM_CLOSING, /* its standard input is being closed, or is closed */
     GRI_PROGRAM_TERM,    /* SIGTERM was sent */
@@ -45,11 +45,11 @@ struct gri_program {
     struct gri_list at_table; /* guarded by the table's lock */
     /* the thread's */
     enum gri_program_state state;
-    pid_t pid;                     /* 0: none */
-    int in_fd, out_fd, err_fd;     /* owned; our ends; -1: closed */
-    int pid_fd;                    /* owned; -1: none */
-    uint64_t due_ns;               /* when the next step of its end is due; GRI_NEVER */
-    size_t polled;                 /* index of its first entry in the array for poll */
+    pid_t pid;                 /* 0: none */
+    int in_fd, out_fd, err_fd; /* owned; our ends; -1: closed */
+    int pid_fd;                /* owned; -1: none */
+    uint64_t due_ns;           /* when the next step of its end is due; GRI_NEVER */
+    size_t polled;             /* index of its first entry in the array for poll */
 };
 
 struct gri_programs {

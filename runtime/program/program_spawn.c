@@ -104,7 +104,8 @@ int gri_program_spawn(struct gri_program *p)
     (void)fcntl(p->out_fd, F_SETFL, O_NONBLOCK);
     (void)fcntl(p->err_fd, F_SETFL, O_NONBLOCK);
 #if defined(SYS_pidfd_open)
-    p->pid_fd = (int)syscall(SYS_pidfd_open, p->pid, 0); /* -1 before Linux 5.3: then we look now and then */
+    p->pid_fd = (int)syscall(SYS_pidfd_open, p->pid,
+                             0); /* -1 before Linux 5.3: then we look now and then */
 #endif
     return 0;
 }

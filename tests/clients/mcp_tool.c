@@ -24,8 +24,8 @@ static void note(bool good, const char *what, const gr_value *got)
 {
     char *json = good ? NULL : gr_json_print(got, 0, NULL);
 
-    printf("%s %s%s%.1500s%s%s\n", good ? "ok" : "FAIL", what, good ? "" : ": ",
-           good ? "" : json, good || err == NULL ? "" : " - ", good || err == NULL ? "" : gr_error_text(err));
+    printf("%s %s%s%.1500s%s%s\n", good ? "ok" : "FAIL", what, good ? "" : ": ", good ? "" : json,
+           good || err == NULL ? "" : " - ", good || err == NULL ? "" : gr_error_text(err));
     fflush(stdout);
     failures += !good;
     gr_free(json);
@@ -50,8 +50,8 @@ static void has(const char *what, gr_value *v, const char *part)
 
 static gr_value *call_of(const char *name, gr_value *args)
 {
-    return gr_map(GR_KV("type", gr_str("tool_call")), GR_KV("name", gr_str(name)), GR_KV("args", args),
-                  GR_KV("id", gr_str("call-1")));
+    return gr_map(GR_KV("type", gr_str("tool_call")), GR_KV("name", gr_str(name)),
+                  GR_KV("args", args), GR_KV("id", gr_str("call-1")));
 }
 
 static gr_value *use(const char *name, gr_value *args)
@@ -75,14 +75,18 @@ static void see_tools(void)
     has("echo", use("echo", gr_map(GR_KV("message", gr_str("Grüße, \"world\"")))), "Echo: Grüße");
     has("sum", use("get-sum", gr_map(GR_KV("a", gr_int(2)), GR_KV("b", gr_int(40)))), "42");
     has("an image", use("get-tiny-image", none()), "\"mime_type\": \"image/png\"");
-    has("structured content", use("get-structured-content", gr_map(GR_KV("location", gr_str("New York")))),
+    has("structured content",
+        use("get-structured-content", gr_map(GR_KV("location", gr_str("New York")))),
         "\"artifact\": {\"structured_content\": {");
-    has("annotated", use("get-annotated-message", gr_map(GR_KV("messageType", gr_str("error")),
-                                                         GR_KV("includeImage", gr_bool(true)))),
+    has("annotated",
+        use("get-annotated-message",
+            gr_map(GR_KV("messageType", gr_str("error")), GR_KV("includeImage", gr_bool(true)))),
         "\"type\": \"image\"");
-    has("links", use("get-resource-links", gr_map(GR_KV("count", gr_int(3)))), "\"type\": \"file\", \"url\"");
-    has("a resource within", use("get-resource-reference", gr_map(GR_KV("resourceType", gr_str("Text")),
-                                                                  GR_KV("resourceId", gr_int(1)))),
+    has("links", use("get-resource-links", gr_map(GR_KV("count", gr_int(3)))),
+        "\"type\": \"file\", \"url\"");
+    has("a resource within",
+        use("get-resource-reference",
+            gr_map(GR_KV("resourceType", gr_str("Text")), GR_KV("resourceId", gr_int(1)))),
         "\"type\": \"text\"");
     has("wrong arguments are the tool's error", use("get-sum", gr_map(GR_KV("a", gr_str("x")))),
         "\"status\": \"error\"");
@@ -96,23 +100,26 @@ static void see_the_rest(void)
     has("a resource as a blob",
         ask(client, "resources", gr_map(GR_KV("uris", gr_str("demo://resource/dynamic/text/1")))),
         "\"type\": \"Blob\"");
-    has("bytes", ask(client, "resources", gr_map(GR_KV("uris", gr_str("demo://resource/dynamic/blob/1")))),
+    has("bytes",
+        ask(client, "resources", gr_map(GR_KV("uris", gr_str("demo://resource/dynamic/blob/1")))),
         "\"data\"");
     has("documents", ask(client, "load", gr_nil()), "\"page_content\"");
     has("prompts", ask(client, "list_prompts", gr_nil()), "\"name\"");
     has("a prompt", ask(client, "prompt", gr_map(GR_KV("name", gr_str("simple-prompt")))),
         "\"type\": \"human\"");
     has("a prompt with arguments",
-        ask(client, "prompt", gr_map(GR_KV("name", gr_str("args-prompt")),
-                                     GR_KV("arguments", gr_map(GR_KV("city", gr_str("Paris")))))),
+        ask(client, "prompt",
+            gr_map(GR_KV("name", gr_str("args-prompt")),
+                   GR_KV("arguments", gr_map(GR_KV("city", gr_str("Paris")))))),
         "Paris");
-    has("completion", ask(client, "request",
-                          gr_map(GR_KV("method", gr_str("completion/complete")),
-                                 GR_KV("params",
-                                       gr_map(GR_KV("ref", gr_map(GR_KV("type", gr_str("ref/prompt")),
-                                                                  GR_KV("name", gr_str("completable-prompt")))),
-                                              GR_KV("argument", gr_map(GR_KV("name", gr_str("department")),
-                                                                       GR_KV("value", gr_str("E")))))))),
+    has("completion",
+        ask(client, "request",
+            gr_map(GR_KV("method", gr_str("completion/complete")),
+                   GR_KV("params",
+                         gr_map(GR_KV("ref", gr_map(GR_KV("type", gr_str("ref/prompt")),
+                                                    GR_KV("name", gr_str("completable-prompt")))),
+                                GR_KV("argument", gr_map(GR_KV("name", gr_str("department")),
+                                                         GR_KV("value", gr_str("E")))))))),
         "Engineering");
     has("ping", ask(client, "request", gr_map(GR_KV("method", gr_str("ping")))), "{}");
 }
@@ -126,20 +133,24 @@ static void on_step(void *arg, const gr_event *e)
 
 static void see_progress(void)
 {
-    gr_value *config = gr_map(GR_KV(
-        "callbacks",
-        gr_list(gr_handler_value(GR_HANDLER(.on_event = on_step, .kinds = GR_RUN_CUSTOM)))));
+    gr_value *config = gr_map(
+        GR_KV("callbacks",
+              gr_list(gr_handler_value(GR_HANDLER(.on_event = on_step, .kinds = GR_RUN_CUSTOM)))));
     gr_ref tool = gr_mcp_tool(gr_root(rt), client, "trigger-long-running-operation");
-    gr_value *v = gr_invoke(rt, tool, gr_map(GR_KV("duration", gr_real(0.5)), GR_KV("steps", gr_int(5))),
-                            GR_CALL(.config = config, .timeout_ms = WAIT_MS), &err);
+    gr_value *v =
+        gr_invoke(rt, tool, gr_map(GR_KV("duration", gr_real(0.5)), GR_KV("steps", gr_int(5))),
+                  GR_CALL(.config = config, .timeout_ms = WAIT_MS), &err);
     gr_future *f;
 
     has("a long operation", v, "completed");
     note(steps == 5, "told five times of its progress", NULL);
-    f = gr_ainvoke(rt, tool, gr_map(GR_KV("duration", gr_int(600)), GR_KV("steps", gr_int(600))), NULL);
-    has("others are answered meanwhile", use("echo", gr_map(GR_KV("message", gr_str("on")))), "Echo: on");
+    f = gr_ainvoke(rt, tool, gr_map(GR_KV("duration", gr_int(600)), GR_KV("steps", gr_int(600))),
+                   NULL);
+    has("others are answered meanwhile", use("echo", gr_map(GR_KV("message", gr_str("on")))),
+        "Echo: on");
     gr_future_free(f);
-    has("and after it was cancelled", use("echo", gr_map(GR_KV("message", gr_str("off")))), "Echo: off");
+    has("and after it was cancelled", use("echo", gr_map(GR_KV("message", gr_str("off")))),
+        "Echo: off");
 }
 
 static gr_value *elicit(gr_ctx *c, void *arg, const gr_value *input)
@@ -147,7 +158,8 @@ static gr_value *elicit(gr_ctx *c, void *arg, const gr_value *input)
     (void)c, (void)arg;
     return gr_get(input, "message") != NULL
                ? gr_map(GR_KV("action", gr_str("accept")),
-                        GR_KV("content", gr_map(GR_KV("name", gr_str("Ada")), GR_KV("check", gr_bool(true)))))
+                        GR_KV("content",
+                              gr_map(GR_KV("name", gr_str("Ada")), GR_KV("check", gr_bool(true)))))
                : gr_error(GR_EINVAL, "no message");
 }
 
@@ -155,7 +167,8 @@ static gr_value *sample(gr_ctx *c, void *arg, const gr_value *input)
 {
     (void)c, (void)arg, (void)input;
     return gr_map(GR_KV("role", gr_str("assistant")), GR_KV("model", gr_str("none")),
-                  GR_KV("content", gr_map(GR_KV("type", gr_str("text")), GR_KV("text", gr_str("sampled here")))));
+                  GR_KV("content", gr_map(GR_KV("type", gr_str("text")),
+                                          GR_KV("text", gr_str("sampled here")))));
 }
 
 static void heard(gr_ctx *c, void *self, const gr_value *msg)
@@ -182,7 +195,8 @@ static void see_questions(void)
 {
     has("the roots", use("get-roots-list", none()), "file:///workspace");
     has("an elicitation", use("trigger-elicitation-request", none()), "Ada");
-    has("a sampling", use("trigger-sampling-request", gr_map(GR_KV("prompt", gr_str("hi")))), "sampled here");
+    has("a sampling", use("trigger-sampling-request", gr_map(GR_KV("prompt", gr_str("hi")))),
+        "sampled here");
     note(notes > 0, "notifications are told", NULL);
 }
 
@@ -196,10 +210,10 @@ int main(int argc, char **argv)
     client = gr_mcp_client(
         gr_root(rt),
         GR_MCP(.name = "everything", .url = url ? argv[1] : NULL, .command = url ? NULL : argv[1],
-               .args = url ? NULL : (const char *const *)&argv[2], .arg_count = url ? 0 : (size_t)argc - 2,
-               .listen = true, .events = listener(),
-               .roots = gr_list(gr_map(GR_KV("uri", gr_str("file:///workspace")),
-                                       GR_KV("name", gr_str("w")))),
+               .args = url ? NULL : (const char *const *)&argv[2],
+               .arg_count = url ? 0 : (size_t)argc - 2, .listen = true, .events = listener(),
+               .roots = gr_list(
+                   gr_map(GR_KV("uri", gr_str("file:///workspace")), GR_KV("name", gr_str("w")))),
                .elicitation = gr_lambda(gr_root(rt), GR_CHEAP, elicit, NULL, NULL),
                .sampling = gr_lambda(gr_root(rt), GR_CHEAP, sample, NULL, NULL)));
     server = ask(client, "server", gr_nil());

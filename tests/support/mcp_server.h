@@ -31,7 +31,7 @@
 
 static const char *mcp_mode = "";
 static long mcp_cancelled, mcp_initialized, mcp_lists;
-static char mcp_asked[256]; /* what the client has answered to our last request */
+static char mcp_asked[256];   /* what the client has answered to our last request */
 static gr_value *mcp_waiting; /* the id of the call that waits for that */
 
 static inline bool mcp_is(const char *mode)
@@ -97,8 +97,8 @@ static const char mcp_tools_one[] =
     "{\"tools\":[{\"name\":\"echo\",\"description\":\"Says it again\",\"inputSchema\":{\"type\":"
     "\"object\",\"properties\":{\"text\":{\"type\":\"string\"}},\"required\":[\"text\"]},"
     "\"annotations\":{\"readOnlyHint\":true}}," MCP_TOOL("add", "Adds") "],\"nextCursor\":\"two\"}";
-static const char mcp_tools_two[] = "{\"tools\":[" MCP_TOOL("fail", "Fails") "," MCP_TOOL(
-    "picture", "Shows") "]}";
+static const char mcp_tools_two[] =
+    "{\"tools\":[" MCP_TOOL("fail", "Fails") "," MCP_TOOL("picture", "Shows") "]}";
 
 static inline void mcp_progress(const gr_value *params, int at)
 {
@@ -115,14 +115,16 @@ static inline void mcp_progress(const gr_value *params, int at)
 static inline void mcp_ask(const gr_value *id, const gr_value *params)
 {
     const gr_value *responses = gr_get(params, "inputResponses");
-    const char *method = gr_cstr(gr_get(gr_get(params, "arguments"), "method"), "elicitation/create");
+    const char *method =
+        gr_cstr(gr_get(gr_get(params, "arguments"), "method"), "elicitation/create");
     gr_value *ask = gr_map(GR_KV("method", gr_str(method)),
                            GR_KV("params", mcp_json("{\"message\":\"Which colour?\"}")));
 
     if (!mcp_is("modern")) {
         gr_value_unref(mcp_waiting);
         mcp_waiting = gr_value_ref(id);
-        mcp_send(gr_merge(gr_map(GR_KV("jsonrpc", gr_str("2.0")), GR_KV("id", gr_str("ask-1"))), ask));
+        mcp_send(
+            gr_merge(gr_map(GR_KV("jsonrpc", gr_str("2.0")), GR_KV("id", gr_str("ask-1"))), ask));
     } else if (responses == NULL) {
         mcp_result(id, gr_map(GR_KV("resultType", gr_str("input_required")),
                               GR_KV("inputRequests", gr_map(GR_KV("colour", ask))),
@@ -205,9 +207,9 @@ static inline void mcp_call(const gr_value *id, const gr_value *params)
 
 static inline void mcp_greet(const gr_value *id, const gr_value *params)
 {
-    mcp_result(id, gr_map(GR_KV("protocolVersion", mcp_is("older")
-                                                       ? gr_str("2023-01-01")
-                                                       : gr_value_ref(gr_get(params, "protocolVersion"))),
+    mcp_result(id, gr_map(GR_KV("protocolVersion",
+                                mcp_is("older") ? gr_str("2023-01-01")
+                                                : gr_value_ref(gr_get(params, "protocolVersion"))),
                           GR_KV("capabilities", mcp_json("{\"tools\":{\"listChanged\":true},"
                                                          "\"logging\":{}}")),
                           GR_KV("serverInfo", mcp_json("{\"name\":\"test\",\"version\":\"1\"}")),
@@ -220,9 +222,10 @@ static inline void mcp_discover(const gr_value *id)
         mcp_refuse(id, -32022, "Unsupported protocol version",
                    mcp_json("{\"supported\":[\"2099-01-01\"],\"requested\":\"2026-07-28\"}"));
     else
-        mcp_result(id, mcp_json("{\"supportedVersions\":[\"2026-07-28\"],\"capabilities\":{\"tools\":{}},"
-                                "\"_meta\":{\"io.modelcontextprotocol/serverInfo\":{\"name\":\"test\","
-                                "\"version\":\"2\"}},\"ttlMs\":0,\"cacheScope\":\"public\"}"));
+        mcp_result(
+            id, mcp_json("{\"supportedVersions\":[\"2026-07-28\"],\"capabilities\":{\"tools\":{}},"
+                         "\"_meta\":{\"io.modelcontextprotocol/serverInfo\":{\"name\":\"test\","
+                         "\"version\":\"2\"}},\"ttlMs\":0,\"cacheScope\":\"public\"}"));
 }
 
 static inline void mcp_list(const gr_value *id, const gr_value *params)
@@ -268,18 +271,23 @@ static inline void mcp_on_request(const gr_value *id, const char *method, const 
     } else if (strcmp(method, "tools/call") == 0) {
         mcp_call(id, params);
     } else if (strcmp(method, "resources/list") == 0) {
-        mcp_result(id, mcp_json("{\"resources\":[{\"uri\":\"test://a\",\"name\":\"a\"},{\"uri\":\"test://b\","
-                                "\"name\":\"b\"}]}"));
+        mcp_result(
+            id,
+            mcp_json("{\"resources\":[{\"uri\":\"test://a\",\"name\":\"a\"},{\"uri\":\"test://b\","
+                     "\"name\":\"b\"}]}"));
     } else if (strcmp(method, "resources/read") == 0) {
         if (strcmp(gr_cstr(gr_get(params, "uri"), ""), "test://a") == 0)
-            mcp_result(id, mcp_json("{\"contents\":[{\"uri\":\"test://a\",\"mimeType\":\"text/plain\","
-                                    "\"text\":\"hello\"}]}"));
+            mcp_result(id,
+                       mcp_json("{\"contents\":[{\"uri\":\"test://a\",\"mimeType\":\"text/plain\","
+                                "\"text\":\"hello\"}]}"));
         else
             mcp_result(id, mcp_json("{\"contents\":[{\"uri\":\"test://b\",\"blob\":\"AAEC\"}]}"));
     } else if (strcmp(method, "prompts/get") == 0) {
-        mcp_result(id, mcp_json("{\"messages\":[{\"role\":\"user\",\"content\":{\"type\":\"text\",\"text\":"
-                                "\"Hi\"}},{\"role\":\"assistant\",\"content\":{\"type\":\"text\",\"text\":"
-                                "\"Hello\"}}]}"));
+        mcp_result(
+            id,
+            mcp_json("{\"messages\":[{\"role\":\"user\",\"content\":{\"type\":\"text\",\"text\":"
+                     "\"Hi\"}},{\"role\":\"assistant\",\"content\":{\"type\":\"text\",\"text\":"
+                     "\"Hello\"}}]}"));
     } else {
         mcp_refuse(id, -32601, "Method not found", NULL);
     }
@@ -314,7 +322,8 @@ static inline void mcp_on_line(const char *line)
     if (mcp_is("strange")) {
         mcp_say("{\"jsonrpc\":\"2.0\",\"id\":999999,\"result\":{}}");
         mcp_say("{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"result\":{}}");
-        mcp_say("{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"what?\"}}");
+        mcp_say(
+            "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"what?\"}}");
         mcp_say("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"format/disk\"}");
     }
     if (strcmp(method, "notifications/cancelled") == 0)

@@ -55,13 +55,14 @@ static gr_value *call(gr_ref client, const char *name)
 {
     return do_in(client, "call_tool",
                  gr_map(GR_KV("name", gr_str(name)),
-                        GR_KV("arguments", gr_map(GR_KV("region", gr_str("Zürich")),
-                                                  GR_KV("n", gr_int(3))))));
+                        GR_KV("arguments",
+                              gr_map(GR_KV("region", gr_str("Zürich")), GR_KV("n", gr_int(3))))));
 }
 
 static void says(gr_value *v, const char *text)
 {
-    cr_assert_str_eq(gr_cstr(gr_get(gr_at(gr_get(v, "content"), 0), "text"), gr_error_text(err)), text);
+    cr_assert_str_eq(gr_cstr(gr_get(gr_at(gr_get(v, "content"), 0), "text"), gr_error_text(err)),
+                     text);
     gr_value_unref(v);
 }
 
@@ -85,17 +86,17 @@ static void sent(size_t index, const char *part, bool due)
 
 /* ---- what a server says -------------------------------------------------------------------------- */
 
-#define DISCOVERED                                                                                 \
-    "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"resultType\":\"complete\",\"supportedVersions\":["  \
+#define DISCOVERED                                                                                  \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"resultType\":\"complete\",\"supportedVersions\":[" \
     "\"2026-07-28\"],\"capabilities\":{\"tools\":{}}}}"
 #define GREETING(id, version)                                                                      \
-    "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":{\"protocolVersion\":\"" version "\","            \
+    "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":{\"protocolVersion\":\"" version "\","          \
     "\"capabilities\":{\"tools\":{}},\"serverInfo\":{\"name\":\"test\",\"version\":\"1\"}}}"
 #define TEXT(id, text)                                                                             \
-    "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"" text \
-    "\"}]}}"
-#define NOT_INITIALIZED                                                                            \
-    "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32000,\"message\":\"Bad Request: Server "  \
+    "{\"jsonrpc\":\"2.0\",\"id\":" id                                                              \
+    ",\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"" text "\"}]}}"
+#define NOT_INITIALIZED                                                                              \
+    "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32000,\"message\":\"Bad Request: Server " \
     "not initialized\"}}"
 #define EVENT(data) "data: " data "\n\n"
 
@@ -108,17 +109,20 @@ static void modern(void)
 static void legacy(void)
 {
     reply(400, JSON, NOT_INITIALIZED);
-    reply(200, SSE "Mcp-Session-Id: session-one\r\n", "event: message\n" EVENT(GREETING("2", "2025-11-25")));
+    reply(200, SSE "Mcp-Session-Id: session-one\r\n",
+          "event: message\n" EVENT(GREETING("2", "2025-11-25")));
     reply(202, "", "");
 }
 
 /* ---- without a handshake --------------------------------------------------------------------------- */
 
-#define TOOLS(id, header)                                                                          \
-    "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":{\"resultType\":\"complete\",\"tools\":[{\"name\":"   \
-    "\"sql\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"region\":{\"type\":\"string\","       \
-    "\"x-mcp-header\":\"" header "\"},\"n\":{\"type\":\"integer\",\"x-mcp-header\":\"N\"}}}},{\"name\":"   \
-    "\"bad\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"array\",\"items\":{"     \
+#define TOOLS(id, header)                                                                                \
+    "{\"jsonrpc\":\"2.0\",\"id\":" id                                                                    \
+    ",\"result\":{\"resultType\":\"complete\",\"tools\":[{\"name\":"                                     \
+    "\"sql\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"region\":{\"type\":\"string\","      \
+    "\"x-mcp-header\":\"" header                                                                         \
+    "\"},\"n\":{\"type\":\"integer\",\"x-mcp-header\":\"N\"}}}},{\"name\":"                              \
+    "\"bad\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"array\",\"items\":{" \
     "\"type\":\"string\",\"x-mcp-header\":\"X\"}}}}}],\"ttlMs\":60000,\"cacheScope\":\"public\"}}"
 
 Test(mcp_http, a_modern_request_stands_alone, .init = start, .fini = stop)
@@ -160,7 +164,8 @@ Test(mcp_http, a_header_mismatch_asks_for_the_tools_again, .init = start, .fini 
 {
     modern();
     reply(200, JSON, TOOLS("2", "Region"));
-    reply(400, JSON, "{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32020,\"message\":\"mismatch\"}}");
+    reply(400, JSON,
+          "{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32020,\"message\":\"mismatch\"}}");
     reply(200, JSON, TOOLS("4", "Area"));
     reply(200, JSON, TEXT("5", "ok"));
     says(call(CLIENT(), "sql"), "ok");
@@ -171,9 +176,10 @@ Test(mcp_http, a_stream_brings_progress_and_the_answer, .init = start, .fini = s
 {
     modern();
     reply(200, JSON, TOOLS("2", "Region"));
-    reply(200, SSE,
-          ": hello\n\n" EVENT("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":"
-                              "{\"progressToken\":3,\"progress\":1}}") EVENT(TEXT("3", "streamed")));
+    reply(
+        200, SSE,
+        ": hello\n\n" EVENT("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":"
+                            "{\"progressToken\":3,\"progress\":1}}") EVENT(TEXT("3", "streamed")));
     says(call(CLIENT(), "sql"), "streamed");
 }
 
@@ -196,7 +202,8 @@ Test(mcp_http, input_is_asked_for_only_so_often, .init = start, .fini = stop)
                  i, i);
         reply(200, JSON, text);
     }
-    fails(do_in(CLIENT_WITH(.rounds_max = 2), "request", gr_map(GR_KV("method", gr_str("prompts/get")))),
+    fails(do_in(CLIENT_WITH(.rounds_max = 2), "request",
+                gr_map(GR_KV("method", gr_str("prompts/get")))),
           GR_EFULL, "again and again");
     sent(3, "\"requestState\": \"s3\"", true);
 }
@@ -218,7 +225,8 @@ Test(mcp_http, versions_are_agreed_on, .init = start, .fini = stop)
 
 Test(mcp_http, a_modern_error_is_no_reason_to_fall_back, .init = start, .fini = stop)
 {
-    reply(400, JSON, "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32021,\"message\":\"needs roots\"}}");
+    reply(400, JSON,
+          "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32021,\"message\":\"needs roots\"}}");
     fails(do_in(CLIENT(), "server", gr_nil()), GR_EREMOTE, "needs roots");
     cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 1);
 }
@@ -231,7 +239,8 @@ Test(mcp_http, who_is_not_let_in_is_told_so, .init = start, .fini = stop)
     cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 1);
 }
 
-static const struct fault_step hanging[] = { FAULT_STREAM_HEAD, FAULT_CHUNK(": wait\n\n"), FAULT_HANG };
+static const struct fault_step hanging[] = { FAULT_STREAM_HEAD, FAULT_CHUNK(": wait\n\n"),
+                                             FAULT_HANG };
 
 Test(mcp_http, closing_the_stream_is_the_cancellation, .init = start, .fini = stop)
 {
@@ -277,8 +286,9 @@ Test(mcp_http, a_session_is_begun_and_ended, .init = start, .fini = stop)
 Test(mcp_http, a_session_that_is_lost_is_made_anew, .init = start, .fini = stop)
 {
     legacy();
-    reply(404, JSON, "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32001,\"message\":\"Session not "
-                     "found\"}}");
+    reply(404, JSON,
+          "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32001,\"message\":\"Session not "
+          "found\"}}");
     reply(200, JSON "Mcp-Session-Id: session-two\r\n", GREETING("5", "2025-11-25"));
     reply(202, "", "");
     reply(200, JSON, TEXT("7", "again"));
@@ -309,8 +319,9 @@ static const struct fault_step cut[] = {
 };
 static const struct fault_step broken[] = {
     FAULT_STREAM_HEAD,
-    FAULT_CHUNK("id: ev-2\n" EVENT("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":"
-                                   "{\"level\":\"info\",\"data\":\"x\"}}")),
+    FAULT_CHUNK(
+        "id: ev-2\n" EVENT("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":"
+                           "{\"level\":\"info\",\"data\":\"x\"}}")),
     FAULT_RST,
 };
 
@@ -375,7 +386,8 @@ Test(mcp_http, a_get_listens_for_changes, .init = start, .fini = stop)
     legacy();
     fault_server_script(server, PATH, tells, 3);
     reply(202, "", "");
-    client = CLIENT_WITH(.listen = true, .roots = gr_list(gr_map(GR_KV("uri", gr_str("file:///w")))));
+    client =
+        CLIENT_WITH(.listen = true, .roots = gr_list(gr_map(GR_KV("uri", gr_str("file:///w")))));
     gr_value_unref(do_in(client, "server", gr_nil()));
     cr_assert(fault_server_wait(server, FAULT_REQUESTS, 5));
     sent(3, "GET ", true);
@@ -423,19 +435,21 @@ Test(mcp_http, what_is_no_answer_is_an_error, .init = start, .fini = stop)
 
 Test(mcp_http, a_long_answer_is_cut, .init = start, .fini = stop)
 {
-    static const struct fault_step flood[] = { FAULT_STREAM_HEAD,
-                                               FAULT_FLOOD("400\r\ndata: ", 1),
-                                               FAULT_FLOOD("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 100000) };
+    static const struct fault_step flood[] = { FAULT_STREAM_HEAD, FAULT_FLOOD("400\r\ndata: ", 1),
+                                               FAULT_FLOOD("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+                                                           100000) };
 
     modern();
     fault_server_script(server, PATH, flood, 3);
-    fails(do_in(CLIENT_WITH(.message_bytes_max = 512), "request", gr_map(GR_KV("method", gr_str("x")))),
+    fails(do_in(CLIENT_WITH(.message_bytes_max = 512), "request",
+                gr_map(GR_KV("method", gr_str("x")))),
           GR_ENOMEM, "");
 }
 
 Test(mcp_http, nobody_there_is_told, .init = start, .fini = stop)
 {
-    fails(do_in(gr_mcp_client(gr_root(rt), GR_MCP(.url = "http://127.0.0.1:9/mcp")), "server", gr_nil()),
+    fails(do_in(gr_mcp_client(gr_root(rt), GR_MCP(.url = "http://127.0.0.1:9/mcp")), "server",
+                gr_nil()),
           GR_EUNREACH, "127.0.0.1:9");
 }
 

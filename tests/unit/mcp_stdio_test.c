@@ -32,8 +32,8 @@ static void stop(void)
 }
 
 #define SERVER(mode)                                                                               \
-    .name = "test", .command = self,                                                               \
-    .args = (const char *const[]){ MCP_SERVER_ARG, mode }, .arg_count = 2
+    .name = "test", .command = self, .args = (const char *const[]){ MCP_SERVER_ARG, mode },        \
+    .arg_count = 2
 #define CLIENT(mode) gr_mcp_client(root, GR_MCP(SERVER(mode)))
 #define CLIENT_WITH(mode, ...) gr_mcp_client(root, GR_MCP(SERVER(mode), __VA_ARGS__))
 
@@ -57,7 +57,8 @@ static void says(gr_ref client, const char *name, gr_value *arguments, const cha
 {
     gr_value *v = call(client, name, arguments);
 
-    cr_assert_str_eq(gr_cstr(gr_get(gr_at(gr_get(v, "content"), 0), "text"), gr_error_text(err)), text);
+    cr_assert_str_eq(gr_cstr(gr_get(gr_at(gr_get(v, "content"), 0), "text"), gr_error_text(err)),
+                     text);
     gr_value_unref(v);
 }
 
@@ -99,8 +100,10 @@ static void works(const char *mode, const char *era, const char *version)
     cr_assert_str_eq(gr_cstr(gr_get(gr_at(v, 3), "name"), ""), "picture");
     gr_value_unref(v);
     v = gr_mcp_resources(rt, client, NULL, NULL, &err);
-    json_is(v, "[{\"data\":\"hello\",\"mimetype\":\"text/plain\",\"metadata\":{\"uri\":\"test://a\"},\"type\":"
-               "\"Blob\"},{\"data\":\"AAEC\",\"metadata\":{\"uri\":\"test://b\"},\"type\":\"Blob\"}]");
+    json_is(
+        v,
+        "[{\"data\":\"hello\",\"mimetype\":\"text/plain\",\"metadata\":{\"uri\":\"test://a\"},\"type\":"
+        "\"Blob\"},{\"data\":\"AAEC\",\"metadata\":{\"uri\":\"test://b\"},\"type\":\"Blob\"}]");
     v = gr_load(rt, client, NULL, &err);
     json_is(v, "[{\"page_content\":\"hello\",\"metadata\":{\"source\":\"test://a\",\"mime_type\":"
                "\"text/plain\"},\"type\":\"Document\"}]");
@@ -136,7 +139,8 @@ Test(mcp_stdio, the_version_may_be_given, .init = start, .fini = stop)
 
     cr_assert_str_eq(gr_cstr(gr_get(v, "protocolVersion"), gr_error_text(err)), "2025-06-18");
     gr_value_unref(v);
-    fails(do_in(CLIENT_WITH("legacy", .protocol = "2026-07-28"), "server", gr_nil()), GR_EREMOTE, "not like");
+    fails(do_in(CLIENT_WITH("legacy", .protocol = "2026-07-28"), "server", gr_nil()), GR_EREMOTE,
+          "not like");
     fails(do_in(CLIENT_WITH("legacy", .protocol = "1999"), "server", gr_nil()), GR_EINVAL, "1999");
 }
 
@@ -149,21 +153,24 @@ Test(mcp_stdio, versions_that_nobody_speaks_are_refused, .init = start, .fini = 
 Test(mcp_stdio, options_that_make_no_sense_are_told, .init = start, .fini = stop)
 {
     fails(do_in(gr_mcp_client(root, NULL), "server", gr_nil()), GR_EINVAL, "either");
-    fails(do_in(CLIENT_WITH("legacy", .url = "http://x/"), "server", gr_nil()), GR_EINVAL, "either");
+    fails(do_in(CLIENT_WITH("legacy", .url = "http://x/"), "server", gr_nil()), GR_EINVAL,
+          "either");
     fails(do_in(CLIENT_WITH("legacy", .timeout_ms = -1), "server", gr_nil()), GR_EINVAL, "time");
-    fails(do_in(CLIENT_WITH("legacy", .env = gr_map(GR_KV("A=B", gr_str("x")))), "server", gr_nil()), GR_EINVAL,
-          "A=B");
-    fails(do_in(gr_mcp_client(root, GR_MCP(.command = "/nothing/there")), "server", gr_nil()), GR_EBROKEN,
-          "can't be run");
-    fails(do_in(gr_mcp_client(root, GR_MCP(.url = "ftp://x/")), "server", gr_nil()), GR_EINVAL, "http");
+    fails(
+        do_in(CLIENT_WITH("legacy", .env = gr_map(GR_KV("A=B", gr_str("x")))), "server", gr_nil()),
+        GR_EINVAL, "A=B");
+    fails(do_in(gr_mcp_client(root, GR_MCP(.command = "/nothing/there")), "server", gr_nil()),
+          GR_EBROKEN, "can't be run");
+    fails(do_in(gr_mcp_client(root, GR_MCP(.url = "ftp://x/")), "server", gr_nil()), GR_EINVAL,
+          "http");
 }
 
 /* ---- tools --------------------------------------------------------------------------------------- */
 
 static gr_value *tool_call(const char *name, gr_value *args)
 {
-    return gr_map(GR_KV("type", gr_str("tool_call")), GR_KV("name", gr_str(name)), GR_KV("args", args),
-                  GR_KV("id", gr_str("c1")));
+    return gr_map(GR_KV("type", gr_str("tool_call")), GR_KV("name", gr_str(name)),
+                  GR_KV("args", args), GR_KV("id", gr_str("c1")));
 }
 
 static gr_ref tool_at(const gr_value *tools, size_t i)
@@ -177,18 +184,21 @@ Test(mcp_stdio, tools_are_tools, .init = start, .fini = stop)
     gr_value *tools = gr_mcp_tools(rt, client, NULL, &err), *again;
 
     cr_assert_eq(gr_len(tools), 4, "%s", gr_error_text(err));
-    json_is(do_in(tool_at(tools, 0), "tool", gr_nil()),
-            "{\"name\":\"t_echo\",\"description\":\"Says it again\",\"parameters\":{\"type\":\"object\","
-            "\"properties\":{\"text\":{\"type\":\"string\"}},\"required\":[\"text\"]},\"metadata\":"
-            "{\"readOnlyHint\":true},\"raise_errors\":false}");
+    json_is(
+        do_in(tool_at(tools, 0), "tool", gr_nil()),
+        "{\"name\":\"t_echo\",\"description\":\"Says it again\",\"parameters\":{\"type\":\"object\","
+        "\"properties\":{\"text\":{\"type\":\"string\"}},\"required\":[\"text\"]},\"metadata\":"
+        "{\"readOnlyHint\":true},\"raise_errors\":false}");
     json_is(do_in(tool_at(tools, 0), "invoke", gr_map(GR_KV("text", gr_str("x")))), "\"x\"");
-    json_is(do_in(tool_at(tools, 1), "invoke",
-                  tool_call("t_add", gr_map(GR_KV("a", gr_int(2)), GR_KV("b", gr_int(3))))),
-            "{\"type\":\"tool\",\"content\":\"5\",\"tool_call_id\":\"c1\",\"name\":\"t_add\",\"artifact\":"
-            "{\"structured_content\":{\"sum\":5}},\"status\":\"success\"}");
-    json_is(do_in(tool_at(tools, 2), "invoke", tool_call("t_fail", gr_map_n(NULL, 0))),
-            "{\"type\":\"tool\",\"content\":\"no such city\",\"tool_call_id\":\"c1\",\"name\":\"t_fail\","
-            "\"status\":\"error\"}");
+    json_is(
+        do_in(tool_at(tools, 1), "invoke",
+              tool_call("t_add", gr_map(GR_KV("a", gr_int(2)), GR_KV("b", gr_int(3))))),
+        "{\"type\":\"tool\",\"content\":\"5\",\"tool_call_id\":\"c1\",\"name\":\"t_add\",\"artifact\":"
+        "{\"structured_content\":{\"sum\":5}},\"status\":\"success\"}");
+    json_is(
+        do_in(tool_at(tools, 2), "invoke", tool_call("t_fail", gr_map_n(NULL, 0))),
+        "{\"type\":\"tool\",\"content\":\"no such city\",\"tool_call_id\":\"c1\",\"name\":\"t_fail\","
+        "\"status\":\"error\"}");
     fails(do_in(tool_at(tools, 2), "invoke", gr_map_n(NULL, 0)), GR_EREMOTE, "no such city");
     json_is(do_in(tool_at(tools, 3), "invoke", gr_nil()),
             "[{\"type\":\"text\",\"text\":\"a dot\"},{\"type\":\"image\",\"base64\":\"iVBORw==\","
@@ -244,8 +254,9 @@ static void note_step(void *arg, const gr_event *e)
 
 static gr_value *observed(void)
 {
-    return gr_map(GR_KV("callbacks", gr_list(gr_handler_value(
-                                         GR_HANDLER(.on_event = note_step, .kinds = GR_RUN_CUSTOM)))));
+    return gr_map(GR_KV(
+        "callbacks",
+        gr_list(gr_handler_value(GR_HANDLER(.on_event = note_step, .kinds = GR_RUN_CUSTOM)))));
 }
 
 Test(mcp_stdio, progress_is_told_to_callbacks, .init = start, .fini = stop)
@@ -296,7 +307,8 @@ Test(mcp_stdio, an_answer_that_does_not_come_is_not_waited_for, .init = start, .
 
     fails(call(client, "wait", NULL), GR_ETIMEDOUT, "tools/call");
     says(client, "echo", gr_map(GR_KV("text", gr_str("on"))), "on");
-    fails(do_in(CLIENT_WITH("mute", .probe_ms = 100, .connect_ms = 300), "server", gr_nil()), GR_ETIMEDOUT, "");
+    fails(do_in(CLIENT_WITH("mute", .probe_ms = 100, .connect_ms = 300), "server", gr_nil()),
+          GR_ETIMEDOUT, "");
 }
 
 /* ---- what the server asks ------------------------------------------------------------------------ */
@@ -321,7 +333,8 @@ Test(mcp_stdio, a_handler_answers_what_the_server_asks, .init = start, .fini = s
          "{\"colour\": {\"action\": \"accept\", \"content\": {\"colour\": \"green\"}}}");
     says(CLIENT_WITH("legacy", .roots = gr_value_ref(roots)), "ask",
          gr_map(GR_KV("method", gr_str("roots/list"))), "{\"roots\": [{\"uri\": \"file:///w\"}]}");
-    says(CLIENT_WITH("modern", .roots = roots), "ask", gr_map(GR_KV("method", gr_str("roots/list"))),
+    says(CLIENT_WITH("modern", .roots = roots), "ask",
+         gr_map(GR_KV("method", gr_str("roots/list"))),
          "{\"colour\": {\"roots\": [{\"uri\": \"file:///w\"}]}}");
     says(CLIENT("legacy"), "ask", gr_map(GR_KV("method", gr_str("ping"))), "{}");
 }
@@ -357,8 +370,10 @@ Test(mcp_stdio, a_message_that_is_too_long_ends_it, .init = start, .fini = stop)
 
 Test(mcp_stdio, pages_have_an_end, .init = start, .fini = stop)
 {
-    fails(do_in(CLIENT_WITH("endless", .pages_max = 50), "list_tools", gr_nil()), GR_EFULL, "50 pages");
-    fails(do_in(CLIENT_WITH("legacy", .list_max = 3), "list_tools", gr_nil()), GR_EFULL, "more than 3");
+    fails(do_in(CLIENT_WITH("endless", .pages_max = 50), "list_tools", gr_nil()), GR_EFULL,
+          "50 pages");
+    fails(do_in(CLIENT_WITH("legacy", .list_max = 3), "list_tools", gr_nil()), GR_EFULL,
+          "more than 3");
 }
 
 Test(mcp_stdio, requests_under_way_are_counted, .init = start, .fini = stop)
@@ -392,7 +407,8 @@ Test(mcp_stdio, a_server_that_dies_is_the_clients_end, .init = start, .fini = st
     cr_assert_eq(o.code, GR_EBROKEN);
     o = gr_await(ended, TEST_WAIT_MS);
     cr_assert_eq(o.code, GR_EBROKEN);
-    cr_assert_eq(gr_as_int(gr_get(gr_get(o.error, "detail"), "status"), 0), 9, "%s", gr_error_text(o.error));
+    cr_assert_eq(gr_as_int(gr_get(gr_get(o.error, "detail"), "status"), 0), 9, "%s",
+                 gr_error_text(o.error));
     gr_future_free(ended);
     gr_future_free(other);
     fails(do_in(CLIENT("die"), "server", gr_nil()), GR_EBROKEN, "exit status 7");
@@ -424,11 +440,13 @@ Test(mcp_stdio, stopping_a_client_ends_its_server, .init = start, .fini = stop)
     fails(call(client, "echo", NULL), GR_EDEAD, "");
 }
 
-Test(mcp_stdio, a_server_gets_no_more_of_the_environment_than_it_is_given, .init = start, .fini = stop)
+Test(mcp_stdio, a_server_gets_no_more_of_the_environment_than_it_is_given, .init = start,
+     .fini = stop)
 {
     const char *const pass[] = { "GR_TEST_TOKEN" };
-    gr_ref client = CLIENT("legacy"), given = CLIENT_WITH("legacy", .env_pass = pass, .env_pass_count = 1,
-                                                     .env = gr_map(GR_KV("COLOUR", gr_str("green"))));
+    gr_ref client = CLIENT("legacy"),
+           given = CLIENT_WITH("legacy", .env_pass = pass, .env_pass_count = 1,
+                               .env = gr_map(GR_KV("COLOUR", gr_str("green"))));
 
     says(client, "env", gr_map(GR_KV("name", gr_str("GR_TEST_TOKEN"))), "(unset)");
     says(client, "env", gr_map(GR_KV("name", gr_str("PATH"))), getenv("PATH"));
@@ -441,16 +459,19 @@ Test(mcp_stdio, a_server_gets_no_more_of_the_environment_than_it_is_given, .init
 static gr_ref start_client(gr_scope *in, void *arg, const gr_value *args)
 {
     (void)arg, (void)args;
-    return gr_mcp_client(in, GR_MCP(.command = self, .args = (const char *const[]){ MCP_SERVER_ARG, "legacy" },
+    return gr_mcp_client(in, GR_MCP(.command = self,
+                                    .args = (const char *const[]){ MCP_SERVER_ARG, "legacy" },
                                     .arg_count = 2));
 }
 
 Test(mcp_stdio, a_supervisor_starts_it_again, .init = start, .fini = stop)
 {
     const gr_child_spec child = GR_CHILD(.id = "mcp", .start = start_client);
-    gr_ref sup = gr_supervisor(root, GR_SUPERVISOR(.children = &child, .child_count = 1, .intensity = 5));
+    gr_ref sup =
+        gr_supervisor(root, GR_SUPERVISOR(.children = &child, .child_count = 1, .intensity = 5));
     gr_ref client = gr_child(root, sup, "mcp", NULL), tool = gr_mcp_tool(root, client, "echo"),
-           steady = gr_with_retry(root, tool, GR_RETRY(.attempts = 100, .backoff_ms = 20, .jitter_ms = -1));
+           steady = gr_with_retry(root, tool,
+                                  GR_RETRY(.attempts = 100, .backoff_ms = 20, .jitter_ms = -1));
     gr_future *up = gr_started(rt, sup);
 
     cr_assert_eq(gr_await(up, TEST_WAIT_MS).code, GR_OK);
@@ -464,9 +485,9 @@ Test(mcp_stdio, many_come_and_go, .init = start, .fini = stop)
 {
     for (int i = 0; i < 30; i++) {
         gr_scope *in = gr_scope_new(root);
-        gr_ref client = gr_mcp_client(in, GR_MCP(.command = self,
-                                                 .args = (const char *const[]){ MCP_SERVER_ARG, "modern" },
-                                                 .arg_count = 2));
+        gr_ref client = gr_mcp_client(
+            in, GR_MCP(.command = self, .args = (const char *const[]){ MCP_SERVER_ARG, "modern" },
+                       .arg_count = 2));
 
         if (i % 3 != 0)
             says(client, "echo", gr_map(GR_KV("text", gr_str("x"))), "x");
