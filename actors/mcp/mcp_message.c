@@ -153,6 +153,7 @@ const char *gri_mcp_common_version(const gr_value *supported)
 
 /* ---- headers --------------------------------------------------------------------------------- */
 
+#define PARAMS_MAX 64 /* arguments of a tool that go into headers */
 #define SENTINEL "=?base64?"
 #define SENTINEL_LEN (sizeof(SENTINEL) - 1)
 
@@ -243,6 +244,8 @@ static gr_value *add_header(const gr_value *property, const gr_value *path, gr_v
                *type = gr_cstr(gr_get(property, "type"), "");
     gr_value *header;
 
+    if (gr_len(*found) >= PARAMS_MAX)
+        return bad_header("too many");
     if (!is_token(name))
         return bad_header("its value is no name of a header");
     if (strcmp(type, "string") != 0 && strcmp(type, "integer") != 0 && strcmp(type, "boolean") != 0)

@@ -24,7 +24,6 @@
 #include "runtime/http/ndjson.h"
 #include "runtime/program/program.h"
 
-#define GRI_MCP_PARAMS_MAX 64 /* arguments of a tool that go into headers */
 #define GRI_MCP_ASKS_MAX 32   /* requests of the server under way; more are refused */
 
 struct gri_mcp_request;

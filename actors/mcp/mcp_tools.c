@@ -146,7 +146,7 @@ static gr_value *headers_of(struct gri_mcp *s, const char *name, const gr_value 
     for (size_t i = 0; gr_error_code(which) == GR_OK && i < gr_len(which); i++) {
         const gr_value *header = gr_at(which, i), *v = value_at(arguments, gr_get(header, "path"));
 
-        if (!gr_is_nil(v) && i < GRI_MCP_PARAMS_MAX)
+        if (!gr_is_nil(v))
             headers = gr_set(headers != NULL ? headers : gr_map_n(NULL, 0),
                              gr_cstr(gr_get(header, "header"), ""), gr_value_ref(v));
     }
