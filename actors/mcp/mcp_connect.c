@@ -234,11 +234,10 @@ static gr_value *listen_once(gr_ctx *c, struct gri_mcp *s)
     modern = s->modern;
     gri_unlock(&s->lock);
     if (!modern)
-        return gri_mcp_call_once(
-            c, s,
-            &(struct gri_mcp_call){
-                .method = "", .timeout_ms = -1, .quiet = true, .listens = true });
-    return gri_mcp_call_once(
+        return gri_mcp_call(c, s,
+                            &(struct gri_mcp_call){
+                                .method = "", .timeout_ms = -1, .quiet = true, .listens = true });
+    return gri_mcp_call(
         c, s,
         &(struct gri_mcp_call){
             .method = "subscriptions/listen",

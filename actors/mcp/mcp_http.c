@@ -57,8 +57,10 @@ static void post_unref(struct gri_mcp_post *p)
 
     gri_lock(&p->s->lock);
     left = --p->refs;
-    if (left == 0)
+    if (left == 0) {
         gri_list_remove(&p->at_session);
+        p->s->says -= p->id == 0;
+    }
     gri_unlock(&p->s->lock);
     if (left != 0)
         return;
@@ -297,6 +299,7 @@ static struct gri_mcp_post *post_new(struct gri_mcp *s, int64_t id)
     gri_sse_init(&p->sse, s->set.message_bytes_max, s->set.message_bytes_max, on_event, p);
     gri_lock(&s->lock);
     gri_list_push(&s->posts, &p->at_session);
+    s->says += id == 0;
     r = id != 0 ? gri_map_get(&s->pending, (uint64_t)id) : NULL;
     if (r != NULL)
         r->post = p;
@@ -320,6 +323,7 @@ static gr_code start(struct gri_mcp_post *p, const char *method, const gr_value 
     struct gri_http_request req = { .method = method,
                                     .url = s->set.url,
                                     .secret_header = s->set.secret,
+                                    .guard = s->set.guard,
                                     .body = body,
                                     .body_size = size,
                                     .idle_timeout_ms = (uint64_t)idle_ms };
@@ -383,10 +387,15 @@ gr_value *gri_mcp_http_send(gr_ctx *c, struct gri_mcp *s, const gr_value *args)
 
 gr_code gri_mcp_http_post(struct gri_mcp *s, const gr_value *message)
 {
-    struct gri_mcp_post *p = post_new(s, 0);
+    struct gri_mcp_post *p;
+    bool room;
 
+    gri_lock(&s->lock);
+    room = s->says < GRI_MCP_SAYS_MAX;
+    gri_unlock(&s->lock);
+    p = room ? post_new(s, 0) : NULL;
     if (p == NULL)
-        return GR_ENOMEM;
+        return room ? GR_ENOMEM : GR_EFULL;
     p->notification = true;
     return start(p, "POST", message, NULL, GRI_HTTP_IDLE_MS);
 }

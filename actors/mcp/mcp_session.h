@@ -25,6 +25,7 @@
 #include "runtime/program/program.h"
 
 #define GRI_MCP_ASKS_MAX 32   /* requests of the server under way; more are refused */
+#define GRI_MCP_SAYS_MAX 256 /* answers and notifications on their way over HTTP; more are dropped */
 
 struct gri_mcp_request;
 struct gri_mcp_post;
@@ -46,7 +47,7 @@ struct gri_mcp_settings {
     int64_t connect_ms, probe_ms, timeout_ms, total_ms;
     size_t message_bytes_max, pending_max, list_max;
     unsigned pages_max, rounds_max, resumes_max;
-    bool listen, raise_errors;
+    bool listen, raise_errors, guard;
 };
 
 struct gri_mcp {
@@ -62,6 +63,7 @@ struct gri_mcp {
     struct gri_list posts;  /* gri_mcp_post: transfers under way */
     int64_t last_id;
     unsigned asks;               /* requests of the server's under way */
+    unsigned says;               /* posts under way that nobody waits for */
     gr_value *ended;             /* counted; why it is of no use any more, or NULL */
     struct gri_program *program; /* a reference, or NULL */
     gr_promise *closing;         /* who waits for the program's end */

@@ -198,6 +198,7 @@ static gr_value *read_numbers(struct gri_mcp_settings *set, const gr_mcp_opts *o
     set->rounds_max = o->rounds_max != 0 ? o->rounds_max : 8;
     set->resumes_max = o->resumes_max != 0 ? o->resumes_max : 5;
     set->listen = o->listen;
+    set->guard = o->guard;
     set->raise_errors = o->raise_errors;
     return NULL;
 }

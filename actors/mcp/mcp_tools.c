@@ -213,5 +213,5 @@ gr_value *gri_mcp_told(const struct gri_mcp *s, const gr_value *tool)
         told = gr_set(told, "output_schema", gr_value_ref(gr_get(tool, "outputSchema")));
     if (gr_get(tool, "annotations") != NULL)
         told = gr_set(told, "metadata", gr_value_ref(gr_get(tool, "annotations")));
-    return gr_set(told, "raise_errors", gr_bool(s->set.raise_errors));
+    return told;
 }

@@ -61,6 +61,8 @@ typedef struct gr_mcp_opts {
     const gr_header *headers; /* sent with every request; copied. Not for secrets: use key_env */
     size_t header_count;
     const char *key_env;   /* the environment variable that holds a bearer token; default: none */
+    /* the URL comes from a user or a model: only public addresses, see guard.h. An operator's needs no guard */
+    bool guard;
 
     /* hear of changes that no request asked for: a GET stream, or subscriptions/listen */
     bool listen;

@@ -459,3 +459,28 @@ Test(mcp_http, a_session_with_a_wild_name_is_refused, .init = start, .fini = sto
     reply(200, JSON "Mcp-Session-Id: two words\r\n", GREETING("2", "2025-11-25"));
     fails(do_in(CLIENT(), "server", gr_nil()), GR_EPROTO, "session");
 }
+
+Test(mcp_http, a_url_of_a_users_leads_nowhere_private, .init = start, .fini = stop)
+{
+    modern();
+    fails(do_in(CLIENT_WITH(.guard = true), "server", gr_nil()), GR_EINVAL, "");
+    cr_assert_str_eq(gr_cstr(gr_get(err, "kind"), ""), "NotPublic", "%s", gr_error_text(err));
+    cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 0);
+}
+
+/* A server that asks and asks while it answers: what it makes us send is bounded, and the answer comes. */
+Test(mcp_http, a_flood_of_questions_hides_no_answer, .init = start, .fini = stop)
+{
+    static const struct fault_step flood[] = {
+        FAULT_TEXT(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"),
+        FAULT_FLOOD("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n\n", 2000),
+        FAULT_TEXT("data: " TEXT("4", "at last") "\n\n"),
+        FAULT_END,
+    };
+
+    legacy();
+    fault_server_script(server, PATH, flood, 4);
+    reply(202, "", "");
+    says(call(CLIENT(), "sql"), "at last");
+}

@@ -188,7 +188,7 @@ Test(mcp_stdio, tools_are_tools, .init = start, .fini = stop)
         do_in(tool_at(tools, 0), "tool", gr_nil()),
         "{\"name\":\"t_echo\",\"description\":\"Says it again\",\"parameters\":{\"type\":\"object\","
         "\"properties\":{\"text\":{\"type\":\"string\"}},\"required\":[\"text\"]},\"metadata\":"
-        "{\"readOnlyHint\":true},\"raise_errors\":false}");
+        "{\"readOnlyHint\":true}}");
     json_is(do_in(tool_at(tools, 0), "invoke", gr_map(GR_KV("text", gr_str("x")))), "\"x\"");
     json_is(
         do_in(tool_at(tools, 1), "invoke",
