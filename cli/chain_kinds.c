@@ -380,6 +380,7 @@ static const struct {
     { base_kinds, sizeof(base_kinds) / sizeof(base_kinds[0]) },
     { gri_chain_kinds_models, GRI_CHAIN_KINDS_MODELS },
     { gri_chain_kinds_keep, GRI_CHAIN_KINDS_KEEP },
+    { gri_chain_kinds_mcp, GRI_CHAIN_KINDS_MCP },
     { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
     { gri_chain_kinds_tools, GRI_CHAIN_KINDS_TOOLS },
 };

@@ -53,7 +53,7 @@ awk '
     BEGIN {
         rank["base"] = 0; rank["value"] = 1; rank["sched"] = 2; rank["async"] = 3
         rank["observe"] = 4; rank["actor"] = 5
-        rank["net"] = rank["http"] = rank["supervise"] = 6
+        rank["net"] = rank["http"] = rank["supervise"] = rank["program"] = 6
         rank["isolate"] = rank["cluster"] = 7
     }
     $1 ~ /^runtime\// {
@@ -68,7 +68,7 @@ awk '
                 print $1 ": " from[2] " is below or beside " to[2] ", and includes " $2
         }
     }' "$work/includes" >"$work/out"
-rule "arrows go up: base < value < sched < async < observe < actor < net, http, supervise < isolate, cluster" "$work/out"
+rule "arrows go up: base < value < sched < async < observe < actor < net, http, supervise, program < isolate, cluster" "$work/out"
 
 # marked FOLDER MARK: files of FOLDER include of the rest only runtime/base/ and what has the mark.
 marked() {

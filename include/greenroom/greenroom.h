@@ -20,6 +20,7 @@
 #include <greenroom/timer.h>
 #include <greenroom/stats.h>
 #include <greenroom/link.h>
+#include <greenroom/mcp.h>
 #include <greenroom/name.h>
 #include <greenroom/inspect.h>
 #include <greenroom/supervisor.h>

@@ -5,6 +5,7 @@
 
 #include <greenroom/codec.h>
 
+#include "runtime/base/base64.h"
 #include "runtime/cluster/cluster.h"
 #include "runtime/cluster/directory.h"
 #include "runtime/cluster/etcd.h"
@@ -50,38 +51,13 @@ int64_t gri_etcd_int(const gr_value *map, const char *key)
     return gr_value_type(v) == GR_STR ? strtoll(gr_cstr(v, "0"), NULL, 10) : gr_as_int(v, 0);
 }
 
-static int digit(char c)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c != '\0' ? strchr(digits, c) : NULL;
-
-    return at != NULL ? (int)(at - digits) : -1;
-}
-
 bool gri_etcd_bytes(const gr_value *map, const char *key, struct gri_strbuf *b)
 {
-    const char *text = gr_cstr(gr_get(map, key), "");
-    size_t len = gr_len(gr_get(map, key));
-    uint32_t bits = 0;
-    int held = 0;
+    const gr_value *v = gr_get(map, key);
 
     gri_strbuf_clear(b);
-    gri_strbuf_reserve(b, 1);
-    while (len > 0 && text[len - 1] == '=')
-        len--;
-    for (size_t i = 0; i < len; i++) {
-        int d = digit(text[i]);
-
-        if (d < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)d;
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            gri_strbuf_addc(b, (char)(bits >> held & 0xff));
-        }
-    }
-    return !b->failed && b->len > 0;
+    return gri_base64_decode(b, gr_cstr(v, ""), gr_value_type(v) == GR_STR ? gr_len(v) : 0) &&
+           b->len > 0;
 }
 
 enum gri_etcd_kind gri_etcd_split(const struct gri_etcd *e, char *key, const char **ret_name,

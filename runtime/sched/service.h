@@ -16,7 +16,8 @@ enum gri_service_kind {
     GRI_SERVICE_NET = 1,
     GRI_SERVICE_ISOLATE = 2,
     GRI_SERVICE_CLUSTER = 3,
-    GRI_SERVICE_COUNT = 4
+    GRI_SERVICE_PROGRAM = 4,
+    GRI_SERVICE_COUNT = 5
 };
 
 struct gri_service {

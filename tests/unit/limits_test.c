@@ -16,6 +16,7 @@
 #include "actors/embed/embedder.h"
 #include "actors/message/history_file.h"
 #include "actors/message/tokens.h"
+#include "actors/mcp/mcp_session.h"
 #include "actors/observe/run_collector.h"
 #include "actors/observe/tap.h"
 #include "actors/observe/trim.h"
@@ -88,6 +89,20 @@ static void expect_kept(void)
     BUDGET(gr_embeddings_opts, max_concurrency, GRI_EMBEDDER_CONCURRENCY);
 }
 
+static void expect_mcp(void)
+{
+    gr_mcp_opts o = { .size = sizeof(o), .command = "x" };
+    struct gri_mcp_settings set;
+
+    cr_assert_null(gri_mcp_settings_init(&set, &o));
+#define MCP(field)                                                                                 \
+    expect("An MCP client", #field, (long long)set.field + 0 * (long long)sizeof(o.field))
+    MCP(message_bytes_max), MCP(pending_max), MCP(list_max), MCP(pages_max), MCP(rounds_max);
+    MCP(resumes_max), MCP(connect_ms), MCP(probe_ms), MCP(timeout_ms), MCP(total_ms);
+    MCP(end_ms), MCP(term_ms);
+    gri_mcp_settings_fini(&set);
+}
+
 /* In the names of the fields, so that a field that goes is missed here. */
 static void expect_all(void)
 {
@@ -116,6 +131,7 @@ static void expect_all(void)
     expect_node();
     expect_isolated();
     expect_kept();
+    expect_mcp();
     RUN(window_chunks, GRI_WINDOW_CHUNKS), RUN(window_bytes, GRI_WINDOW_BYTES);
 }
 

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mcp_client.c - gr_mcp_client: the actor that users call.
+ *
+ * Four actors share one session (mcp_session.h): the wire sends and is answered later; the link agrees on a
+ * version, one caller at a time; the listener hears what no request asked for; and this one, whose handlers wait for
+ * them. It is linked to the wire: when the server ends, the wire exits with the reason, and so does the client. When the
+ * client ends first its farewell closes the wire, and stops the others.
+ */
+#include <string.h>
+
+#include <greenroom/link.h>
+#include <greenroom/mcp.h>
+
+#include "actors/compose/describe.h"
+#include "actors/mcp/mcp_content.h"
+#include "actors/mcp/mcp_session.h"
+#include "runtime/base/alloc.h"
+
+#define CLOSE_MORE_MS 1000 /* that the end of a program may take beyond its waits */
+
+/* ---- the session's memory -------------------------------------------------------------------- */
+
+struct gri_mcp *gri_mcp_ref(struct gri_mcp *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void gri_mcp_unref(void *arg)
+{
+    struct gri_mcp *s = arg;
+
+    /* acq_rel: the last one sees what the others have written */
+    if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    gri_mcp_settings_fini(&s->set);
+    gri_program_unref(s->program);
+    gri_map_fini(&s->pending);
+    gri_ndjson_fini(&s->lines);
+    gri_ndjson_fini(&s->err_lines);
+    gr_value_unref(s->ended);
+    gr_value_unref(s->server);
+    gr_value_unref(s->tool_list);
+    gr_value_unref(s->tool_refs);
+    gri_free(s);
+}
+
+/* ---- verbs ----------------------------------------------------------------------------------- */
+
+static struct gri_mcp *session_of(gr_ctx *c)
+{
+    return gr_as_opaque(gr_args(c));
+}
+
+static gr_value *list_tools(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    (void)args;
+    return gri_mcp_tools_of(c, session_of(c), false);
+}
+
+/* keep_tool gives the actor for a tool: the one that there is, if the server says the same of it as then. The others
+ * are stopped. refs: what there is. Answers {"ref", "tool"}. */
+static gr_value *keep_tool(gr_ctx *c, struct gri_mcp *s, const gr_value *refs, const gr_value *tool)
+{
+    const char *name = gr_cstr(gr_get(tool, "name"), "");
+    const gr_value *there = gr_get(refs, name);
+
+    if (there != NULL && gr_equal(gr_get(there, "tool"), tool))
+        return gr_value_ref(there);
+    return gr_map(GR_KV("ref", gr_ref_value(gri_mcp_tool_spawn(s->in, gr_self(c), name,
+                                                               gri_mcp_told(s, tool)))),
+                  GR_KV("tool", gr_value_ref(tool)));
+}
+
+/* swap_refs puts the new actors in the place of the old ones, of which those that are gone are stopped. */
+static void swap_refs(struct gri_mcp *s, gr_value *refs, const gr_value *old)
+{
+    for (size_t i = 0; i < gr_len(old); i++) {
+        const char *name = "";
+        gr_ref ref = gr_as_ref(gr_get(gr_pair_at(old, i, &name), "ref")),
+               now = gr_as_ref(gr_get(gr_get(refs, name), "ref"));
+
+        if (ref.id != now.id)
+            gr_stop(s->rt, ref);
+    }
+    s->tool_refs = refs;
+}
+
+static gr_value *tools(gr_ctx *c, void *self, const gr_value *args)
+{
+    struct gri_mcp *s = session_of(c);
+    gr_value *list = gri_mcp_tools_of(c, s, false), *refs = gr_map_n(NULL, 0), *old;
+    gr_value *out = gr_list_n(NULL, 0);
+
+    (void)self;
+    (void)args;
+    if (gr_error_code(list) != GR_OK) {
+        gr_value_unref(refs);
+        gr_value_unref(out);
+        return list;
+    }
+    gri_lock(&s->tools_lock); /* nothing in here waits */
+    old = s->tool_refs;
+    for (size_t i = 0; i < gr_len(list); i++) {
+        const gr_value *tool = gr_at(list, i);
+        gr_value *kept = keep_tool(c, s, old, tool);
+
+        out = gr_append(out, gr_value_ref(gr_get(kept, "ref")));
+        refs = gr_set(refs, gr_cstr(gr_get(tool, "name"), ""), kept);
+    }
+    swap_refs(s, refs, old);
+    gri_unlock(&s->tools_lock);
+    gr_value_unref(old);
+    gr_value_unref(list);
+    return out;
+}
+
+static gr_value *tool(gr_ctx *c, void *self, const gr_value *args)
+{
+    struct gri_mcp *s = session_of(c);
+    const char *name = gr_cstr(gr_get(args, "name"), "");
+    gr_value *list = gri_mcp_tools_of(c, s, false), *told;
+    const gr_value *found;
+
+    (void)self;
+    if (gr_error_code(list) != GR_OK)
+        return list;
+    found = gri_mcp_named(list, name);
+    told = found != NULL ? gri_mcp_told(s, found)
+                         : gr_error(GR_EINVAL, "%s has no tool %.100s", s->set.name, name);
+    gr_value_unref(list);
+    return told;
+}
+
+/* call_tool's answer says besides whether an error is to be raised, for the tools. */
+static gr_value *call_tool(gr_ctx *c, void *self, const gr_value *args)
+{
+    struct gri_mcp *s = session_of(c);
+    const char *name = gr_cstr(gr_get(args, "name"), NULL);
+    const gr_value *arguments = gr_get(args, "arguments");
+    gr_value *none, *v;
+
+    (void)self;
+    if (name == NULL || (!gr_is_nil(arguments) && gr_value_type(arguments) != GR_MAP))
+        return gr_error(GR_ETYPE, "expected {\"name\": string, \"arguments\": map}");
+    none = gr_map_n(NULL, 0);
+    v = gri_mcp_call_tool(c, s, name, gr_is_nil(arguments) ? none : arguments);
+    gr_value_unref(none);
+    if (gr_error_code(v) == GR_OK && gr_get(v, "content") == NULL)
+        v = gr_set(v, "content", gr_list_n(NULL, 0));
+    return gr_error_code(v) == GR_OK && s->set.raise_errors
+               ? gr_set(v, "raise_errors", gr_bool(true))
+               : v;
+}
+
+static gr_value *list_resources(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    (void)args;
+    return gri_mcp_list(c, session_of(c), "resources/list", "resources", NULL);
+}
+
+static gr_value *list_templates(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    (void)args;
+    return gri_mcp_list(c, session_of(c), "resources/templates/list", "resourceTemplates", NULL);
+}
+
+static gr_value *list_prompts(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    (void)args;
+    return gri_mcp_list(c, session_of(c), "prompts/list", "prompts", NULL);
+}
+
+static gr_value *read_one(gr_ctx *c, const char *uri)
+{
+    return gri_mcp_call(c, session_of(c),
+                        &(struct gri_mcp_call){ .method = "resources/read",
+                                                .params = gr_map(GR_KV("uri", gr_str(uri))) });
+}
+
+static gr_value *read_resource(gr_ctx *c, void *self, const gr_value *args)
+{
+    const char *uri = gr_cstr(gr_get(args, "uri"), NULL);
+
+    (void)self;
+    return uri != NULL ? read_one(c, uri) : gr_error(GR_ETYPE, "expected {\"uri\": string}");
+}
+
+/* uris_of gives the URIs that are asked for, or all that the server lists. */
+static gr_value *uris_of(gr_ctx *c, const gr_value *args)
+{
+    const gr_value *given = gr_get(args, "uris");
+    gr_value *list, *uris = gr_list_n(NULL, 0);
+
+    if (gr_value_type(given) == GR_LIST || gr_value_type(given) == GR_STR) {
+        gr_value_unref(uris);
+        return gr_value_type(given) == GR_LIST ? gr_value_ref(given) : gr_list(gr_value_ref(given));
+    }
+    list = gri_mcp_list(c, session_of(c), "resources/list", "resources", NULL);
+    if (gr_error_code(list) != GR_OK) {
+        gr_value_unref(uris);
+        return list;
+    }
+    for (size_t i = 0; i < gr_len(list); i++)
+        if (gr_get(gr_at(list, i), "uri") != NULL)
+            uris = gr_append(uris, gr_value_ref(gr_get(gr_at(list, i), "uri")));
+    gr_value_unref(list);
+    return uris;
+}
+
+/* add_contents adds what a resource's contents become, but for nil. Takes read; NULL, or why not. */
+static gr_value *add_contents(gr_value **all, const char *uri, gr_value *read,
+                              gr_value *(*make)(const char *uri, const gr_value *contents))
+{
+    const gr_value *contents = gr_get(read, "contents");
+    gr_value *err = gr_error_code(read) != GR_OK ? gr_value_ref(read) : NULL;
+
+    if (err == NULL && gr_value_type(contents) != GR_LIST)
+        err = gr_error(GR_EPROTO, "%.200s: an answer without contents", uri);
+    for (size_t i = 0; err == NULL && i < gr_len(contents); i++) {
+        gr_value *v = make(uri, gr_at(contents, i));
+
+        if (gr_error_code(v) != GR_OK)
+            err = v;
+        else if (!gr_is_nil(v))
+            *all = gr_append(*all, v);
+        else
+            gr_value_unref(v);
+    }
+    gr_value_unref(read);
+    return err;
+}
+
+static gr_value *read_all(gr_ctx *c, const gr_value *args,
+                          gr_value *(*make)(const char *uri, const gr_value *contents))
+{
+    gr_value *uris = uris_of(c, args), *all = gr_list_n(NULL, 0);
+    gr_value *err = gr_error_code(uris) != GR_OK ? gr_value_ref(uris) : NULL;
+
+    for (size_t i = 0; err == NULL && i < gr_len(uris); i++) {
+        const char *uri = gr_cstr(gr_at(uris, i), NULL);
+
+        err = uri == NULL ? gr_error(GR_ETYPE, "uri %zu is no text", i + 1)
+                          : add_contents(&all, uri, read_one(c, uri), make);
+    }
+    gr_value_unref(uris);
+    if (err == NULL)
+        return all;
+    gr_value_unref(all);
+    return err;
+}
+
+static gr_value *resources(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    return read_all(c, args, gri_mcp_blob);
+}
+
+static gr_value *load(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    return read_all(c, args, gri_mcp_document);
+}
+
+static gr_value *prompt(gr_ctx *c, void *self, const gr_value *args)
+{
+    const gr_value *name = gr_get(args, "name"), *arguments = gr_get(args, "arguments");
+    gr_value *params = gr_map(GR_KV("name", gr_value_ref(name))), *v, *messages;
+
+    (void)self;
+    if (gr_value_type(name) != GR_STR) {
+        gr_value_unref(params);
+        return gr_error(GR_ETYPE, "expected {\"name\": string, \"arguments\": map}");
+    }
+    if (!gr_is_nil(arguments))
+        params = gr_set(params, "arguments", gr_value_ref(arguments));
+    v = gri_mcp_call(c, session_of(c),
+                     &(struct gri_mcp_call){ .method = "prompts/get", .params = params });
+    if (gr_error_code(v) != GR_OK)
+        return v;
+    messages = gri_mcp_messages(gr_get(v, "messages"));
+    gr_value_unref(v);
+    return messages;
+}
+
+static gr_value *server(gr_ctx *c, void *self, const gr_value *args)
+{
+    struct gri_mcp *s = session_of(c);
+    gr_value *v;
+
+    (void)self;
+    (void)args;
+    gri_lock(&s->lock);
+    v = gr_value_ref(s->server);
+    gri_unlock(&s->lock);
+    return v;
+}
+
+static gr_value *request(gr_ctx *c, void *self, const gr_value *args)
+{
+    const char *method = gr_cstr(gr_get(args, "method"), NULL);
+    const gr_value *params = gr_get(args, "params");
+
+    (void)self;
+    if (method == NULL || (!gr_is_nil(params) && gr_value_type(params) != GR_MAP))
+        return gr_error(GR_ETYPE, "expected {\"method\": string, \"params\": map}");
+    return gri_mcp_call(
+        c, session_of(c),
+        &(struct gri_mcp_call){ .method = method,
+                                .params = gr_is_nil(params) ? NULL : gr_value_ref(params) });
+}
+
+/* ---- its life -------------------------------------------------------------------------------- */
+
+/* start_listening has the listener begin, if there is something to listen to. */
+static void start_listening(struct gri_mcp *s)
+{
+    bool modern;
+
+    gri_lock(&s->lock);
+    modern = s->modern;
+    gri_unlock(&s->lock);
+    if (s->set.listen && (modern || s->set.argv == NULL))
+        (void)gr_tell(s->rt, s->listener, gr_nil());
+}
+
+static gr_code client_init(gr_ctx *c, void *self, const gr_value *args)
+{
+    struct gri_mcp *s = gr_as_opaque(args);
+    gr_value *err = NULL, *v;
+    gr_code rc = gr_link(c, s->wire);
+
+    (void)self;
+    if (rc != GR_OK)
+        return rc;
+    v = gr_do(s->rt, s->link, "connect", gr_int(0), GR_CALL(.timeout_ms = s->set.connect_ms), &err);
+    if (v == NULL) {
+        gr_value *why = NULL;
+
+        gri_lock(&s->lock); /* the server's end is a better reason than that we were interrupted */
+        if (s->ended != NULL)
+            why = gr_value_ref(s->ended);
+        gri_unlock(&s->lock);
+        if (why != NULL)
+            gr_value_unref(err);
+        return gr_fail(c, why != NULL ? why : err);
+    }
+    gr_value_unref(v);
+    start_listening(s);
+    return GR_OK;
+}
+
+static void client_terminate(gr_ctx *c, void *self, const gr_value *reason)
+{
+    struct gri_mcp *s = session_of(c);
+    int64_t wait_ms = (int64_t)(s->set.end_ms + s->set.term_ms) + CLOSE_MORE_MS;
+
+    (void)self;
+    (void)reason;
+    (void)gr_exit_to(s->rt, s->listener, gr_str("shutdown"));
+    gr_value_unref(gr_do(s->rt, s->wire, "close", gr_nil(), GR_CALL(.timeout_ms = wait_ms), NULL));
+}
+
+static void client_stopped(void *self, const gr_value *args)
+{
+    struct gri_mcp *s = gr_as_opaque(args);
+
+    (void)self;
+    if (s == NULL)
+        return;
+    gr_stop(s->rt, s->listener);
+    gr_stop(s->rt, s->link);
+    gr_stop(s->rt, s->wire);
+}
+
+static const gr_method client_methods[] = {
+    { "tools", GR_ASYNC, tools, NULL },
+    { "list_tools", GR_ASYNC, list_tools, NULL },
+    { "tool", GR_ASYNC, tool, NULL },
+    { "call_tool", GR_ASYNC, call_tool, NULL },
+    { "list_resources", GR_ASYNC, list_resources, NULL },
+    { "list_resource_templates", GR_ASYNC, list_templates, NULL },
+    { "read_resource", GR_ASYNC, read_resource, NULL },
+    { "resources", GR_ASYNC, resources, NULL },
+    { "load", GR_ASYNC, load, NULL },
+    { "list_prompts", GR_ASYNC, list_prompts, NULL },
+    { "prompt", GR_ASYNC, prompt, NULL },
+    { "server", GR_ASYNC, server, NULL },
+    { "request", GR_ASYNC, request, NULL },
+};
+static const gr_class client_class =
+    GR_CLASS(.name = "McpClient", .init = client_init, .terminate = client_terminate,
+             .stopped = client_stopped, GR_METHODS(client_methods));
+
+/* session_new reads the options; *reterr: what is wrong. */
+static struct gri_mcp *session_new(gr_scope *in, const gr_mcp_opts *o, gr_value **reterr)
+{
+    struct gri_mcp *s = gri_new0(struct gri_mcp);
+
+    if (s == NULL) {
+        gr_value_unref(o->env);
+        gr_value_unref(o->roots);
+        *reterr = gri_mcp_no_memory();
+        return NULL;
+    }
+    atomic_init(&s->refs, 1);
+    s->rt = gr_scope_runtime(in);
+    s->in = in;
+    gri_map_init(&s->pending, 0);
+    gri_list_init(&s->posts);
+    *reterr = gri_mcp_settings_init(&s->set, o);
+    if (*reterr == NULL)
+        return s;
+    gri_mcp_unref(s);
+    return NULL;
+}
+
+static gr_value *args_of(struct gri_mcp *s)
+{
+    return gr_opaque(gri_mcp_ref(s), gri_mcp_unref);
+}
+
+gr_ref gr_mcp_client(gr_scope *in, const gr_mcp_opts *opts)
+{
+    static const gr_mcp_opts none = { .size = sizeof(none) };
+    gr_value *err = NULL;
+    struct gri_mcp *s;
+    gr_ref client;
+
+    if (in == NULL)
+        return (gr_ref){ .node = 0, .id = GR_EINVAL };
+    s = session_new(in, opts != NULL ? opts : &none, &err);
+    if (s == NULL)
+        return gr_spawn(in, &client_class, GR_SPAWN(.args = err));
+    s->wire = gr_spawn(in, &gri_mcp_wire_class,
+                       GR_SPAWN(.name = s->set.name, .args = args_of(s), .mailbox_max = 65536));
+    s->link = gr_spawn(in, &gri_mcp_link_class, GR_SPAWN(.name = s->set.name, .args = args_of(s)));
+    s->listener =
+        gr_spawn(in, &gri_mcp_listener_class, GR_SPAWN(.name = s->set.name, .args = args_of(s)));
+    client = gr_spawn(
+        in, &client_class,
+        GR_SPAWN(.name = s->set.name, .args = args_of(s),
+                 .terminate_ms = (int64_t)(s->set.end_ms + s->set.term_ms) + 2 * CLOSE_MORE_MS));
+    gri_mcp_unref(s);
+    return client;
+}
+
+/* ---- calling it ------------------------------------------------------------------------------ */
+
+gr_future *gr_amcp_tools(gr_runtime *rt, gr_ref client, const gr_call_opts *opts)
+{
+    return gr_acall(rt, client, "tools", gr_nil(), opts);
+}
+
+gr_value *gr_mcp_tools(gr_runtime *rt, gr_ref client, const gr_call_opts *opts, gr_value **reterr)
+{
+    return gr_take(gr_amcp_tools(rt, client, opts), reterr);
+}
+
+gr_future *gr_amcp_prompt(gr_runtime *rt, gr_ref client, const char *name, gr_value *arguments,
+                          const gr_call_opts *opts)
+{
+    gr_value *args = gr_map(GR_KV("name", gr_str(name)));
+
+    return gr_acall(rt, client, "prompt",
+                    arguments != NULL ? gr_set(args, "arguments", arguments) : args, opts);
+}
+
+gr_value *gr_mcp_prompt(gr_runtime *rt, gr_ref client, const char *name, gr_value *arguments,
+                        const gr_call_opts *opts, gr_value **reterr)
+{
+    return gr_take(gr_amcp_prompt(rt, client, name, arguments, opts), reterr);
+}
+
+gr_future *gr_amcp_resources(gr_runtime *rt, gr_ref client, gr_value *uris,
+                             const gr_call_opts *opts)
+{
+    return gr_acall(rt, client, "resources", uris != NULL ? gr_map(GR_KV("uris", uris)) : gr_nil(),
+                    opts);
+}
+
+gr_value *gr_mcp_resources(gr_runtime *rt, gr_ref client, gr_value *uris, const gr_call_opts *opts,
+                           gr_value **reterr)
+{
+    return gr_take(gr_amcp_resources(rt, client, uris, opts), reterr);
+}
