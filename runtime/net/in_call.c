@@ -373,6 +373,7 @@ static void go(struct gri_in_call *ic)
     }
     if (ic->teller != NULL)
         gri_outflow_kick(&ic->out);
+    gri_future_hurry(ic->future); /* cheap code is run here, and needs no other task */
     if (gri_future_watch(ic->future, &ic->waiter) != GR_OK)
         answer_run(&ic->task);
 }

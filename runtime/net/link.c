@@ -19,7 +19,7 @@
 #include "runtime/base/assert.h"
 #include "runtime/net/frame.h"
 
-#define BULK 16384u             /* who has read so much at once may find more already */
+#define BULK 2048u              /* who has read so much at once may find more already */
 #define BULKS 8                 /* and reads on so often before others get their turn */
 #define READ_LEAST 4096u        /* room for a read, at least */
 #define READ_MOST (256u * 1024) /* and at most, so that others get their turn */
@@ -319,20 +319,27 @@ static void on_written(void *arg)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* next_room: who fills what he is given gets twice as much the next time, and half of it who needs little: so a link
+ * that is seldom used has little memory, and one that is busy is read seldom. */
+static size_t next_room(const struct gri_nng_link *l)
+{
+    if (l->came >= l->room)
+        return l->room >= READ_MOST / 2 ? READ_MOST : l->room < READ_LEAST ? READ_LEAST : l->room * 2;
+    return l->came < l->room / 16 && l->room > READ_LEAST ? l->room / 2 : l->room;
+}
+
 /* read_room makes room behind what has been got. */
 static bool read_room(struct gri_nng_link *l, nng_iov *ret_iov)
 {
-    size_t room = l->got.len < READ_LEAST ? READ_LEAST : l->got.len;
-
-    if (room > READ_MOST)
-        room = READ_MOST;
-    if (l->got.cap > l->got.len + room && l->got.cap - l->got.len - 1 <= READ_MOST)
-        room = l->got.cap - l->got.len - 1; /* what is there anyway */
-    if (!gri_strbuf_reserve(&l->got, room)) {
+    l->room = next_room(l);
+    l->came = 0;
+    if (l->got.len == 0 && l->got.cap > 4 * l->room)
+        gri_strbuf_fini(&l->got); /* what a burst took isn't kept */
+    if (!gri_strbuf_reserve(&l->got, l->room)) {
         link_close(&l->base, gr_error(GR_ENOMEM, "out of memory while receiving"));
         return false;
     }
-    *ret_iov = (nng_iov){ .iov_buf = l->got.data + l->got.len, .iov_len = room };
+    *ret_iov = (nng_iov){ .iov_buf = l->got.data + l->got.len, .iov_len = l->room };
     return true;
 }
 
@@ -446,8 +453,6 @@ static bool frames_in(struct gri_nng_link *l, bool *ret_beat)
     if (is_closing(l))
         return false;
     gri_strbuf_consume(&l->got, at);
-    if (l->got.len == 0 && l->got.cap > 4 * READ_MOST)
-        gri_strbuf_fini(&l->got); /* a large frame's memory isn't kept */
     atomic_store_explicit(&l->waiting_ns, 0, memory_order_relaxed);
     return true;
 }

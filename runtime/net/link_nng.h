@@ -48,7 +48,7 @@ struct gri_nng_link {
     size_t sent;                 /* of sending */
     uint64_t wrote_ns;           /* when the last write was started; likewise */
     struct gri_strbuf got;       /* the task's and the read's, which take turns, as are */
-    size_t came;                 /* the bytes of the last read */
+    size_t room, came;           /* of the last read: what there was room for, and its bytes */
     size_t frame_max;            /* the task's */
     bool tls;                    /* set before ASK_UP, as is stream */
     nng_stream_dialer *dialer;   /* owned; NULL when accepted */
