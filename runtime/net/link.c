@@ -196,14 +196,11 @@ static void post_write(struct gri_nng_link *l)
     nng_stream_send(l->stream, l->write_aio);
 }
 
-/* write_now is for who is the first to write after a while, and may wait for it. False: the callback follows. */
+/* write_now is for who may wait for it, which is not long. False: the callback follows. */
 static bool write_now(struct gri_nng_link *l, bool may)
 {
-    uint64_t now = gri_clock_ns(), last = l->wrote_ns;
-
-    l->wrote_ns = now;
-    if (may && !l->tls && (now - last >= GATHER_NS || rest_of(l).iov_len >= GATHERED) &&
-        try_write(l))
+    atomic_store_explicit(&l->wrote_ns, gri_clock_ns(), memory_order_relaxed);
+    if (may && !l->tls && try_write(l))
         return true;
     post_write(l);
     return false;
@@ -253,6 +250,34 @@ static void next_write(struct gri_nng_link *l, bool task)
     }
     for (int writes = 0; go; writes++)
         go = one_write(l, writes < AT_ONCE);
+}
+
+/* holds_back: the last write was just now, and the worker has other tasks to run, which may send something, too. */
+static bool holds_back(const struct gri_nng_link *l)
+{
+    const struct gri_worker *w = gri_exec()->worker;
+
+    return w != NULL && gri_worker_has_more(w) &&
+           atomic_load_explicit(&w->spill_count, memory_order_relaxed) == 0 &&
+           gri_clock_ns() - atomic_load_explicit(&l->wrote_ns, memory_order_relaxed) < GATHER_NS;
+}
+
+/* left_to_task: what is little is the task's to write, which is about to run, or runs and brings more. */
+static bool left_to_task(struct gri_nng_link *l)
+{
+    bool left, room;
+
+    gri_lock(&l->lock);
+    left = l->queued && !l->closing && l->pending.len > 0 && l->pending.len < GATHERED;
+    room = left && l->refused;
+    if (left) {
+        l->asks |= ASK_SEND;
+        l->writing = l->refused = false;
+    }
+    gri_unlock(&l->lock);
+    if (room)
+        l->events->room(l->arg);
+    return left;
 }
 
 void gri_nng_link_urged(struct gri_nng_link *l)
@@ -313,7 +338,7 @@ static void on_written(void *arg)
     add(&l->bytes_out, nng_aio_count(l->write_aio));
     if (l->sent < l->sending.len)
         post_write(l);
-    else
+    else if (!left_to_task(l))
         next_write(l, false);
 }
 
@@ -390,6 +415,7 @@ static void read_on(struct gri_nng_link *l, bool beat)
     const struct gri_worker *w = gri_exec()->worker;
     nng_iov iov;
 
+    atomic_store_explicit(&l->waiting_ns, 0, memory_order_relaxed);
     if (beat || l->tls || w == NULL || gri_worker_has_more(w) || !read_room(l, &iov) ||
         !gri_nng_perch(l, &iov))
         gri_nng_post_read(l);
@@ -453,18 +479,28 @@ static bool frames_in(struct gri_nng_link *l, bool *ret_beat)
     if (is_closing(l))
         return false;
     gri_strbuf_consume(&l->got, at);
-    atomic_store_explicit(&l->waiting_ns, 0, memory_order_relaxed);
     return true;
 }
 
-/* read_in reports what has been read, and as much again of what is there, if it comes in bulk, and asks for more. */
-static void read_in(struct gri_nng_link *l)
+/* lingers: what has come is what the worker runs next, and as that is done, more may be there: so the link looks once
+ * more before it has anybody wait for input. */
+static bool lingers(const struct gri_nng_link *l)
 {
-    bool beat = false, more = frames_in(l, &beat);
+    const struct gri_worker *w = gri_exec()->worker;
+
+    return !l->tls && w != NULL && gri_lifo_peek(&w->lifo) != NULL && !gri_worker_has_more(w);
+}
+
+/* read_in reports what has been read, and as much again of what is there, if it comes in bulk, and asks for more. */
+static void read_in(struct gri_nng_link *l, bool come)
+{
+    bool beat = false, more = come || try_read(l) > 0 ? frames_in(l, &beat) : !is_closing(l);
 
     for (int i = 0; i < BULKS && more && l->came >= BULK && !l->tls && try_read(l) > 0; i++)
         more = frames_in(l, &beat);
-    if (more)
+    if (more && !beat && l->came > 0 && lingers(l))
+        l->later |= ASK_LOOK;
+    else if (more)
         read_on(l, beat);
 }
 
@@ -512,21 +548,36 @@ static void go_down(struct gri_nng_link *l)
     gri_nng_link_unref(l); /* the driver's. `queued` stays set: the task doesn't run again */
 }
 
+/* asked takes what the task is asked to do, besides what it has put off. 0: nothing, for now. */
+static unsigned asked(struct gri_nng_link *l, unsigned later)
+{
+    unsigned asks;
+
+    gri_lock(&l->lock);
+    asks = l->asks | later;
+    l->asks = 0;
+    if (asks == 0)
+        l->queued = l->later != 0;
+    gri_unlock(&l->lock);
+    return asks;
+}
+
+/* write_out writes what is pending, or does so later: once. */
+static void write_out(struct gri_nng_link *l, bool now)
+{
+    if (!now && holds_back(l))
+        l->later |= ASK_SEND;
+    else
+        next_write(l, true);
+}
+
 static void run(struct gri_task *t)
 {
     struct gri_nng_link *l = gri_container_of(t, struct gri_nng_link, task);
+    unsigned later = l->later, asks;
 
-    for (;;) {
-        unsigned asks;
-
-        gri_lock(&l->lock);
-        asks = l->asks;
-        l->asks = 0;
-        if (asks == 0)
-            l->queued = false;
-        gri_unlock(&l->lock);
-        if (asks == 0)
-            return;
+    l->later = 0;
+    while ((asks = asked(l, later)) != 0) {
         if ((asks & ASK_CLOSE) != 0) {
             go_down(l);
             return;
@@ -535,11 +586,14 @@ static void run(struct gri_task *t)
             l->events->up(l->arg);
             gri_nng_post_read(l);
         }
-        if ((asks & ASK_DATA) != 0)
-            read_in(l);
+        if ((asks & (ASK_DATA | ASK_LOOK)) != 0)
+            read_in(l, (asks & ASK_DATA) != 0);
         if ((asks & ASK_SEND) != 0)
-            next_write(l, true);
+            write_out(l, (later & ASK_SEND) != 0);
+        later = 0;
     }
+    if (l->later != 0)
+        gri_ready_later(l->sched, &l->task);
 }
 
 /* ---- beginning and end ----------------------------------------------------------------------- */

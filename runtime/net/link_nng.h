@@ -18,7 +18,7 @@
 #include "runtime/net/link.h"
 #include "runtime/sched/perch.h"
 
-enum { ASK_UP = 1, ASK_DATA = 2, ASK_SEND = 4, ASK_CLOSE = 8 };
+enum { ASK_UP = 1, ASK_DATA = 2, ASK_SEND = 4, ASK_CLOSE = 8, ASK_LOOK = 16 };
 
 struct gri_nng_link {
     struct gri_link base;
@@ -42,14 +42,15 @@ struct gri_nng_link {
     _Atomic uint32_t urging; /* a futex: how many start a write, or cancel, who are not the task */
     _Atomic uint64_t heard_ns;   /* when bytes came last */
     _Atomic uint64_t waiting_ns; /* since when some wait for the task; 0: none do */
+    _Atomic uint64_t wrote_ns;   /* when the last write was started */
     _Atomic uint64_t bytes_out;  /* written; by the write's callback alone */
     _Atomic uint64_t bytes_in;   /* read; by the read's callback alone */
     struct gri_strbuf sending;   /* of the write under way, or nobody's */
     size_t sent;                 /* of sending */
-    uint64_t wrote_ns;           /* when the last write was started; likewise */
     struct gri_strbuf got;       /* the task's and the read's, which take turns, as are */
     size_t room, came;           /* of the last read: what there was room for, and its bytes */
     size_t frame_max;            /* the task's */
+    unsigned later;              /* likewise: what it has put off until it runs again */
     bool tls;                    /* set before ASK_UP, as is stream */
     nng_stream_dialer *dialer;   /* owned; NULL when accepted */
     nng_stream *stream;          /* owned; set before ASK_UP */
