@@ -76,19 +76,37 @@ enum { GRI_TIE_SENDERS = 0, GRI_TIE_RECEIVERS = 1 }; /* down, untie: who made th
 /* the number of a ping: LAST asks, too, and says that no more calls are taken */
 enum { GRI_PING_ANSWER = 0, GRI_PING_ASK = 1, GRI_PING_LAST = 2 };
 
-/* gri_frame_type_of is what was written into an empty buffer. */
-static inline enum gri_frame_type gri_frame_type_of(const struct gri_strbuf *frame)
-{
-    return frame->len > GRI_FRAME_HEAD + 1
-               ? (enum gri_frame_type)(uint8_t)frame->data[GRI_FRAME_HEAD + 1]
-               : GRI_FRAME_NONE;
-}
-
 /* gri_frame_brings tells whether frames of this type are there to bring a value. */
 static inline bool gri_frame_brings(enum gri_frame_type type)
 {
     return type == GRI_FRAME_INVOKE || type == GRI_FRAME_ROUTE || type == GRI_FRAME_REPLY ||
            type == GRI_FRAME_CHUNK || type == GRI_FRAME_INPUT_CHUNK || type == GRI_FRAME_TELL;
+}
+
+/* gri_frame_size is how long the frame is that begins there, with its length. */
+static inline size_t gri_frame_size(const char *at)
+{
+    const uint8_t *p = (const uint8_t *)at;
+
+    return GRI_FRAME_HEAD + ((size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
+}
+
+/* gri_frame_count counts the frames that were written into a buffer, and those of them that bring a value. */
+struct gri_frame_count {
+    uint64_t all, values;
+};
+static inline struct gri_frame_count gri_frame_count(const struct gri_strbuf *frames)
+{
+    struct gri_frame_count n = { 0, 0 };
+
+    for (size_t at = 0; at < frames->len; at += gri_frame_size(frames->data + at)) {
+        /* the type is behind the array's head */
+        uint8_t type = (uint8_t)frames->data[at + GRI_FRAME_HEAD + 1];
+
+        n.all++;
+        n.values += gri_frame_brings((enum gri_frame_type)type);
+    }
+    return n;
 }
 
 struct gri_hello {

@@ -196,13 +196,6 @@ gr_code gri_lanes_move(struct gri_lanes *l, struct gri_lanes *from)
 
 /* ---- taking ---------------------------------------------------------------------------------- */
 
-static size_t frame_size(const char *at)
-{
-    const uint8_t *p = (const uint8_t *)at;
-
-    return GRI_FRAME_HEAD + ((size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
-}
-
 /* quick_turn finds how many bytes of whole frames go: at least one frame, and no more than `most`. */
 static size_t quick_turn(const struct gri_lanes *l, size_t most)
 {
@@ -211,7 +204,7 @@ static size_t quick_turn(const struct gri_lanes *l, size_t most)
     if (l->quick.len - at <= most)
         return l->quick.len - at;
     while (at < l->quick.len) {
-        size_t size = frame_size(l->quick.data + at);
+        size_t size = gri_frame_size(l->quick.data + at);
 
         if (at > l->quick_at && at + size - l->quick_at > most)
             break;
@@ -224,7 +217,7 @@ static size_t quick_turn(const struct gri_lanes *l, size_t most)
 static unsigned part_turn(struct gri_lanes *l, struct train *t, size_t most,
                           struct gri_slice *slices)
 {
-    size_t size = t->end == 0 ? frame_size(t->frames.data + t->at) : 0, left, part;
+    size_t size = t->end == 0 ? gri_frame_size(t->frames.data + t->at) : 0, left, part;
 
     if (t->end == 0 && size - GRI_FRAME_HEAD <= GRI_WHOLE_MAX) {
         slices[0] = (struct gri_slice){ t->frames.data + t->at, size };
@@ -315,7 +308,7 @@ static size_t count_in(const struct gri_strbuf *frames, size_t at, enum gri_fram
 {
     size_t n = 0;
 
-    for (; at < frames->len; at += frame_size(frames->data + at))
+    for (; at < frames->len; at += gri_frame_size(frames->data + at))
         n += (uint8_t)frames->data[at + GRI_FRAME_HEAD + 1] == type;
     return n;
 }

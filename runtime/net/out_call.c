@@ -19,7 +19,7 @@
 #include "runtime/sched/world.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define CHUNKS_AHEAD 256u               /* short ones, of a stream with the default window */
+#define CHUNKS_AHEAD 1024u              /* short ones, of a stream with the default window */
 #define EVENTS_WINDOW (128u * 1024)     /* of a plain call that is observed */
 #define EVENTS_WINDOW_LEAST (2u * 1024) /* so all calls that there may be can have one */
 

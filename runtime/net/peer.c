@@ -152,17 +152,17 @@ static gr_code is_full(struct gri_peer *p, size_t size, bool must)
     return GR_EUNREACH;
 }
 
-static void count_sent_locked(struct gri_peer *p, enum gri_frame_type type, uint64_t n)
+static void count_sent_locked(struct gri_peer *p, struct gri_frame_count n, bool back)
 {
     struct gri_ledger *l = gri_sched_of(p->node->rt)->ledger;
 
-    p->frames_out += n;
-    gri_count(l, GRI_COUNT_FRAMES_SENT, n);
-    if (gri_frame_brings(type))
-        gri_count(l, GRI_COUNT_VALUES_SENT, n);
+    p->frames_out += back ? 0 - n.all : n.all;
+    gri_count(l, GRI_COUNT_FRAMES_SENT, back ? 0 - n.all : n.all);
+    if (n.values != 0)
+        gri_count(l, GRI_COUNT_VALUES_SENT, back ? 0 - n.values : n.values);
 }
 
-/* put_locked sends a frame: past the lanes if nothing waits there. */
+/* put_locked sends a frame, or some of one call: past the lanes if nothing waits there. */
 static gr_code put_locked(struct gri_peer *p, struct gri_strbuf *frame, uint64_t key, bool must)
 {
     struct gri_slice slice = { frame->data, frame->len };
@@ -184,13 +184,13 @@ static gr_code put_locked(struct gri_peer *p, struct gri_strbuf *frame, uint64_t
 /* send_locked counts it before it is sent: who learns of what comes of it may read the counts. */
 static gr_code send_locked(struct gri_peer *p, struct gri_strbuf *frame, uint64_t key, bool must)
 {
-    enum gri_frame_type type = gri_frame_type_of(frame);
+    struct gri_frame_count n = gri_frame_count(frame);
     gr_code rc;
 
-    count_sent_locked(p, type, 1);
+    count_sent_locked(p, n, false);
     rc = put_locked(p, frame, key, must);
     if (rc != GR_OK)
-        count_sent_locked(p, type, UINT64_MAX); /* one less */
+        count_sent_locked(p, n, true);
     return rc;
 }
 
@@ -322,7 +322,7 @@ void gri_peer_later(struct gri_peer *p, enum gri_frame_type type, uint64_t id, u
 
     p = lock_now(p);
     if (rc == GR_OK && p->state != GRI_PEER_DOWN) {
-        count_sent_locked(p, type, 1);
+        count_sent_locked(p, gri_frame_count(&frame), false);
         rc = put_later_locked(p, &frame);
     }
     gri_unlock(&p->lock);
