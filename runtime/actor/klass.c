@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/platform.h"
 
 void gri_klasses_fini(struct gri_klasses *k)
 {
@@ -105,7 +106,8 @@ const struct gri_klass *gri_klass_get(struct gri_klasses *ks, struct gri_verbs *
     /* acquire: pairs with the release below; a klass lives as long as the runtime */
     struct gri_klass *k = atomic_load_explicit(recent, memory_order_acquire);
 
-    if (k != NULL && k->cls == cls)
+    /* where a seed decides, nothing may depend on where the linker has put a class */
+    if (k != NULL && k->cls == cls && gri_platform_here() == NULL)
         return k;
     k = look_up(ks, verbs, cls, ret_rc);
     if (k != NULL)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/platform.h"
 
 static uint16_t add_locked(struct gri_verbs *v, const char *name)
 {
@@ -53,7 +54,8 @@ uint16_t gri_verb_id(struct gri_verbs *v, const char *name)
     /* acquire: its name was stored before */
     uint16_t id = atomic_load_explicit(lately, memory_order_acquire);
 
-    if (id != GRI_VERB_NONE && strcmp(v->names[id], name) == 0)
+    /* where a seed decides, nothing may depend on where the linker has put a name */
+    if (id != GRI_VERB_NONE && gri_platform_here() == NULL && strcmp(v->names[id], name) == 0)
         return id;
     gri_lock(&v->lock);
     id = (uint16_t)(uintptr_t)gri_map_gets(&v->ids, name);
