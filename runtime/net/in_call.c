@@ -13,7 +13,7 @@
 #include "runtime/net/lent.h"
 
 #define INPUT_WINDOW (256u * 1024) /* bytes of an input, if the link's credit allows for so much */
-#define PUMP_CHUNKS 32 /* a served stream's own window: what waits for credit waits in the handler */
+#define PUMP_CHUNKS 8 /* a served stream's own window: what waits for credit waits in the handler */
 
 void gri_in_call_ref(void *arg)
 {

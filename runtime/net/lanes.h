@@ -19,7 +19,6 @@
 #include "runtime/net/link.h"
 
 #define GRI_TRAINS_MAX 64u /* of one link; a long frame beyond goes aboard the last one */
-#define GRI_SLICES 3u      /* that one turn consists of */
 
 struct gri_lanes {
     struct gri_strbuf quick;

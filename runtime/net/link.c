@@ -20,6 +20,8 @@
 #include "runtime/net/frame.h"
 
 #define BULK 2048u              /* who has read so much at once may find more already */
+#define LONG 32768u             /* and who so much, is being sent something long */
+#define SPIN_NS UINT64_C(20000) /* for which more of that is waited for */
 #define BULKS 8                 /* and reads on so often before others get their turn */
 #define READ_LEAST 4096u        /* room for a read, at least */
 #define READ_MOST (256u * 1024) /* and at most, so that others get their turn */
@@ -27,6 +29,7 @@
 /* Between two writes that are closer than that, frames gather while nng tells that the first is done. */
 #define GATHER_NS UINT64_C(20000)
 #define GATHERED 8192u /* bytes after which there is no use in gathering more */
+#define DIRECT 16384u  /* bytes that are worth a write of their own, without a copy */
 #define AT_ONCE                                                                                    \
     16 /* writes that one goes on with: what others bring meanwhile is not his to wait for */
 
@@ -106,37 +109,6 @@ static void fail(struct gri_nng_link *l, const char *doing, int rv)
                gr_error(rc == GR_EINVAL ? GR_EUNREACH : rc, "%s: %s", doing, nng_strerror(rv)));
 }
 
-static gr_code link_send(struct gri_link *base, const struct gri_slice *slices, unsigned count,
-                         bool *ret_busy)
-{
-    struct gri_nng_link *l = link_of(base);
-    gr_code rc = GR_OK;
-    size_t before;
-    bool start = false;
-
-    gri_lock(&l->lock);
-    before = l->pending.len;
-    if (l->closing || l->finishing)
-        rc = GR_EUNREACH;
-    for (unsigned i = 0; i < count && rc == GR_OK; i++) {
-        gri_strbuf_add(&l->pending, slices[i].data, slices[i].size);
-        rc = l->pending.failed ? GR_ENOMEM : GR_OK;
-    }
-    if (rc == GR_ENOMEM) {
-        l->pending.failed = false;
-        l->pending.len = before;
-    }
-    start = rc == GR_OK && !l->writing && (l->asks & ASK_SEND) == 0;
-    *ret_busy = l->pending.len >= GRI_LINK_BUSY;
-    if (l->pending.len >= GATHERED && !l->writing)
-        atomic_store_explicit(&l->gathered, true, memory_order_relaxed);
-    l->refused = l->refused || *ret_busy;
-    gri_unlock(&l->lock);
-    if (start)
-        gri_nng_link_ask(l, ASK_SEND);
-    return rc;
-}
-
 static void link_vitals(struct gri_link *base, struct gri_vitals *ret)
 {
     struct gri_nng_link *l = link_of(base);
@@ -166,26 +138,35 @@ static nng_iov rest_of(const struct gri_nng_link *l)
     return (nng_iov){ .iov_buf = l->sending.data + l->sent, .iov_len = l->sending.len - l->sent };
 }
 
-/* try_write writes what the socket has room for, without a word to another thread. True: that was all. What is not
- * taken at once is taken back, and nothing of it has been written. */
-static bool try_write(struct gri_nng_link *l)
+/* try_write writes what the socket has room for, without a word to another thread, and returns how much that was: what is
+ * not taken at once is taken back. 0: no room, or the link is lost, as the next write will tell. */
+static size_t try_write(struct gri_nng_link *l, const nng_iov *iovs, unsigned count)
 {
-    int rv = 0;
+    size_t n;
 
-    while (rv == 0 && l->sent < l->sending.len) {
+    nng_aio_set_iov(l->try_aio, count, iovs);
+    nng_stream_send(l->stream, l->try_aio);
+    nng_aio_cancel(l->try_aio);
+    nng_aio_wait(l->try_aio);
+    if (nng_aio_result(l->try_aio) != 0)
+        return 0;
+    n = nng_aio_count(l->try_aio);
+    add(&l->bytes_out, n);
+    return n;
+}
+
+/* try_rest does so with what is being sent. True: that was all. */
+static bool try_rest(struct gri_nng_link *l)
+{
+    size_t n = 1;
+
+    while (n > 0 && l->sent < l->sending.len) {
         nng_iov iov = rest_of(l);
 
-        nng_aio_set_iov(l->try_aio, 1, &iov);
-        nng_stream_send(l->stream, l->try_aio);
-        nng_aio_cancel(l->try_aio);
-        nng_aio_wait(l->try_aio);
-        rv = nng_aio_result(l->try_aio);
-        if (rv == 0) {
-            l->sent += nng_aio_count(l->try_aio);
-            add(&l->bytes_out, nng_aio_count(l->try_aio));
-        }
+        n = try_write(l, &iov, 1);
+        l->sent += n;
     }
-    return rv == 0;
+    return l->sent == l->sending.len;
 }
 
 static void post_write(struct gri_nng_link *l)
@@ -200,7 +181,7 @@ static void post_write(struct gri_nng_link *l)
 static bool write_now(struct gri_nng_link *l, bool may)
 {
     atomic_store_explicit(&l->wrote_ns, gri_clock_ns(), memory_order_relaxed);
-    if (may && !l->tls && try_write(l))
+    if (may && !l->tls && try_rest(l))
         return true;
     post_write(l);
     return false;
@@ -251,6 +232,118 @@ static void next_write(struct gri_nng_link *l, bool task)
     for (int writes = 0; go; writes++)
         go = one_write(l, writes < AT_ONCE);
 }
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+/* gather_locked copies slices behind what is pending. */
+static gr_code gather_locked(struct gri_nng_link *l, const struct gri_slice *slices, unsigned count)
+{
+    size_t before = l->pending.len;
+
+    for (unsigned i = 0; i < count; i++)
+        gri_strbuf_add(&l->pending, slices[i].data, slices[i].size);
+    if (!l->pending.failed)
+        return GR_OK;
+    l->pending.failed = false;
+    l->pending.len = before;
+    return GR_ENOMEM;
+}
+
+/* begins_direct_locked: so much may go from where it is, since nothing is before it. Then the write is the caller's. */
+static bool begins_direct_locked(struct gri_nng_link *l, const struct gri_slice *slices,
+                                 unsigned count)
+{
+    size_t size = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        size += slices[i].size;
+    if (size < DIRECT || count > GRI_SLICES || l->tls || l->writing || l->pending.len > 0)
+        return false;
+    l->writing = true;
+    atomic_fetch_add_explicit(&l->urging, 1, memory_order_relaxed); /* as in urge_locked */
+    return true;
+}
+
+/* ends_direct: all of it has been written. What beats have brought meanwhile is the task's. */
+static void ends_direct(struct gri_nng_link *l)
+{
+    bool more, over;
+
+    gri_lock(&l->lock);
+    l->writing = false;
+    more = l->pending.len > 0;
+    over = !more && l->finishing;
+    gri_unlock(&l->lock);
+    if (over)
+        link_close(&l->base, NULL);
+    else if (more)
+        gri_nng_link_ask(l, ASK_SEND);
+}
+
+/* write_direct writes slices without a copy, as far as the socket has room for them; the rest is copied, and goes as
+ * ever. Nobody is told of room here: since the last write nobody was refused. */
+static void write_direct(struct gri_nng_link *l, const struct gri_slice *slices, unsigned count)
+{
+    nng_iov iovs[GRI_SLICES];
+    unsigned at = 0;
+    size_t n = 1;
+
+    for (unsigned i = 0; i < count; i++)
+        iovs[i] = (nng_iov){ .iov_buf = (void *)(uintptr_t)slices[i].data,
+                             .iov_len = slices[i].size };
+    while (at < count && n > 0) {
+        n = try_write(l, iovs + at, count - at);
+        for (size_t left = n; left > 0;) {
+            size_t part = left < iovs[at].iov_len ? left : iovs[at].iov_len;
+
+            iovs[at].iov_buf = (char *)iovs[at].iov_buf + part;
+            iovs[at].iov_len -= part;
+            left -= part;
+            at += iovs[at].iov_len == 0;
+        }
+    }
+    if (at == count) {
+        ends_direct(l);
+        return;
+    }
+    gri_strbuf_clear(&l->sending);
+    l->sent = 0;
+    for (; at < count; at++)
+        gri_strbuf_add(&l->sending, iovs[at].iov_buf, iovs[at].iov_len);
+    if (!l->sending.failed)
+        post_write(l);
+    else /* a part of it may have gone */
+        link_close(&l->base, gr_error(GR_ENOMEM, "out of memory while sending"));
+}
+
+static gr_code link_send(struct gri_link *base, const struct gri_slice *slices, unsigned count,
+                         bool *ret_busy)
+{
+    struct gri_nng_link *l = link_of(base);
+    gr_code rc = GR_OK;
+    bool start, direct = false;
+
+    gri_lock(&l->lock);
+    if (l->closing || l->finishing)
+        rc = GR_EUNREACH;
+    else if (!(direct = begins_direct_locked(l, slices, count)))
+        rc = gather_locked(l, slices, count);
+    start = rc == GR_OK && !l->writing && (l->asks & ASK_SEND) == 0;
+    *ret_busy = l->pending.len >= GRI_LINK_BUSY;
+    if (l->pending.len >= GATHERED && !l->writing)
+        atomic_store_explicit(&l->gathered, true, memory_order_relaxed);
+    l->refused = l->refused || *ret_busy;
+    gri_unlock(&l->lock);
+    if (direct) {
+        write_direct(l, slices, count);
+        gri_nng_link_urged(l);
+    } else if (start) {
+        gri_nng_link_ask(l, ASK_SEND);
+    }
+    return rc;
+}
+
+/* ---- the end of a write ---------------------------------------------------------------------- */
 
 /* holds_back: the last write was just now, and the worker has other tasks to run, which may send something, too. */
 static bool holds_back(const struct gri_nng_link *l)
@@ -350,7 +443,7 @@ static size_t next_room(const struct gri_nng_link *l)
 {
     if (l->came >= l->room)
         return l->room >= READ_MOST / 2 ? READ_MOST : l->room < READ_LEAST ? READ_LEAST : l->room * 2;
-    return l->came < l->room / 16 && l->room > READ_LEAST ? l->room / 2 : l->room;
+    return l->came > 0 && l->came < l->room / 16 && l->room > READ_LEAST ? l->room / 2 : l->room;
 }
 
 /* read_room makes room behind what has been got. */
@@ -358,8 +451,8 @@ static bool read_room(struct gri_nng_link *l, nng_iov *ret_iov)
 {
     l->room = next_room(l);
     l->came = 0;
-    if (l->got.len == 0 && l->got.cap > 4 * l->room)
-        gri_strbuf_fini(&l->got); /* what a burst took isn't kept */
+    if (l->got.len == 0 && l->got.cap > 4 * (l->room > READ_LEAST ? READ_MOST : READ_LEAST))
+        gri_strbuf_fini(&l->got); /* what a burst took isn't kept once it is over */
     if (!gri_strbuf_reserve(&l->got, l->room)) {
         link_close(&l->base, gr_error(GR_ENOMEM, "out of memory while receiving"));
         return false;
@@ -482,6 +575,27 @@ static bool frames_in(struct gri_nng_link *l, bool *ret_beat)
     return true;
 }
 
+/* read_more reads what is there after a read that has brought much. A long value is on its way for some time, for which
+ * it is quicker to look again than to be told. */
+static bool read_more(struct gri_nng_link *l)
+{
+    bool is_long = l->came >= LONG;
+    uint64_t until;
+
+    if (try_read(l) > 0)
+        return true;
+    if (!is_long)
+        return false;
+    until = gri_clock_ns() + SPIN_NS;
+    do {
+        for (int i = 0; i < 100; i++)
+            gri_cpu_relax();
+        if (try_read(l) > 0)
+            return true;
+    } while (gri_clock_ns() < until);
+    return false;
+}
+
 /* lingers: what has come is what the worker runs next, and as that is done, more may be there: so the link looks once
  * more before it has anybody wait for input. */
 static bool lingers(const struct gri_nng_link *l)
@@ -496,7 +610,7 @@ static void read_in(struct gri_nng_link *l, bool come)
 {
     bool beat = false, more = come || try_read(l) > 0 ? frames_in(l, &beat) : !is_closing(l);
 
-    for (int i = 0; i < BULKS && more && l->came >= BULK && !l->tls && try_read(l) > 0; i++)
+    for (int i = 0; i < BULKS && more && l->came >= BULK && !l->tls && read_more(l); i++)
         more = frames_in(l, &beat);
     if (more && !beat && l->came > 0 && lingers(l))
         l->later |= ASK_LOOK;
