@@ -131,6 +131,18 @@ struct gri_proof {
     unsigned hold_count;
 };
 
+/* A long string or binary that a frame brings, without a copy: in the buffer it is missing, at byte `at`. */
+struct gri_frame_text {
+    const gr_value *v; /* NULL: there is none. Borrowed, but where something else is said */
+    size_t at;
+};
+
+/* What there is of that in a frame's first bytes. */
+struct gri_frame_find {
+    gr_type type;
+    size_t head, at, len; /* where its own head begins, and it; and how long it is */
+};
+
 /* One step of a route: an actor, and at which node. */
 struct gri_route_step {
     char url[GRI_FRAME_NAME_MAX + 1];
@@ -164,6 +176,9 @@ struct gri_frame {
     const uint8_t
         *watch; /* invoke: see run_frames.h; NULL: none. Borrowed, the frame's or the writer's */
     size_t watch_size;
+    /* reply, chunk, input chunk, tell, invoke: the value itself, which came in parts; borrowed. Then value is NULL,
+     * value_size as ever */
+    const gr_value *given;
     const struct gri_ref_map *refs; /* for the writers; borrowed. NULL: refs stay as they are */
     union {
         struct gri_hello hello;
@@ -176,6 +191,9 @@ struct gri_frame {
  * ignored. GR_EPROTO with *reterr "frame of type 2, byte 17: …".
  */
 gr_code gri_frame_parse(const void *body, size_t size, struct gri_frame *ret, gr_value **reterr);
+
+/* gri_frame_find_text looks in the first bytes of a frame for the head of a value that is a long string or binary. */
+bool gri_frame_find_text(const void *body, size_t size, struct gri_frame_find *ret);
 
 /*
  * The writers append one frame with its length. On failure out is as before: GR_ENOMEM when out of
@@ -196,6 +214,14 @@ gr_code gri_frame_refuse(struct gri_strbuf *out, gr_code code, uint64_t link, co
  * of f. config may be NULL. */
 gr_code gri_frame_invoke(struct gri_strbuf *out, const struct gri_frame *f, const gr_value *args,
                          const gr_value *config);
+/* gri_frame_invoke_text and gri_frame_value_text leave out a value that is a long string or binary: then ret->v is that
+ * value, else NULL. */
+gr_code gri_frame_invoke_text(struct gri_strbuf *out, const struct gri_frame *f,
+                              const gr_value *args, const gr_value *config,
+                              struct gri_frame_text *ret);
+gr_code gri_frame_value_text(struct gri_strbuf *out, enum gri_frame_type type, uint64_t id,
+                             const gr_value *v, const struct gri_ref_map *refs,
+                             struct gri_frame_text *ret);
 /* gri_frame_value writes reply, chunk, event and end, input chunk and input end; v NULL is nil. *ret_size, if given: v's own
  * bytes. */
 gr_code gri_frame_value(struct gri_strbuf *out, enum gri_frame_type type, uint64_t id,

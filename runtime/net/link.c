@@ -20,6 +20,7 @@
 #include "runtime/net/frame.h"
 
 #define BULK 2048u              /* who has read so much at once may find more already */
+#define SEVERAL 512u            /* who has read so much has most likely read several frames */
 #define LONG 32768u             /* and who so much, is being sent something long */
 #define SPIN_NS UINT64_C(20000) /* for which more of that is waited for */
 #define BULKS 8                 /* and reads on so often before others get their turn */
@@ -602,7 +603,8 @@ static bool lingers(const struct gri_nng_link *l)
 {
     const struct gri_worker *w = gri_exec()->worker;
 
-    return !l->tls && w != NULL && gri_lifo_peek(&w->lifo) != NULL && !gri_worker_has_more(w);
+    return l->came >= SEVERAL && !l->tls && w != NULL && gri_lifo_peek(&w->lifo) != NULL &&
+           !gri_worker_has_more(w);
 }
 
 /* read_in reports what has been read, and as much again of what is there, if it comes in bulk, and asks for more. */
@@ -612,7 +614,7 @@ static void read_in(struct gri_nng_link *l, bool come)
 
     for (int i = 0; i < BULKS && more && l->came >= BULK && !l->tls && read_more(l); i++)
         more = frames_in(l, &beat);
-    if (more && !beat && l->came > 0 && lingers(l))
+    if (more && !beat && lingers(l))
         l->later |= ASK_LOOK;
     else if (more)
         read_on(l, beat);
@@ -700,10 +702,10 @@ static void run(struct gri_task *t)
             l->events->up(l->arg);
             gri_nng_post_read(l);
         }
-        if ((asks & (ASK_DATA | ASK_LOOK)) != 0)
-            read_in(l, (asks & ASK_DATA) != 0);
         if ((asks & ASK_SEND) != 0)
             write_out(l, (later & ASK_SEND) != 0);
+        if ((asks & (ASK_DATA | ASK_LOOK)) != 0)
+            read_in(l, (asks & ASK_DATA) != 0);
         later = 0;
     }
     if (l->later != 0)

@@ -198,7 +198,7 @@ static void on_value(struct leg *leg, const struct gri_frame *f)
 {
     struct gri_route *r = leg->route;
     bool sent = false; /* an error that is the answer */
-    gr_value *v = gri_peer_read(leg->peer, f->value, f->value_size, &sent);
+    gr_value *v = gri_peer_value_of(leg->peer, f, &sent);
     size_t count;
 
     gri_lock(&r->lock);
@@ -393,7 +393,7 @@ static void set_out(struct gri_route *r)
     if (enter_legs(r) >= 2)
         rc = write_route(r, &frame);
     if (rc == GR_OK)
-        rc = gri_peer_begin(r->stops[0].peer, r->id, &r->legs[0].ours, &frame, &err);
+        rc = gri_peer_begin(r->stops[0].peer, r->id, &r->legs[0].ours, &frame, NULL, &err);
     gri_strbuf_fini(&frame);
     gr_value_unref(err);
     if (rc == GR_OK)
