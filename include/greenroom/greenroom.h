@@ -31,6 +31,7 @@
 #include <greenroom/history.h>
 #include <greenroom/graph.h>
 #include <greenroom/tool.h>
+#include <greenroom/guard.h>
 #include <greenroom/embeddings.h>
 #include <greenroom/store.h>
 #include <greenroom/retriever.h>
