@@ -71,7 +71,10 @@ static bool block_is_ascii(const unsigned char *s)
 size_t gri_utf8_valid_len(const char *s, size_t len)
 {
     const unsigned char *p = (const unsigned char *)s;
-    size_t at = 0, look = 0; /* look: where a block is looked at next, since one that is not ASCII is gone through */
+    size_t
+        at = 0,
+        look =
+            0; /* look: where a block is looked at next, since one that is not ASCII is gone through */
 
     while (at < len) {
         uint64_t word;

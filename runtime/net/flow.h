@@ -91,12 +91,12 @@ struct gri_inflow {
     struct gri_peer *peer;     /* borrowed from the call */
     uint64_t id;
     uint32_t window, least;
-    int64_t credit;                      /* what the peer may still send; guarded by turn.lock */
-    struct gri_flow_chunks come;         /* and not taken; guarded by turn.lock */
-    struct gri_flow_chunks taken;        /* the step's own */
-    gr_value *end;                       /* counted; guarded by turn.lock */
-    bool ended, dropping;                /* guarded by turn.lock; dropping: nobody reads any more */
-    int64_t owed;                        /* the step's own, as is done */
+    int64_t credit;               /* what the peer may still send; guarded by turn.lock */
+    struct gri_flow_chunks come;  /* and not taken; guarded by turn.lock */
+    struct gri_flow_chunks taken; /* the step's own */
+    gr_value *end;                /* counted; guarded by turn.lock */
+    bool ended, dropping;         /* guarded by turn.lock; dropping: nobody reads any more */
+    int64_t owed;                 /* the step's own, as is done */
     bool left, done;
     gr_code lost; /* the step's own: a chunk was lost for this reason; GR_OK: none */
 };

@@ -50,8 +50,7 @@ static void hold(struct gri_outflow *o)
     struct gri_ref_map refs = { gri_lend, o->peer };
     size_t size = 0;
 
-    o->unfit =
-        gri_frame_value_for(&o->held, o->turn.ops->frame, o->id, o->chunk, &refs, &size);
+    o->unfit = gri_frame_value_for(&o->held, o->turn.ops->frame, o->id, o->chunk, &refs, &size);
     gr_value_unref(o->chunk);
     o->chunk = NULL;
     if (o->unfit == GR_OK)
@@ -292,4 +291,3 @@ void gri_outflow_fini(struct gri_outflow *o)
     gr_value_unref(o->chunk);
     gri_stream_unref(o->stream);
 }
-

@@ -375,7 +375,7 @@ static void send(struct gri_hop *h)
         return;
     }
     atomic_store_explicit(&h->passed, true, memory_order_release);
-    if (rc != GR_OK || gri_peer_begin(h->peer, h->id, &h->ours, &frame, NULL, &err) != GR_OK) {
+    if (rc != GR_OK || gri_peer_begin(h->peer, h->id, &h->ours, &frame, &err) != GR_OK) {
         gr_value_unref(err);
         go_back(h);
     }

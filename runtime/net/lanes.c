@@ -16,8 +16,8 @@ struct train {
     struct gri_list node;
     struct gri_strbuf frames;   /* each with its length */
     struct gri_frame_text text; /* counted; what was left out of the first of them */
-    size_t at;                /* of them has been sent */
-    size_t end;               /* where the frame that is being sent in parts ends; 0: none is */
+    size_t at;                  /* of them has been sent */
+    size_t end;                 /* where the frame that is being sent in parts ends; 0: none is */
     unsigned slot;
     uint64_t keys[KEYS_MAX];
     unsigned key_count;
@@ -362,7 +362,8 @@ static void train_sent(struct gri_lanes *l, struct train *t)
             t->at -= text_size(&t->text);
             drop_text(t);
         }
-        if (t->end == 0 && t->text.v == NULL && t->at > t->frames.len / 2) { /* it may never be empty: see quick_sent */
+        if (t->end == 0 && t->text.v == NULL &&
+            t->at > t->frames.len / 2) { /* it may never be empty: see quick_sent */
             gri_strbuf_consume(&t->frames, t->at);
             t->at = 0;
         }

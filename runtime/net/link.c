@@ -290,8 +290,8 @@ static void write_direct(struct gri_nng_link *l, const struct gri_slice *slices,
     size_t n = 1;
 
     for (unsigned i = 0; i < count; i++)
-        iovs[i] = (nng_iov){ .iov_buf = (void *)(uintptr_t)slices[i].data,
-                             .iov_len = slices[i].size };
+        iovs[i] =
+            (nng_iov){ .iov_buf = (void *)(uintptr_t)slices[i].data, .iov_len = slices[i].size };
     while (at < count && n > 0) {
         n = try_write(l, iovs + at, count - at);
         for (size_t left = n; left > 0;) {
@@ -443,7 +443,9 @@ static void on_written(void *arg)
 static size_t next_room(const struct gri_nng_link *l)
 {
     if (l->came >= l->room)
-        return l->room >= READ_MOST / 2 ? READ_MOST : l->room < READ_LEAST ? READ_LEAST : l->room * 2;
+        return l->room >= READ_MOST / 2 ? READ_MOST
+               : l->room < READ_LEAST   ? READ_LEAST
+                                        : l->room * 2;
     return l->came > 0 && l->came < l->room / 16 && l->room > READ_LEAST ? l->room / 2 : l->room;
 }
 

@@ -365,7 +365,7 @@ static gr_code send(struct gri_out_call *oc, struct gri_frame *f, gr_value **ret
         *reterr = gr_error(rc, "cancelled before it was sent");
         goto out;
     }
-    rc = gri_peer_begin(oc->peer, oc->id, &oc->ours, &frame, &text, reterr);
+    rc = gri_peer_begin_text(oc->peer, oc->id, &oc->ours, &frame, &text, reterr);
 out:
     gri_strbuf_fini(&frame);
     return rc;

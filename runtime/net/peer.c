@@ -510,8 +510,14 @@ gr_code gri_peer_enter_ours(struct gri_peer *p, uint64_t id, struct gri_ours *ca
 }
 
 gr_code gri_peer_begin(struct gri_peer *p, uint64_t id, struct gri_ours *call,
-                       struct gri_strbuf *invoke, const struct gri_frame_text *text,
-                       gr_value **reterr)
+                       struct gri_strbuf *invoke, gr_value **reterr)
+{
+    return gri_peer_begin_text(p, id, call, invoke, NULL, reterr);
+}
+
+gr_code gri_peer_begin_text(struct gri_peer *p, uint64_t id, struct gri_ours *call,
+                            struct gri_strbuf *invoke, const struct gri_frame_text *text,
+                            gr_value **reterr)
 {
     gr_value *err = NULL;
     gr_code rc;

@@ -393,7 +393,7 @@ static void set_out(struct gri_route *r)
     if (enter_legs(r) >= 2)
         rc = write_route(r, &frame);
     if (rc == GR_OK)
-        rc = gri_peer_begin(r->stops[0].peer, r->id, &r->legs[0].ours, &frame, NULL, &err);
+        rc = gri_peer_begin(r->stops[0].peer, r->id, &r->legs[0].ours, &frame, &err);
     gri_strbuf_fini(&frame);
     gr_value_unref(err);
     if (rc == GR_OK)

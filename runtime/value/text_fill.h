@@ -9,9 +9,9 @@
 #include <greenroom/value.h>
 
 struct gri_text_fill {
-    gr_value *v;   /* owned; NULL: nothing has come */
-    size_t len;    /* that has come */
-    size_t valid;  /* of it is UTF-8 */
+    gr_value *v;  /* owned; NULL: nothing has come */
+    size_t len;   /* that has come */
+    size_t valid; /* of it is UTF-8 */
 };
 
 /* gri_text_fill_add adds bytes, and makes room for `room` in all if there is none for them. type is GR_STR or GR_BIN, the
