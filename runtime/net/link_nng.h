@@ -84,10 +84,32 @@ struct gri_nng_listener {
 
 /* gri_nng_link_new makes a link that is neither dialled nor up; NULL when out of memory. */
 struct gri_nng_link *gri_nng_link_new(struct gri_sched *sched);
+struct gri_nng_link *gri_nng_link_of(struct gri_link *base);
 void gri_nng_link_ask(struct gri_nng_link *l, unsigned what);
 void gri_nng_link_unref(struct gri_nng_link *l);
 /* gri_nng_link_read takes what a read has brought, or why there won't be any more, to the task. */
 void gri_nng_link_read(struct gri_nng_link *l, nng_aio *aio);
+void gri_nng_link_close(struct gri_link *base, gr_value *why GR_TAKES);
+/* gri_nng_link_fail closes it since nng says so. The URL was right when it was made, so what is wrong now is the way. */
+void gri_nng_link_fail(struct gri_nng_link *l, const char *doing, int rv);
+/* gri_nng_count counts for vitals; nobody else writes *to. */
+static inline void gri_nng_count(_Atomic uint64_t *to, size_t more)
+{
+    atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+/* the driver's, and nng's callbacks: link_write.c, link_read.c */
+gr_code gri_nng_link_send(struct gri_link *base, const struct gri_slice *slices, unsigned count,
+                          bool *ret_busy);
+void gri_nng_link_urge(struct gri_link *base, const void *frame, size_t size);
+void gri_nng_link_flush(struct gri_link *base);
+void gri_nng_on_written(void *arg);
+void gri_nng_on_read(void *arg);
+/* gri_nng_write_out writes what is pending, or does so later: once. gri_nng_read_in reports what has been read, or is
+ * there if nothing has come yet. The task's. */
+void gri_nng_write_out(struct gri_nng_link *l, bool now);
+void gri_nng_read_in(struct gri_nng_link *l, bool come);
 /* gri_nng_post_read reads behind what has been got: the callback follows. */
 void gri_nng_post_read(struct gri_nng_link *l);
 /* gri_nng_link_urged: who has been counted in `urging` has done it. */
