@@ -8,8 +8,6 @@
 
 #define BULK 2048u              /* who has read so much at once may find more already */
 #define SEVERAL 512u            /* who has read so much has most likely read several frames */
-#define LONG 32768u             /* and who so much, is being sent something long */
-#define SPIN_NS UINT64_C(20000) /* for which more of that is waited for */
 #define BULKS 8                 /* and reads on so often before others get their turn */
 #define FRAMES_A_TURN 1024u     /* are handled, likewise: each may run cheap code */
 #define READ_LEAST 4096u        /* room for a read, at least */
@@ -157,27 +155,6 @@ static bool frames_in(struct gri_nng_link *l, bool *ret_beat, unsigned *left)
     return *left > 0;
 }
 
-/* read_more reads what is there after a read that has brought much. A long value is on its way for some time, for which
- * it is quicker to look again than to be told. */
-static bool read_more(struct gri_nng_link *l)
-{
-    bool is_long = l->came >= LONG;
-    uint64_t until;
-
-    if (try_read(l) > 0)
-        return true;
-    if (!is_long)
-        return false;
-    until = gri_clock_ns() + SPIN_NS;
-    do {
-        for (int i = 0; i < 100; i++)
-            gri_cpu_relax();
-        if (try_read(l) > 0)
-            return true;
-    } while (gri_clock_ns() < until);
-    return false;
-}
-
 /* lingers: what has come is what the worker runs next, and as that is done, more may be there: so the link looks once
  * more before it has anybody wait for input. */
 static bool lingers(const struct gri_nng_link *l)
@@ -194,7 +171,7 @@ void gri_nng_read_in(struct gri_nng_link *l, bool come)
     bool beat = false, more = come || try_read(l) > 0 ? frames_in(l, &beat, &left) : !is_closing(l);
     bool several = l->came >= SEVERAL;
 
-    for (int i = 0; i < BULKS && more && l->came >= BULK && !l->tls && read_more(l); i++)
+    for (int i = 0; i < BULKS && more && l->came >= BULK && !l->tls && try_read(l) > 0; i++)
         more = frames_in(l, &beat, &left);
     if (more && !beat && several && lingers(l))
         l->later |= ASK_LOOK;

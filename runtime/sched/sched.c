@@ -23,8 +23,9 @@
 /* every so many tasks, the injection queue and the timers go first */
 #define OUTSIDE_FIRST 61
 #define SEARCH_NS 20000 /* how long an idle worker looks around */
-#define PERCH_NS 2000   /* the same of one that has a perch, whose input needs the processor until it is there */
-#define LOOK_EVERY 16   /* how many short waits between two looks at the others' rings, at most */
+#define PERCH_NS                                                                                   \
+    2000 /* the same of one that has a perch, whose input needs the processor until it is there */
+#define LOOK_EVERY 16 /* how many short waits between two looks at the others' rings, at most */
 #define STEAL_MAX 32
 #define ELSEWHERE 8 /* tasks that a busy worker takes from another's spill at once */
 
@@ -518,7 +519,8 @@ static struct gri_task *search(struct gri_worker *w)
     atomic_fetch_add(&s->searching, 1);
     for (;;) {
         uint64_t start = gri_clock_ns();
-        uint64_t patience = atomic_load_explicit(&w->perch, memory_order_relaxed) != NULL ? PERCH_NS : SEARCH_NS;
+        uint64_t patience =
+            atomic_load_explicit(&w->perch, memory_order_relaxed) != NULL ? PERCH_NS : SEARCH_NS;
         unsigned waits = 0, until = 0, step = 1;
 
         do {
