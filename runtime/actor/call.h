@@ -202,10 +202,13 @@ static inline struct gri_call *gri_call_of(struct gr_future *f)
 #define GRI_NATIVE ((gr_kind)100)
 /* GRI_PASSING is a native method that hands its call on at once, and has no run of its own. */
 #define GRI_PASSING ((gr_kind)101)
+/* GRI_SENDING is a native method that sends its call to another process: on the worker where it is made, if it can be,
+ * so that no task stands between who calls and the link. */
+#define GRI_SENDING ((gr_kind)102)
 
 static inline bool gri_kind_native(gr_kind kind)
 {
-    return kind == GRI_NATIVE || kind == GRI_PASSING;
+    return kind >= GRI_NATIVE && kind <= GRI_SENDING;
 }
 
 typedef void gri_native_fn(struct gri_call *call);

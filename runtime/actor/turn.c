@@ -107,6 +107,15 @@ bool gri_call_withdraw(struct gri_call *call)
            gri_blocking_withdraw(&call->rt->sched.blocking, &call->job);
 }
 
+/* sends_here: an observed call may be made where its tree of runs is locked. */
+static bool sends_here(const struct gri_actor *a, const struct gri_call *call, const gr_method *m)
+{
+    const struct gri_worker *w = gri_exec()->worker;
+
+    return m->kind == GRI_SENDING && a->pin == 0 && w != NULL && w->sched == &a->rt->sched &&
+           !gri_call_heard(call);
+}
+
 /* dispatch hands a stateless actor's call to whoever runs it, once its run lets it. */
 static void dispatch(struct gri_actor *a, struct gri_call *call)
 {
@@ -119,7 +128,9 @@ static void dispatch(struct gri_actor *a, struct gri_call *call)
         return;
     if (m->kind != GR_BLOCKING) {
         call->task.run = call_run;
-        if (a->pin != 0)
+        if (sends_here(a, call, m))
+            call_run(&call->task);
+        else if (a->pin != 0)
             gri_ready_on(s, &call->task, a->pin - 1);
         else
             gri_ready(s, &call->task);

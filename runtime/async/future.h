@@ -78,6 +78,12 @@ static inline bool gri_future_done(const struct gr_future *f)
     /* acquire: pairs with the exchange in gri_future_complete; result is readable after */
     return atomic_load_explicit(&((struct gr_future *)f)->waiter, memory_order_acquire) == GRI_DONE;
 }
+/* gri_future_hurry is for the owner of a call's future that he has just made and will wait for: see hurry above. */
+static inline void gri_future_hurry(struct gr_future *f)
+{
+    if (f->ops->hurry != NULL)
+        (void)f->ops->hurry(f); /* GR_EDEADLK is for who waits in a handler */
+}
 gr_outcome gri_future_outcome(const struct gr_future *f); /* of a done one */
 
 /* gri_future_watch: GR_OK, w will fire once; GR_EOS it is done already, w won't fire; GR_EINVAL it

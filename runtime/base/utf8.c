@@ -56,15 +56,35 @@ static bool few_are_ascii(const unsigned char *s, size_t len)
     return ((first | last) & UINT32_C(0x80808080)) == 0;
 }
 
+#define BLOCK 64u
+
+/* block_is_ascii looks at 64 bytes, whose words are loaded side by side. */
+static bool block_is_ascii(const unsigned char *s)
+{
+    uint64_t w[BLOCK / 8];
+
+    memcpy(w, s, BLOCK);
+    return (((w[0] | w[1]) | (w[2] | w[3]) | (w[4] | w[5]) | (w[6] | w[7])) &
+            UINT64_C(0x8080808080808080)) == 0;
+}
+
 size_t gri_utf8_valid_len(const char *s, size_t len)
 {
     const unsigned char *p = (const unsigned char *)s;
-    size_t at = 0;
+    size_t
+        at = 0,
+        look =
+            0; /* look: where a block is looked at next, since one that is not ASCII is gone through */
 
     while (at < len) {
         uint64_t word;
         size_t n;
 
+        if (at >= look) {
+            while (len - at >= BLOCK && block_is_ascii(p + at))
+                at += BLOCK;
+            look = at + BLOCK;
+        }
         if (len - at >= 8) { /* eight ASCII bytes at a time */
             memcpy(&word, p + at, 8);
             if ((word & UINT64_C(0x8080808080808080)) == 0) {

@@ -62,11 +62,24 @@ struct gri_outflow {
     uint64_t id;
     uint32_t least;
     gr_value *chunk;        /* counted; read, and to be sent after the events; the step's own */
-    struct gri_strbuf held; /* a frame that found no room; the step's own */
-    int64_t credit;         /* guarded by turn.lock */
+    struct gri_strbuf held; /* frames that are to be sent; the step's own */
+    int64_t budget;         /* the credit that it has taken over; the step's own */
+    int64_t credit;         /* that has come since; guarded by turn.lock */
     bool stopped;           /* guarded by turn.lock; the stream was closed: only its end goes */
     bool answered;          /* guarded by turn.lock; without a stream: there is an answer */
     bool ended, done;       /* the step's own */
+    gr_code unfit;          /* likewise: why a chunk could not be written; GR_OK: none */
+};
+
+struct gri_flow_chunk {
+    gr_value *value; /* counted */
+    int64_t cost;
+    bool event;
+};
+
+struct gri_flow_chunks {
+    struct gri_flow_chunk *at; /* owned */
+    uint32_t next, count, cap; /* those before next are gone */
 };
 
 /* From the peer to a local stream. */
@@ -78,11 +91,12 @@ struct gri_inflow {
     struct gri_peer *peer;     /* borrowed from the call */
     uint64_t id;
     uint32_t window, least;
-    int64_t credit;                      /* what the peer may still send; guarded by turn.lock */
-    struct gri_flow_chunk *first, *last; /* owned; come and not taken; guarded by turn.lock */
-    gr_value *end;                       /* counted; guarded by turn.lock */
-    bool ended, dropping;                /* guarded by turn.lock; dropping: nobody reads any more */
-    int64_t owed;                        /* the step's own, as is done */
+    int64_t credit;               /* what the peer may still send; guarded by turn.lock */
+    struct gri_flow_chunks come;  /* and not taken; guarded by turn.lock */
+    struct gri_flow_chunks taken; /* the step's own */
+    gr_value *end;                /* counted; guarded by turn.lock */
+    bool ended, dropping;         /* guarded by turn.lock; dropping: nobody reads any more */
+    int64_t owed;                 /* the step's own, as is done */
     bool left, done;
     gr_code lost; /* the step's own: a chunk was lost for this reason; GR_OK: none */
 };

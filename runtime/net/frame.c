@@ -265,7 +265,8 @@ static void read_proof(struct reader *r, struct gri_proof *p)
 
 #define WATCH_FIELD 11u /* of an invoke; it may have none */
 
-static void read_invoke(struct reader *r, struct gri_frame *f, uint64_t count)
+/* read_asked reads what of an invoke comes before its values. */
+static void read_asked(struct reader *r, struct gri_frame *f)
 {
     f->flags = (uint32_t)read_uint(r, 0, GRI_INVOKE_STREAM | GRI_INVOKE_INPUT, "bad flags");
     if (r->bad == NULL && f->flags == GRI_INVOKE_INPUT)
@@ -277,6 +278,11 @@ static void read_invoke(struct reader *r, struct gri_frame *f, uint64_t count)
     f->least = (uint32_t)read_uint(r, 0, GRI_FRAME_WINDOW_MAX, "a bad least cost");
     if (r->bad == NULL && (f->flags & GRI_INVOKE_STREAM) != 0 && (f->window == 0 || f->least == 0))
         fail(r, r->at, "a stream without a window");
+}
+
+static void read_invoke(struct reader *r, struct gri_frame *f, uint64_t count)
+{
+    read_asked(r, f);
     f->value = read_value(r, &f->value_size);
     f->config = read_value(r, &f->config_size);
     if (count < WATCH_FIELD || r->bad != NULL)
@@ -458,6 +464,33 @@ static uint64_t read_count(struct reader *r)
         return take_be(r, 2);
     fail(r, 0, "no array");
     return 0;
+}
+
+bool gri_frame_find_text(const void *body, size_t size, struct gri_frame_find *ret)
+{
+    struct reader r = { .data = body, .size = size };
+    struct gri_frame f;
+    uint8_t tag;
+
+    read_count(&r);
+    f.type = (enum gri_frame_type)read_uint(&r, 1, UINT8_MAX, "a bad type");
+    switch (f.type) {
+    case GRI_FRAME_REPLY:
+    case GRI_FRAME_CHUNK:
+    case GRI_FRAME_INPUT_CHUNK: read_uint(&r, 1, UINT64_MAX, "a bad call id"); break;
+    case GRI_FRAME_TELL: read_to(&r, &f); break;
+    case GRI_FRAME_INVOKE:
+        read_uint(&r, 1, UINT64_MAX, "a bad call id");
+        read_asked(&r, &f);
+        break;
+    default: return false;
+    }
+    ret->head = r.at;
+    tag = (uint8_t)take_be(&r, 1);
+    ret->len = (size_t)take_be(&r, 4);
+    ret->at = r.at;
+    ret->type = tag == 0xc6 ? GR_BIN : GR_STR;
+    return r.bad == NULL && (tag == 0xdb || tag == 0xc6) && ret->len >= GRI_WHOLE_MAX;
 }
 
 /* fields_of: a hello of another version may have fewer than ours, but says its versions. */

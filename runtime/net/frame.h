@@ -76,19 +76,37 @@ enum { GRI_TIE_SENDERS = 0, GRI_TIE_RECEIVERS = 1 }; /* down, untie: who made th
 /* the number of a ping: LAST asks, too, and says that no more calls are taken */
 enum { GRI_PING_ANSWER = 0, GRI_PING_ASK = 1, GRI_PING_LAST = 2 };
 
-/* gri_frame_type_of is what was written into an empty buffer. */
-static inline enum gri_frame_type gri_frame_type_of(const struct gri_strbuf *frame)
-{
-    return frame->len > GRI_FRAME_HEAD + 1
-               ? (enum gri_frame_type)(uint8_t)frame->data[GRI_FRAME_HEAD + 1]
-               : GRI_FRAME_NONE;
-}
-
 /* gri_frame_brings tells whether frames of this type are there to bring a value. */
 static inline bool gri_frame_brings(enum gri_frame_type type)
 {
     return type == GRI_FRAME_INVOKE || type == GRI_FRAME_ROUTE || type == GRI_FRAME_REPLY ||
            type == GRI_FRAME_CHUNK || type == GRI_FRAME_INPUT_CHUNK || type == GRI_FRAME_TELL;
+}
+
+/* gri_frame_size is how long the frame is that begins there, with its length. */
+static inline size_t gri_frame_size(const char *at)
+{
+    const uint8_t *p = (const uint8_t *)at;
+
+    return GRI_FRAME_HEAD + ((size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
+}
+
+/* gri_frame_count counts the frames that were written into a buffer, and those of them that bring a value. */
+struct gri_frame_count {
+    uint64_t all, values;
+};
+static inline struct gri_frame_count gri_frame_count(const struct gri_strbuf *frames)
+{
+    struct gri_frame_count n = { 0, 0 };
+
+    for (size_t at = 0; at < frames->len; at += gri_frame_size(frames->data + at)) {
+        /* the type is behind the array's head */
+        uint8_t type = (uint8_t)frames->data[at + GRI_FRAME_HEAD + 1];
+
+        n.all++;
+        n.values += gri_frame_brings((enum gri_frame_type)type);
+    }
+    return n;
 }
 
 struct gri_hello {
@@ -111,6 +129,18 @@ struct gri_proof {
     uint64_t stamp;                /* counts the sender's proofs */
     uint64_t holds[GRI_HOLDS_MAX]; /* the other links that the sender has with the peer */
     unsigned hold_count;
+};
+
+/* A long string or binary that a frame brings, without a copy: in the buffer it is missing, at byte `at`. */
+struct gri_frame_text {
+    const gr_value *v; /* NULL: there is none. Borrowed, but where something else is said */
+    size_t at;
+};
+
+/* What there is of that in a frame's first bytes. */
+struct gri_frame_find {
+    gr_type type;
+    size_t head, at, len; /* where its own head begins, and it; and how long it is */
 };
 
 /* One step of a route: an actor, and at which node. */
@@ -146,6 +176,9 @@ struct gri_frame {
     const uint8_t
         *watch; /* invoke: see run_frames.h; NULL: none. Borrowed, the frame's or the writer's */
     size_t watch_size;
+    /* reply, chunk, input chunk, tell, invoke: the value itself, which came in parts; borrowed. Then value is NULL,
+     * value_size as ever */
+    const gr_value *given;
     const struct gri_ref_map *refs; /* for the writers; borrowed. NULL: refs stay as they are */
     union {
         struct gri_hello hello;
@@ -158,6 +191,9 @@ struct gri_frame {
  * ignored. GR_EPROTO with *reterr "frame of type 2, byte 17: …".
  */
 gr_code gri_frame_parse(const void *body, size_t size, struct gri_frame *ret, gr_value **reterr);
+
+/* gri_frame_find_text looks in the first bytes of a frame for the head of a value that is a long string or binary. */
+bool gri_frame_find_text(const void *body, size_t size, struct gri_frame_find *ret);
 
 /*
  * The writers append one frame with its length. On failure out is as before: GR_ENOMEM when out of
@@ -178,6 +214,14 @@ gr_code gri_frame_refuse(struct gri_strbuf *out, gr_code code, uint64_t link, co
  * of f. config may be NULL. */
 gr_code gri_frame_invoke(struct gri_strbuf *out, const struct gri_frame *f, const gr_value *args,
                          const gr_value *config);
+/* gri_frame_invoke_text and gri_frame_value_text leave out a value that is a long string or binary: then ret->v is that
+ * value, else NULL. */
+gr_code gri_frame_invoke_text(struct gri_strbuf *out, const struct gri_frame *f,
+                              const gr_value *args, const gr_value *config,
+                              struct gri_frame_text *ret);
+gr_code gri_frame_value_text(struct gri_strbuf *out, enum gri_frame_type type, uint64_t id,
+                             const gr_value *v, const struct gri_ref_map *refs,
+                             struct gri_frame_text *ret);
 /* gri_frame_value writes reply, chunk, event and end, input chunk and input end; v NULL is nil. *ret_size, if given: v's own
  * bytes. */
 gr_code gri_frame_value(struct gri_strbuf *out, enum gri_frame_type type, uint64_t id,

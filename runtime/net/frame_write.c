@@ -76,10 +76,11 @@ static size_t begin(struct gri_strbuf *out, uint8_t fields, enum gri_frame_type 
     return start;
 }
 
-/* finish writes the length, or takes the frame back when rc, the buffer or the size says so. */
-static gr_code finish(struct gri_strbuf *out, size_t start, gr_code rc)
+/* finish_with writes the length, or takes the frame back when rc, the buffer or the size says so. more: bytes that are
+ * left out of the buffer. */
+static gr_code finish_with(struct gri_strbuf *out, size_t start, gr_code rc, size_t more)
 {
-    size_t size = out->len - start - GRI_FRAME_HEAD;
+    size_t size = out->len - start - GRI_FRAME_HEAD + more;
 
     if (rc == GR_OK && (out->failed || size > GRI_FRAME_MAX))
         rc = GR_ENOMEM;
@@ -91,6 +92,30 @@ static gr_code finish(struct gri_strbuf *out, size_t start, gr_code rc)
     for (unsigned i = 0; i < GRI_FRAME_HEAD; i++)
         out->data[start + i] = (char)(uint8_t)(size >> (8 * (3 - i)));
     return GR_OK;
+}
+
+static gr_code finish(struct gri_strbuf *out, size_t start, gr_code rc)
+{
+    return finish_with(out, start, rc, 0);
+}
+
+/* put_value writes v, or only its head, if it may be left out and is worth that. */
+static gr_code put_value(struct gri_strbuf *out, const gr_value *v, const struct gri_ref_map *refs,
+                         struct gri_frame_text *ret)
+{
+    gr_type type = gr_value_type(v);
+
+    if (ret == NULL || (type != GR_STR && type != GR_BIN) || gr_len(v) < GRI_WHOLE_MAX ||
+        gr_len(v) > GRI_FRAME_MAX)
+        return gri_msgpack_write(out, v, refs, NULL);
+    put_be(out, type == GR_STR ? 0xdb : 0xc6, gr_len(v), 4);
+    *ret = (struct gri_frame_text){ .v = v, .at = out->len };
+    return GR_OK;
+}
+
+static size_t left_out(const struct gri_frame_text *text)
+{
+    return text != NULL ? gr_len(text->v) : 0;
 }
 
 static void put_bin(struct gri_strbuf *out, const void *data, size_t size)
@@ -166,9 +191,18 @@ gr_code gri_frame_refuse(struct gri_strbuf *out, gr_code code, uint64_t link, co
 gr_code gri_frame_invoke(struct gri_strbuf *out, const struct gri_frame *f, const gr_value *args,
                          const gr_value *config)
 {
+    return gri_frame_invoke_text(out, f, args, config, NULL);
+}
+
+gr_code gri_frame_invoke_text(struct gri_strbuf *out, const struct gri_frame *f,
+                              const gr_value *args, const gr_value *config,
+                              struct gri_frame_text *ret)
+{
     size_t start = begin(out, f->watch_size > 0 ? 11 : 10, GRI_FRAME_INVOKE);
     gr_code rc;
 
+    if (ret != NULL)
+        ret->v = NULL;
     put_uint(out, f->id);
     put_uint(out, f->flags);
     put_to(out, f);
@@ -176,12 +210,12 @@ gr_code gri_frame_invoke(struct gri_strbuf *out, const struct gri_frame *f, cons
     put_uint(out, f->deadline_ms);
     put_uint(out, f->window);
     put_uint(out, f->least);
-    rc = gri_msgpack_write(out, args, f->refs, NULL);
+    rc = put_value(out, args, f->refs, ret);
     if (rc == GR_OK)
         rc = gri_msgpack_write(out, config, f->refs, NULL);
     if (f->watch_size > 0)
         gri_strbuf_add(out, f->watch, f->watch_size);
-    return finish(out, start, rc);
+    return finish_with(out, start, rc, left_out(ret));
 }
 
 gr_code gri_frame_route(struct gri_strbuf *out, const struct gri_frame *f, const gr_value *args,
@@ -223,6 +257,19 @@ gr_code gri_frame_value_for(struct gri_strbuf *out, enum gri_frame_type type, ui
 
     put_uint(out, id);
     return finish(out, start, gri_msgpack_write(out, v, refs, ret_size));
+}
+
+gr_code gri_frame_value_text(struct gri_strbuf *out, enum gri_frame_type type, uint64_t id,
+                             const gr_value *v, const struct gri_ref_map *refs,
+                             struct gri_frame_text *ret)
+{
+    size_t start = begin(out, 3, type);
+    gr_code rc;
+
+    ret->v = NULL;
+    put_uint(out, id);
+    rc = put_value(out, v, refs, ret);
+    return finish_with(out, start, rc, left_out(ret));
 }
 
 gr_code gri_frame_value(struct gri_strbuf *out, enum gri_frame_type type, uint64_t id,

@@ -210,7 +210,7 @@ void gri_in_call_overrun(struct gri_in_call *ic)
 static void on_input(struct gri_in_call *ic, const struct gri_frame *f)
 {
     bool sent = false;
-    gr_value *v = gri_peer_read(ic->peer, f->value, f->value_size, &sent);
+    gr_value *v = gri_peer_value_of(ic->peer, f, &sent);
     gr_code rc = GR_OK;
 
     if (f->type == GRI_FRAME_INPUT_CHUNK) {
@@ -264,12 +264,9 @@ void gri_in_call_refuse(struct gri_peer *p, const struct gri_frame *f, gr_value 
     forbid(p, f, gr_error_with(err, "kind", gr_str("NotServed")));
 }
 
-gr_value *gri_in_call_payload(struct gri_peer *p, const struct gri_frame *f, const uint8_t *data,
-                              size_t size)
+/* payload takes what was read of a frame; sent: an error in it is the value. */
+static gr_value *payload(struct gri_peer *p, const struct gri_frame *f, gr_value *v, bool sent)
 {
-    bool sent = false; /* an error that is the value */
-    gr_value *v = gri_peer_read(p, data, size, &sent);
-
     if (gr_value_type(v) != GR_ERROR || sent)
         return v;
     if (gr_error_code(v) == GR_EPROTO)
@@ -277,6 +274,23 @@ gr_value *gri_in_call_payload(struct gri_peer *p, const struct gri_frame *f, con
     else
         gri_in_call_refuse(p, f, v);
     return NULL;
+}
+
+gr_value *gri_in_call_payload(struct gri_peer *p, const struct gri_frame *f, const uint8_t *data,
+                              size_t size)
+{
+    bool sent = false;
+    gr_value *v = gri_peer_read(p, data, size, &sent);
+
+    return payload(p, f, v, sent);
+}
+
+static gr_value *arguments(struct gri_peer *p, const struct gri_frame *f)
+{
+    bool sent = false;
+    gr_value *v = gri_peer_value_of(p, f, &sent);
+
+    return payload(p, f, v, sent);
 }
 
 /* open_out prepares what goes to the peer besides a reply; out NULL: the events alone. */
@@ -373,6 +387,7 @@ static void go(struct gri_in_call *ic)
     }
     if (ic->teller != NULL)
         gri_outflow_kick(&ic->out);
+    gri_future_hurry(ic->future); /* cheap code is run here, and needs no other task */
     if (gri_future_watch(ic->future, &ic->waiter) != GR_OK)
         answer_run(&ic->task);
 }
@@ -513,7 +528,7 @@ void gri_in_call_start(struct gri_peer *p, const struct gri_frame *f)
             p, f, gr_error(GR_EFULL, "too many different verbs have come from other processes"));
         return;
     }
-    args = gri_in_call_payload(p, f, f->value, f->value_size);
+    args = arguments(p, f);
     if (args == NULL)
         return;
     config = gri_in_call_payload(p, f, f->config, f->config_size);

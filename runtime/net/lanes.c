@@ -11,12 +11,13 @@
 #define SHARE                                                                                      \
     (GRI_WHOLE_MAX / 4u * 3u) /* of a turn is for what is quick, if there is a train, too */
 
-/* A long frame, and what may not overtake it. */
+/* A long frame, and what may not overtake it. Where bytes are counted, those of the text are, too. */
 struct train {
     struct gri_list node;
-    struct gri_strbuf frames; /* each with its length */
-    size_t at;                /* of them has been sent */
-    size_t end;               /* where the frame that is being sent in parts ends; 0: none is */
+    struct gri_strbuf frames;   /* each with its length */
+    struct gri_frame_text text; /* counted; what was left out of the first of them */
+    size_t at;                  /* of them has been sent */
+    size_t end;                 /* where the frame that is being sent in parts ends; 0: none is */
     unsigned slot;
     uint64_t keys[KEYS_MAX];
     unsigned key_count;
@@ -36,8 +37,15 @@ void gri_lanes_init(struct gri_lanes *l)
     gri_list_init(&l->rest);
 }
 
+static void drop_text(struct train *t)
+{
+    gr_value_unref((gr_value *)(uintptr_t)t->text.v);
+    t->text.v = NULL;
+}
+
 static void train_free(struct train *t)
 {
+    drop_text(t);
     gri_strbuf_fini(&t->frames);
     gri_free(t);
 }
@@ -51,6 +59,54 @@ void gri_lanes_fini(struct gri_lanes *l)
     gri_strbuf_fini(&l->quick);
     l->waiting = l->quick_at = 0;
     l->train_count = l->slots = 0;
+}
+
+/* ---- what a train consists of ---------------------------------------------------------------- */
+
+static size_t text_size(const struct gri_frame_text *text)
+{
+    return text != NULL && text->v != NULL ? gr_len(text->v) : 0;
+}
+
+static const char *text_data(const struct gri_frame_text *text)
+{
+    size_t size;
+
+    return gr_value_type(text->v) == GR_BIN ? gr_as_bin(text->v, &size) : gr_cstr(text->v, "");
+}
+
+static size_t train_size(const struct train *t)
+{
+    return t->frames.len + text_size(&t->text);
+}
+
+/* frame_at is the frame that begins there, which is never within the text. */
+static const char *frame_at(const struct train *t, size_t at)
+{
+    return t->frames.data + (at > t->text.at ? at - text_size(&t->text) : at);
+}
+
+/* cut tells where some bytes of a train are, before, in and behind the text. Returns how many slices that is. */
+static unsigned cut(const struct train *t, size_t at, size_t size, struct gri_slice *slices)
+{
+    size_t in = text_size(&t->text), end = at + size;
+    size_t from = in > 0 ? t->text.at : t->frames.len, to = from + in;
+    unsigned count = 0;
+
+    if (at < from && size > 0)
+        slices[count++] = (struct gri_slice){ t->frames.data + at, (end < from ? end : from) - at };
+    if (at < to && end > from && in > 0) {
+        size_t first = at > from ? at : from;
+
+        slices[count++] = (struct gri_slice){ text_data(&t->text) + (first - from),
+                                              (end < to ? end : to) - first };
+    }
+    if (end > to) {
+        size_t first = at > to ? at : to;
+
+        slices[count++] = (struct gri_slice){ t->frames.data + (first - in), end - first };
+    }
+    return count;
 }
 
 /* ---- putting --------------------------------------------------------------------------------- */
@@ -87,11 +143,30 @@ static gr_code append(struct gri_strbuf *to, const struct gri_strbuf *frame)
     return GR_ENOMEM;
 }
 
+/* append_all: aboard another's train a text is copied. */
+static gr_code append_all(struct gri_strbuf *to, const struct gri_strbuf *frame,
+                          const struct gri_frame_text *text)
+{
+    size_t in = text_size(text), before = to->len;
+
+    if (in == 0)
+        return append(to, frame);
+    gri_strbuf_reserve(to, frame->len + in);
+    gri_strbuf_add(to, frame->data, text->at);
+    gri_strbuf_add(to, text_data(text), in);
+    gri_strbuf_add(to, frame->data + text->at, frame->len - text->at);
+    if (!to->failed)
+        return GR_OK;
+    to->failed = false;
+    to->len = before;
+    return GR_ENOMEM;
+}
+
 /* add_to has a frame go aboard. What was put before it, under a key that is new there, may be in the quick lane. */
 static gr_code add_to(struct gri_lanes *l, struct train *t, const struct gri_strbuf *frame,
-                      uint64_t key)
+                      const struct gri_frame_text *text, uint64_t key)
 {
-    gr_code rc = append(&t->frames, frame);
+    gr_code rc = append_all(&t->frames, frame, text);
 
     if (rc == GR_OK && key != 0 && !knows(t, key)) {
         t->after = l->quick_put;
@@ -133,13 +208,16 @@ static void depart(struct gri_lanes *l)
     }
 }
 
-static gr_code new_train(struct gri_lanes *l, struct gri_strbuf *frame, uint64_t key)
+static gr_code new_train(struct gri_lanes *l, struct gri_strbuf *frame,
+                         const struct gri_frame_text *text, uint64_t key)
 {
     struct train *t = gri_new0(struct train);
 
     if (t == NULL)
         return GR_ENOMEM;
     t->frames = *frame;
+    if (text_size(text) > 0)
+        t->text = (struct gri_frame_text){ .v = gr_value_ref(text->v), .at = text->at };
     t->after = l->quick_put;
     *frame = (struct gri_strbuf)GRI_STRBUF_INIT;
     add_key(t, key);
@@ -152,19 +230,25 @@ static gr_code new_train(struct gri_lanes *l, struct gri_strbuf *frame, uint64_t
 
 gr_code gri_lanes_put(struct gri_lanes *l, struct gri_strbuf *frame, uint64_t key)
 {
-    bool whole = frame->len - GRI_FRAME_HEAD <= GRI_WHOLE_MAX;
+    return gri_lanes_put_text(l, frame, NULL, key);
+}
+
+gr_code gri_lanes_put_text(struct gri_lanes *l, struct gri_strbuf *frame,
+                           const struct gri_frame_text *text, uint64_t key)
+{
+    size_t size = frame->len + text_size(text);
+    bool whole = size - GRI_FRAME_HEAD <= GRI_WHOLE_MAX;
     struct train *t = key != 0 && l->train_count > 0 ? aboard(l, key) : NULL;
-    size_t size = frame->len;
     gr_code rc;
 
     if (t == NULL && !whole && l->train_count >= GRI_TRAINS_MAX)
         t = aboard(l, 0);
     if (t == NULL) {
-        rc = whole ? append(&l->quick, frame) : new_train(l, frame, key);
+        rc = whole ? append_all(&l->quick, frame, text) : new_train(l, frame, text, key);
         if (rc == GR_OK && whole)
             l->quick_put += size;
     } else {
-        rc = add_to(l, t, frame, key);
+        rc = add_to(l, t, frame, text, key);
     }
     if (rc == GR_OK)
         l->waiting += size;
@@ -196,13 +280,6 @@ gr_code gri_lanes_move(struct gri_lanes *l, struct gri_lanes *from)
 
 /* ---- taking ---------------------------------------------------------------------------------- */
 
-static size_t frame_size(const char *at)
-{
-    const uint8_t *p = (const uint8_t *)at;
-
-    return GRI_FRAME_HEAD + ((size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
-}
-
 /* quick_turn finds how many bytes of whole frames go: at least one frame, and no more than `most`. */
 static size_t quick_turn(const struct gri_lanes *l, size_t most)
 {
@@ -211,7 +288,7 @@ static size_t quick_turn(const struct gri_lanes *l, size_t most)
     if (l->quick.len - at <= most)
         return l->quick.len - at;
     while (at < l->quick.len) {
-        size_t size = frame_size(l->quick.data + at);
+        size_t size = gri_frame_size(l->quick.data + at);
 
         if (at > l->quick_at && at + size - l->quick_at > most)
             break;
@@ -224,12 +301,11 @@ static size_t quick_turn(const struct gri_lanes *l, size_t most)
 static unsigned part_turn(struct gri_lanes *l, struct train *t, size_t most,
                           struct gri_slice *slices)
 {
-    size_t size = t->end == 0 ? frame_size(t->frames.data + t->at) : 0, left, part;
+    size_t size = t->end == 0 ? gri_frame_size(frame_at(t, t->at)) : 0, left, part;
 
     if (t->end == 0 && size - GRI_FRAME_HEAD <= GRI_WHOLE_MAX) {
-        slices[0] = (struct gri_slice){ t->frames.data + t->at, size };
         l->turn_part = size;
-        return 1;
+        return cut(t, t->at, size, slices);
     }
     if (t->end == 0) { /* a frame to be cut up: its own length does not go */
         t->end = t->at + size;
@@ -239,9 +315,8 @@ static unsigned part_turn(struct gri_lanes *l, struct train *t, size_t most,
     left = t->end - t->at;
     part = left < most - PART_HEAD ? left : most - PART_HEAD;
     slices[0] = (struct gri_slice){ l->head, gri_frame_part(l->head, t->slot, left - part, part) };
-    slices[1] = (struct gri_slice){ t->frames.data + t->at, part };
     l->turn_part = part;
-    return 2;
+    return 1 + cut(t, t->at, part, slices + 1);
 }
 
 unsigned gri_lanes_next(struct gri_lanes *l, struct gri_slice slices[GRI_SLICES])
@@ -282,8 +357,13 @@ static void train_sent(struct gri_lanes *l, struct train *t)
     if (t->at == t->end)
         t->end = 0;
     gri_list_remove(&t->node);
-    if (t->at < t->frames.len) {
-        if (t->end == 0 && t->at > t->frames.len / 2) { /* it may never be empty: see quick_sent */
+    if (t->at < train_size(t)) {
+        if (t->end == 0 && t->text.v != NULL && t->at > t->text.at) { /* it is gone */
+            t->at -= text_size(&t->text);
+            drop_text(t);
+        }
+        if (t->end == 0 && t->text.v == NULL &&
+            t->at > t->frames.len / 2) { /* it may never be empty: see quick_sent */
             gri_strbuf_consume(&t->frames, t->at);
             t->at = 0;
         }
@@ -315,8 +395,18 @@ static size_t count_in(const struct gri_strbuf *frames, size_t at, enum gri_fram
 {
     size_t n = 0;
 
-    for (; at < frames->len; at += frame_size(frames->data + at))
+    for (; at < frames->len; at += gri_frame_size(frames->data + at))
         n += (uint8_t)frames->data[at + GRI_FRAME_HEAD + 1] == type;
+    return n;
+}
+
+/* count_aboard: the frame with the text is the first. */
+static size_t count_aboard(const struct train *t, enum gri_frame_type type)
+{
+    size_t at = t->end != 0 ? t->end : t->at, n = 0;
+
+    for (; at < train_size(t); at += gri_frame_size(frame_at(t, at)))
+        n += (uint8_t)frame_at(t, at)[GRI_FRAME_HEAD + 1] == type;
     return n;
 }
 
@@ -327,9 +417,7 @@ size_t gri_lanes_count(const struct gri_lanes *l, enum gri_frame_type type)
 
     for (int i = 0; i < 2; i++)
         for (struct gri_list *k = trains[i]->next; k != trains[i]; k = k->next) {
-            const struct train *t = train_of(k);
-
-            n += count_in(&t->frames, t->end != 0 ? t->end : t->at, type);
+            n += count_aboard(train_of(k), type);
         }
     return n;
 }

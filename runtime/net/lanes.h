@@ -19,7 +19,6 @@
 #include "runtime/net/link.h"
 
 #define GRI_TRAINS_MAX 64u /* of one link; a long frame beyond goes aboard the last one */
-#define GRI_SLICES 3u      /* that one turn consists of */
 
 struct gri_lanes {
     struct gri_strbuf quick;
@@ -40,6 +39,10 @@ void gri_lanes_fini(struct gri_lanes *l);
 /* gri_lanes_put adds one frame, with its length; a long one's buffer is taken over. On failure nothing
  * has changed. GR_ENOMEM. */
 gr_code gri_lanes_put(struct gri_lanes *l, struct gri_strbuf *frame, uint64_t key);
+/* gri_lanes_put_text adds one with what was left out of it (NULL, or v NULL: nothing), of which it keeps a reference until
+ * that is sent. */
+gr_code gri_lanes_put_text(struct gri_lanes *l, struct gri_strbuf *frame,
+                           const struct gri_frame_text *text, uint64_t key);
 /* gri_lanes_next tells what goes next, GRI_WHOLE_MAX bytes or a little more, and how many slices that
  * is; 0: nothing waits. It is valid until gri_lanes_sent takes it out. */
 unsigned gri_lanes_next(struct gri_lanes *l, struct gri_slice slices[GRI_SLICES]);

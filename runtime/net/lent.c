@@ -161,6 +161,14 @@ gr_value *gri_peer_read(struct gri_peer *p, const uint8_t *data, size_t size, bo
     return v;
 }
 
+gr_value *gri_peer_value_of(struct gri_peer *p, const struct gri_frame *f, bool *ret_sent)
+{
+    *ret_sent = false;
+    if (f->given != NULL)
+        return gr_value_ref(f->given);
+    return gri_peer_read(p, f->value, f->value_size, ret_sent);
+}
+
 gr_ref gri_peer_find(struct gri_peer *p, const struct gri_frame *f)
 {
     if (f->to.id == 0)

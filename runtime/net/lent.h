@@ -19,6 +19,8 @@ gr_code gri_borrow(void *peer, gr_ref *ref);
 /* gri_peer_read decodes a value that has come; in the link's events only. *ret_sent: if it is an error,
  * that error was sent, and is not the decoder's word. */
 gr_value *gri_peer_read(struct gri_peer *p, const uint8_t *data, size_t size, bool *ret_sent);
+/* gri_peer_value_of reads a frame's value likewise. */
+gr_value *gri_peer_value_of(struct gri_peer *p, const struct gri_frame *f, bool *ret_sent);
 /* gri_peer_find returns whom a frame is for, if the peer may reach it; else {0, 0}. */
 gr_ref gri_peer_find(struct gri_peer *p, const struct gri_frame *f);
 

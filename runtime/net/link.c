@@ -2,10 +2,7 @@
 /*
  * link.c - frames over an nng_stream. See link_nng.h for who may do what.
  *
- * Reading: a read is posted only when the task has handled all that came before, so `got` needs no
- * lock, and a peer that sends faster than we handle is held up by its socket. Writing: the task, or
- * who has sent much, starts a write when none is under way; what the socket takes at once needs no
- * callback, else the callback of a write starts the next. Ending: the task
+ * Reading is in link_read.c, writing in link_write.c. Ending: the task
  * closes the stream, waits until the callbacks are over (nng_aio_stop; never from a callback),
  * reports down and lets go.
  */
@@ -19,17 +16,6 @@
 #include "runtime/base/assert.h"
 #include "runtime/net/frame.h"
 
-#define BULK 16384u             /* who has read so much at once may find more already */
-#define BULKS 8                 /* and reads on so often before others get their turn */
-#define READ_LEAST 4096u        /* room for a read, at least */
-#define READ_MOST (256u * 1024) /* and at most, so that others get their turn */
-
-/* Between two writes that are closer than that, frames gather while nng tells that the first is done. */
-#define GATHER_NS UINT64_C(20000)
-#define GATHERED 8192u /* bytes after which there is no use in gathering more */
-#define AT_ONCE                                                                                    \
-    16 /* writes that one goes on with: what others bring meanwhile is not his to wait for */
-
 gr_code gri_from_nng(int rv)
 {
     switch (rv) {
@@ -42,7 +28,7 @@ gr_code gri_from_nng(int rv)
     }
 }
 
-static struct gri_nng_link *link_of(struct gri_link *base)
+struct gri_nng_link *gri_nng_link_of(struct gri_link *base)
 {
     return gri_container_of(base, struct gri_nng_link, base);
 }
@@ -62,9 +48,9 @@ void gri_nng_link_ask(struct gri_nng_link *l, unsigned what)
         gri_ready(l->sched, &l->task);
 }
 
-static void link_close(struct gri_link *base, gr_value *why)
+void gri_nng_link_close(struct gri_link *base, gr_value *why)
 {
-    struct gri_nng_link *l = link_of(base);
+    struct gri_nng_link *l = gri_nng_link_of(base);
 
     gri_lock(&l->lock);
     if (!l->closing) {
@@ -81,7 +67,7 @@ static void link_close(struct gri_link *base, gr_value *why)
 
 static void link_finish(struct gri_link *base, gr_value *why)
 {
-    struct gri_nng_link *l = link_of(base);
+    struct gri_nng_link *l = gri_nng_link_of(base);
     bool idle;
 
     gri_lock(&l->lock);
@@ -94,52 +80,21 @@ static void link_finish(struct gri_link *base, gr_value *why)
     gri_unlock(&l->lock);
     gr_value_unref(why);
     if (idle)
-        link_close(base, NULL); /* else the end of the last write does */
+        gri_nng_link_close(base, NULL); /* else the end of the last write does */
 }
 
 /* fail: the URL was right when the link was made, so what is wrong now is the way to the peer. */
-static void fail(struct gri_nng_link *l, const char *doing, int rv)
+void gri_nng_link_fail(struct gri_nng_link *l, const char *doing, int rv)
 {
     gr_code rc = gri_from_nng(rv);
 
-    link_close(&l->base,
-               gr_error(rc == GR_EINVAL ? GR_EUNREACH : rc, "%s: %s", doing, nng_strerror(rv)));
-}
-
-static gr_code link_send(struct gri_link *base, const struct gri_slice *slices, unsigned count,
-                         bool *ret_busy)
-{
-    struct gri_nng_link *l = link_of(base);
-    gr_code rc = GR_OK;
-    size_t before;
-    bool start = false;
-
-    gri_lock(&l->lock);
-    before = l->pending.len;
-    if (l->closing || l->finishing)
-        rc = GR_EUNREACH;
-    for (unsigned i = 0; i < count && rc == GR_OK; i++) {
-        gri_strbuf_add(&l->pending, slices[i].data, slices[i].size);
-        rc = l->pending.failed ? GR_ENOMEM : GR_OK;
-    }
-    if (rc == GR_ENOMEM) {
-        l->pending.failed = false;
-        l->pending.len = before;
-    }
-    start = rc == GR_OK && !l->writing && (l->asks & ASK_SEND) == 0;
-    *ret_busy = l->pending.len >= GRI_LINK_BUSY;
-    if (l->pending.len >= GATHERED && !l->writing)
-        atomic_store_explicit(&l->gathered, true, memory_order_relaxed);
-    l->refused = l->refused || *ret_busy;
-    gri_unlock(&l->lock);
-    if (start)
-        gri_nng_link_ask(l, ASK_SEND);
-    return rc;
+    gri_nng_link_close(
+        &l->base, gr_error(rc == GR_EINVAL ? GR_EUNREACH : rc, "%s: %s", doing, nng_strerror(rv)));
 }
 
 static void link_vitals(struct gri_link *base, struct gri_vitals *ret)
 {
-    struct gri_nng_link *l = link_of(base);
+    struct gri_nng_link *l = gri_nng_link_of(base);
 
     ret->heard_ns = atomic_load_explicit(&l->heard_ns, memory_order_relaxed);
     ret->waiting_ns = atomic_load_explicit(&l->waiting_ns, memory_order_relaxed);
@@ -147,320 +102,9 @@ static void link_vitals(struct gri_link *base, struct gri_vitals *ret)
     ret->bytes_in = atomic_load_explicit(&l->bytes_in, memory_order_relaxed);
 }
 
-/* add counts for link_vitals; nobody else writes *to. */
-static void add(_Atomic uint64_t *to, size_t more)
-{
-    atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + more,
-                          memory_order_relaxed);
-}
-
 static void link_limit(struct gri_link *base, size_t frame_max)
 {
-    link_of(base)->frame_max = frame_max;
-}
-
-/* ---- writing --------------------------------------------------------------------------------- */
-
-static nng_iov rest_of(const struct gri_nng_link *l)
-{
-    return (nng_iov){ .iov_buf = l->sending.data + l->sent, .iov_len = l->sending.len - l->sent };
-}
-
-/* try_write writes what the socket has room for, without a word to another thread. True: that was all. What is not
- * taken at once is taken back, and nothing of it has been written. */
-static bool try_write(struct gri_nng_link *l)
-{
-    int rv = 0;
-
-    while (rv == 0 && l->sent < l->sending.len) {
-        nng_iov iov = rest_of(l);
-
-        nng_aio_set_iov(l->try_aio, 1, &iov);
-        nng_stream_send(l->stream, l->try_aio);
-        nng_aio_cancel(l->try_aio);
-        nng_aio_wait(l->try_aio);
-        rv = nng_aio_result(l->try_aio);
-        if (rv == 0) {
-            l->sent += nng_aio_count(l->try_aio);
-            add(&l->bytes_out, nng_aio_count(l->try_aio));
-        }
-    }
-    return rv == 0;
-}
-
-static void post_write(struct gri_nng_link *l)
-{
-    nng_iov iov = rest_of(l);
-
-    nng_aio_set_iov(l->write_aio, 1, &iov);
-    nng_stream_send(l->stream, l->write_aio);
-}
-
-/* write_now is for who is the first to write after a while, and may wait for it. False: the callback follows. */
-static bool write_now(struct gri_nng_link *l, bool may)
-{
-    uint64_t now = gri_clock_ns(), last = l->wrote_ns;
-
-    l->wrote_ns = now;
-    if (may && !l->tls && (now - last >= GATHER_NS || rest_of(l).iov_len >= GATHERED) &&
-        try_write(l))
-        return true;
-    post_write(l);
-    return false;
-}
-
-/* one_write takes what has gathered and writes it, at once or by nng's threads. True: that is done, and there may be more. */
-static bool one_write(struct gri_nng_link *l, bool at_once)
-{
-    struct gri_strbuf done;
-    bool go, room, over, more;
-
-    done = l->sending;       /* ours: a write is marked as under way, and none is */
-    gri_strbuf_clear(&done); /* keeps its memory, which gathers next */
-    gri_lock(&l->lock);
-    go = l->pending.len > 0 && !l->closing;
-    l->sent = 0;
-    if (go) {
-        l->sending = l->pending;
-        l->pending = done;
-    } else {
-        l->sending = done;
-        l->writing = false;
-    }
-    room = l->refused; /* what waited is being written, so there is time to bring the next */
-    l->refused = false;
-    over = !go && l->finishing;
-    gri_unlock(&l->lock);
-    if (over)
-        link_close(&l->base, NULL);
-    more = go && write_now(l, at_once);
-    if (room)
-        l->events->room(l->arg);
-    return more;
-}
-
-/* next_write takes what has gathered and writes it, until there is nothing or a callback will go on. By whoever has
- * ended the last write, or the task. */
-static void next_write(struct gri_nng_link *l, bool task)
-{
-    bool go = true;
-
-    if (task) {
-        gri_lock(&l->lock);
-        go = !l->writing && !l->closing && l->pending.len > 0;
-        l->writing = l->writing || go;
-        gri_unlock(&l->lock);
-    }
-    for (int writes = 0; go; writes++)
-        go = one_write(l, writes < AT_ONCE);
-}
-
-void gri_nng_link_urged(struct gri_nng_link *l)
-{
-    /* release: pairs with the acquire in stop; the word's address is used, not its memory */
-    atomic_fetch_sub_explicit(&l->urging, 1, memory_order_release);
-    gri_futex_wake(&l->urging, 1);
-}
-
-/* urge writes what is pending, for who is not the task, and unlocks; nothing, if a write is under way: its end takes
- * along what is there. */
-static void urge_locked(struct gri_nng_link *l)
-{
-    bool start = !l->closing && !l->writing && l->pending.len > 0;
-
-    l->writing = l->writing || start;
-    if (start) /* the task does not stop the stream meanwhile */
-        atomic_fetch_add_explicit(&l->urging, 1, memory_order_relaxed);
-    gri_unlock(&l->lock);
-    if (!start)
-        return;
-    next_write(l, false);
-    gri_nng_link_urged(l);
-}
-
-static void link_urge(struct gri_link *base, const void *frame, size_t size)
-{
-    struct gri_nng_link *l = link_of(base);
-
-    gri_lock(&l->lock);
-    if (!l->closing && !l->finishing)
-        gri_strbuf_add(&l->pending, frame, size);
-    l->pending.failed = false;
-    urge_locked(l);
-}
-
-static void link_flush(struct gri_link *base)
-{
-    struct gri_nng_link *l = link_of(base);
-
-    if (!atomic_load_explicit(&l->gathered, memory_order_relaxed))
-        return;
-    atomic_store_explicit(&l->gathered, false, memory_order_relaxed);
-    gri_lock(&l->lock);
-    urge_locked(l);
-}
-
-static void on_written(void *arg)
-{
-    struct gri_nng_link *l = arg;
-    int rv = nng_aio_result(l->write_aio);
-
-    if (rv != 0) {
-        fail(l, "sending", rv);
-        return;
-    }
-    l->sent += nng_aio_count(l->write_aio);
-    add(&l->bytes_out, nng_aio_count(l->write_aio));
-    if (l->sent < l->sending.len)
-        post_write(l);
-    else
-        next_write(l, false);
-}
-
-/* ---- reading --------------------------------------------------------------------------------- */
-
-/* read_room makes room behind what has been got. */
-static bool read_room(struct gri_nng_link *l, nng_iov *ret_iov)
-{
-    size_t room = l->got.len < READ_LEAST ? READ_LEAST : l->got.len;
-
-    if (room > READ_MOST)
-        room = READ_MOST;
-    if (l->got.cap > l->got.len + room && l->got.cap - l->got.len - 1 <= READ_MOST)
-        room = l->got.cap - l->got.len - 1; /* what is there anyway */
-    if (!gri_strbuf_reserve(&l->got, room)) {
-        link_close(&l->base, gr_error(GR_ENOMEM, "out of memory while receiving"));
-        return false;
-    }
-    *ret_iov = (nng_iov){ .iov_buf = l->got.data + l->got.len, .iov_len = room };
-    return true;
-}
-
-void gri_nng_post_read(struct gri_nng_link *l)
-{
-    nng_iov iov;
-
-    if (!read_room(l, &iov))
-        return;
-    nng_aio_set_iov(l->read_aio, 1, &iov);
-    nng_stream_recv(l->stream, l->read_aio);
-}
-
-static void note_read(struct gri_nng_link *l, size_t count)
-{
-    uint64_t now_ns = gri_clock_ns();
-
-    l->got.len += count;
-    l->came = count;
-    add(&l->bytes_in, count);
-    atomic_store_explicit(&l->heard_ns, now_ns, memory_order_relaxed);
-    atomic_store_explicit(&l->waiting_ns, now_ns, memory_order_relaxed);
-}
-
-void gri_nng_link_read(struct gri_nng_link *l, nng_aio *aio)
-{
-    int rv = nng_aio_result(aio);
-
-    if (rv != 0) {
-        fail(l, "receiving", rv);
-        return;
-    }
-    note_read(l, nng_aio_count(aio));
-    gri_nng_link_ask(l, ASK_DATA);
-}
-
-static void on_read(void *arg)
-{
-    struct gri_nng_link *l = arg;
-
-    gri_nng_link_read(l, l->read_aio);
-}
-
-/* read_on reads on. A worker that has nothing else to do waits for the next frame: that may well be all that it has to
- * wait for. */
-static void read_on(struct gri_nng_link *l, bool beat)
-{
-    const struct gri_worker *w = gri_exec()->worker;
-    nng_iov iov;
-
-    if (beat || l->tls || w == NULL || gri_worker_has_more(w) || !read_room(l, &iov) ||
-        !gri_nng_perch(l, &iov))
-        gri_nng_post_read(l);
-}
-
-/* is_beat: its type is a byte behind the array's head. */
-static bool is_beat(const uint8_t *body, size_t size)
-{
-    return size > 1 && body[1] == GRI_FRAME_BEAT;
-}
-
-/* try_read reads what is there already, without a word to another thread. 0: nothing. */
-static size_t try_read(struct gri_nng_link *l)
-{
-    nng_iov iov;
-
-    if (!read_room(l, &iov))
-        return 0;
-    nng_aio_set_iov(l->try_read_aio, 1, &iov);
-    nng_stream_recv(l->stream, l->try_read_aio);
-    nng_aio_cancel(l->try_read_aio);
-    nng_aio_wait(l->try_read_aio);
-    if (nng_aio_result(l->try_read_aio) != 0)
-        return 0; /* what is wrong will be told by the read that follows */
-    note_read(l, nng_aio_count(l->try_read_aio));
-    return nng_aio_count(l->try_read_aio);
-}
-
-static bool is_closing(struct gri_nng_link *l)
-{
-    bool closing;
-
-    gri_lock(&l->lock);
-    closing = l->closing;
-    gri_unlock(&l->lock);
-    return closing;
-}
-
-/* frames_in reports the whole frames that have come. false: nothing more is to be read. */
-static bool frames_in(struct gri_nng_link *l, bool *ret_beat)
-{
-    size_t at = 0, size = 0;
-
-    while (l->got.len - at >= GRI_FRAME_HEAD && !is_closing(l)) {
-        const uint8_t *p = (const uint8_t *)l->got.data + at;
-
-        size = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-        if (size == 0 || size > l->frame_max) {
-            link_close(&l->base, gr_error(GR_EPROTO,
-                                          "a frame of %zu bytes, at most %zu are "
-                                          "taken",
-                                          size, l->frame_max));
-            return false;
-        }
-        if (l->got.len - at - GRI_FRAME_HEAD < size)
-            break;
-        *ret_beat = is_beat(p + GRI_FRAME_HEAD, size);
-        l->events->frame(l->arg, p + GRI_FRAME_HEAD, size);
-        at += GRI_FRAME_HEAD + size;
-    }
-    if (is_closing(l))
-        return false;
-    gri_strbuf_consume(&l->got, at);
-    if (l->got.len == 0 && l->got.cap > 4 * READ_MOST)
-        gri_strbuf_fini(&l->got); /* a large frame's memory isn't kept */
-    atomic_store_explicit(&l->waiting_ns, 0, memory_order_relaxed);
-    return true;
-}
-
-/* read_in reports what has been read, and as much again of what is there, if it comes in bulk, and asks for more. */
-static void read_in(struct gri_nng_link *l)
-{
-    bool beat = false, more = frames_in(l, &beat);
-
-    for (int i = 0; i < BULKS && more && l->came >= BULK && !l->tls && try_read(l) > 0; i++)
-        more = frames_in(l, &beat);
-    if (more)
-        read_on(l, beat);
+    gri_nng_link_of(base)->frame_max = frame_max;
 }
 
 /* ---- the task -------------------------------------------------------------------------------- */
@@ -507,21 +151,27 @@ static void go_down(struct gri_nng_link *l)
     gri_nng_link_unref(l); /* the driver's. `queued` stays set: the task doesn't run again */
 }
 
+/* asked takes what the task is asked to do, besides what it has put off. 0: nothing, for now. */
+static unsigned asked(struct gri_nng_link *l, unsigned later)
+{
+    unsigned asks;
+
+    gri_lock(&l->lock);
+    asks = l->asks | later;
+    l->asks = 0;
+    if (asks == 0)
+        l->queued = l->later != 0;
+    gri_unlock(&l->lock);
+    return asks;
+}
+
 static void run(struct gri_task *t)
 {
     struct gri_nng_link *l = gri_container_of(t, struct gri_nng_link, task);
+    unsigned later = l->later, asks;
 
-    for (;;) {
-        unsigned asks;
-
-        gri_lock(&l->lock);
-        asks = l->asks;
-        l->asks = 0;
-        if (asks == 0)
-            l->queued = false;
-        gri_unlock(&l->lock);
-        if (asks == 0)
-            return;
+    l->later = 0;
+    while ((asks = asked(l, later)) != 0) {
         if ((asks & ASK_CLOSE) != 0) {
             go_down(l);
             return;
@@ -530,11 +180,14 @@ static void run(struct gri_task *t)
             l->events->up(l->arg);
             gri_nng_post_read(l);
         }
-        if ((asks & ASK_DATA) != 0)
-            read_in(l);
         if ((asks & ASK_SEND) != 0)
-            next_write(l, true);
+            gri_nng_write_out(l, (later & ASK_SEND) != 0);
+        if ((asks & (ASK_DATA | ASK_LOOK)) != 0)
+            gri_nng_read_in(l, (asks & ASK_DATA) != 0);
+        later = 0;
     }
+    if (l->later != 0)
+        gri_ready_later(l->sched, &l->task);
 }
 
 /* ---- beginning and end ----------------------------------------------------------------------- */
@@ -567,7 +220,7 @@ void gri_nng_link_unref(struct gri_nng_link *l)
 
 static void link_release(struct gri_link *base)
 {
-    gri_nng_link_unref(link_of(base));
+    gri_nng_link_unref(gri_nng_link_of(base));
 }
 
 struct gri_nng_link *gri_nng_link_new(struct gri_sched *sched)
@@ -581,8 +234,8 @@ struct gri_nng_link *gri_nng_link_new(struct gri_sched *sched)
     l->sched = sched;
     l->task = (struct gri_task){ .run = run, .name = "link" };
     l->frame_max = GRI_FRAME_HELLO_MAX;
-    if (nng_aio_alloc(&l->read_aio, on_read, l) != 0 ||
-        nng_aio_alloc(&l->write_aio, on_written, l) != 0 ||
+    if (nng_aio_alloc(&l->read_aio, gri_nng_on_read, l) != 0 ||
+        nng_aio_alloc(&l->write_aio, gri_nng_on_written, l) != 0 ||
         nng_aio_alloc(&l->perch_aio, NULL, NULL) != 0 ||
         nng_aio_alloc(&l->try_aio, NULL, NULL) != 0 ||
         nng_aio_alloc(&l->try_read_aio, NULL, NULL) != 0) {
@@ -604,7 +257,7 @@ static void on_dialled(void *arg)
     int rv = nng_aio_result(l->dial_aio);
 
     if (rv != 0) {
-        fail(l, "connecting", rv);
+        gri_nng_link_fail(l, "connecting", rv);
         return;
     }
     l->stream = nng_aio_get_output(l->dial_aio, 0);
@@ -675,12 +328,12 @@ const struct gri_net_driver gri_net_nng = {
     .dial = link_dial,
     .listen = gri_nng_listen,
     .unlisten = gri_nng_unlisten,
-    .send = link_send,
-    .flush = link_flush,
-    .urge = link_urge,
+    .send = gri_nng_link_send,
+    .flush = gri_nng_link_flush,
+    .urge = gri_nng_link_urge,
     .vitals = link_vitals,
     .limit = link_limit,
-    .close = link_close,
+    .close = gri_nng_link_close,
     .finish = link_finish,
     .release = link_release,
 };

@@ -25,6 +25,8 @@
     (256u * 1024 * 1024)     /* bytes that wait though they had to go: then the peer doesn't read */
 #define GRI_LINKS_MAX 16384u /* accepted by one listener and not closed yet */
 
+#define GRI_SLICES 5u /* that are sent at once, at most */
+
 struct gri_net_driver;
 
 struct gri_slice {

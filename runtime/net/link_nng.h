@@ -18,7 +18,7 @@
 #include "runtime/net/link.h"
 #include "runtime/sched/perch.h"
 
-enum { ASK_UP = 1, ASK_DATA = 2, ASK_SEND = 4, ASK_CLOSE = 8 };
+enum { ASK_UP = 1, ASK_DATA = 2, ASK_SEND = 4, ASK_CLOSE = 8, ASK_LOOK = 16 };
 
 struct gri_nng_link {
     struct gri_link base;
@@ -42,14 +42,15 @@ struct gri_nng_link {
     _Atomic uint32_t urging; /* a futex: how many start a write, or cancel, who are not the task */
     _Atomic uint64_t heard_ns;   /* when bytes came last */
     _Atomic uint64_t waiting_ns; /* since when some wait for the task; 0: none do */
+    _Atomic uint64_t wrote_ns;   /* when the last write was started */
     _Atomic uint64_t bytes_out;  /* written; by the write's callback alone */
     _Atomic uint64_t bytes_in;   /* read; by the read's callback alone */
     struct gri_strbuf sending;   /* of the write under way, or nobody's */
     size_t sent;                 /* of sending */
-    uint64_t wrote_ns;           /* when the last write was started; likewise */
     struct gri_strbuf got;       /* the task's and the read's, which take turns, as are */
-    size_t came;                 /* the bytes of the last read */
+    size_t room, came;           /* of the last read: what there was room for, and its bytes */
     size_t frame_max;            /* the task's */
+    unsigned later;              /* likewise: what it has put off until it runs again */
     bool tls;                    /* set before ASK_UP, as is stream */
     nng_stream_dialer *dialer;   /* owned; NULL when accepted */
     nng_stream *stream;          /* owned; set before ASK_UP */
@@ -83,10 +84,32 @@ struct gri_nng_listener {
 
 /* gri_nng_link_new makes a link that is neither dialled nor up; NULL when out of memory. */
 struct gri_nng_link *gri_nng_link_new(struct gri_sched *sched);
+struct gri_nng_link *gri_nng_link_of(struct gri_link *base);
 void gri_nng_link_ask(struct gri_nng_link *l, unsigned what);
 void gri_nng_link_unref(struct gri_nng_link *l);
 /* gri_nng_link_read takes what a read has brought, or why there won't be any more, to the task. */
 void gri_nng_link_read(struct gri_nng_link *l, nng_aio *aio);
+void gri_nng_link_close(struct gri_link *base, gr_value *why GR_TAKES);
+/* gri_nng_link_fail closes it since nng says so. The URL was right when it was made, so what is wrong now is the way. */
+void gri_nng_link_fail(struct gri_nng_link *l, const char *doing, int rv);
+/* gri_nng_count counts for vitals; nobody else writes *to. */
+static inline void gri_nng_count(_Atomic uint64_t *to, size_t more)
+{
+    atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+/* the driver's, and nng's callbacks: link_write.c, link_read.c */
+gr_code gri_nng_link_send(struct gri_link *base, const struct gri_slice *slices, unsigned count,
+                          bool *ret_busy);
+void gri_nng_link_urge(struct gri_link *base, const void *frame, size_t size);
+void gri_nng_link_flush(struct gri_link *base);
+void gri_nng_on_written(void *arg);
+void gri_nng_on_read(void *arg);
+/* gri_nng_write_out writes what is pending, or does so later: once. gri_nng_read_in reports what has been read, or is
+ * there if nothing has come yet. The task's. */
+void gri_nng_write_out(struct gri_nng_link *l, bool now);
+void gri_nng_read_in(struct gri_nng_link *l, bool come);
 /* gri_nng_post_read reads behind what has been got: the callback follows. */
 void gri_nng_post_read(struct gri_nng_link *l);
 /* gri_nng_link_urged: who has been counted in `urging` has done it. */

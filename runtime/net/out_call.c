@@ -19,7 +19,7 @@
 #include "runtime/sched/world.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define CHUNKS_AHEAD 256u               /* short ones, of a stream with the default window */
+#define CHUNKS_AHEAD 1024u              /* short ones, of a stream with the default window */
 #define EVENTS_WINDOW (128u * 1024)     /* of a plain call that is observed */
 #define EVENTS_WINDOW_LEAST (2u * 1024) /* so all calls that there may be can have one */
 
@@ -134,7 +134,7 @@ static const struct gri_flow_ops input_ops = {
 static gr_value *decoded(struct gri_out_call *oc, const struct gri_frame *f, bool *ret_full)
 {
     bool sent_error = false;
-    gr_value *v = gri_peer_read(oc->peer, f->value, f->value_size, &sent_error);
+    gr_value *v = gri_peer_value_of(oc->peer, f, &sent_error);
 
     *ret_full = !sent_error && gr_error_code(v) == GR_EFULL;
     if (gr_value_type(v) != GR_ERROR)
@@ -271,17 +271,17 @@ gr_value *gri_config_fit(const gr_value *config)
 }
 
 static gr_code write_invoke(struct gri_out_call *oc, const struct gri_frame *f,
-                            struct gri_strbuf *out)
+                            struct gri_strbuf *out, struct gri_frame_text *ret_text)
 {
     const struct gri_call *call = oc->call;
     gr_value *config = gr_value_ref(call->config), *fit;
     gr_code rc;
 
     config = gri_config_unheard(config);
-    rc = gri_frame_invoke(out, f, call->args, config);
+    rc = gri_frame_invoke_text(out, f, call->args, config, ret_text);
     if (rc == GR_ETYPE && config != NULL) {
         fit = gri_config_fit(config);
-        rc = gri_frame_invoke(out, f, call->args, fit);
+        rc = gri_frame_invoke_text(out, f, call->args, fit, ret_text);
         gr_value_unref(fit);
     }
     gr_value_unref(config);
@@ -353,7 +353,8 @@ static gr_code fill_names(struct gri_frame *f, const char *name, const char *ver
 static gr_code send(struct gri_out_call *oc, struct gri_frame *f, gr_value **reterr)
 {
     struct gri_strbuf frame = GRI_STRBUF_INIT;
-    gr_code rc = write_invoke(oc, f, &frame);
+    struct gri_frame_text text;
+    gr_code rc = write_invoke(oc, f, &frame, &text);
 
     if (rc != GR_OK) {
         *reterr = gri_wire_unfit(rc, "the arguments");
@@ -364,7 +365,7 @@ static gr_code send(struct gri_out_call *oc, struct gri_frame *f, gr_value **ret
         *reterr = gr_error(rc, "cancelled before it was sent");
         goto out;
     }
-    rc = gri_peer_begin(oc->peer, oc->id, &oc->ours, &frame, reterr);
+    rc = gri_peer_begin_text(oc->peer, oc->id, &oc->ours, &frame, &text, reterr);
 out:
     gri_strbuf_fini(&frame);
     return rc;

@@ -2,17 +2,30 @@
 /*
  * parts.h - long frames that come in parts, put together again. Memory is taken for what has come,
  * not for what is announced; GRI_PARTS_MAX frames at a time, each within the limit of a frame.
+ *
+ * A frame that brings a long string or binary consists of little else. With `texts` that is made the value that it will
+ * be while it comes, with room for GRI_PARTS_AHEAD times what has come at most; in the frame a nil stands for it.
  */
 #ifndef GR_RUNTIME_NET_PARTS_H
 #define GR_RUNTIME_NET_PARTS_H
 
 #include "runtime/net/frame.h"
+#include "runtime/value/text_fill.h"
+
+#define GRI_PARTS_AHEAD 16u
+
+struct gri_parts_slot {
+    struct gri_strbuf data;
+    size_t total; /* 0: no frame is on its way */
+    size_t come;
+    struct gri_frame_find find; /* len 0: nothing is made a value */
+    struct gri_text_fill fill;
+    gr_value *text; /* owned; it, once the frame is whole; NULL: nothing */
+};
 
 struct gri_parts {
-    struct {
-        struct gri_strbuf data;
-        size_t total; /* 0: no frame is on its way */
-    } slots[GRI_PARTS_MAX];
+    bool texts;
+    struct gri_parts_slot slots[GRI_PARTS_MAX];
 };
 
 /*

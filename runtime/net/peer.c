@@ -152,46 +152,59 @@ static gr_code is_full(struct gri_peer *p, size_t size, bool must)
     return GR_EUNREACH;
 }
 
-static void count_sent_locked(struct gri_peer *p, enum gri_frame_type type, uint64_t n)
+static void count_sent_locked(struct gri_peer *p, struct gri_frame_count n, bool back)
 {
     struct gri_ledger *l = gri_sched_of(p->node->rt)->ledger;
 
-    p->frames_out += n;
-    gri_count(l, GRI_COUNT_FRAMES_SENT, n);
-    if (gri_frame_brings(type))
-        gri_count(l, GRI_COUNT_VALUES_SENT, n);
+    p->frames_out += back ? 0 - n.all : n.all;
+    gri_count(l, GRI_COUNT_FRAMES_SENT, back ? 0 - n.all : n.all);
+    if (n.values != 0)
+        gri_count(l, GRI_COUNT_VALUES_SENT, back ? 0 - n.values : n.values);
 }
 
-/* put_locked sends a frame: past the lanes if nothing waits there. */
-static gr_code put_locked(struct gri_peer *p, struct gri_strbuf *frame, uint64_t key, bool must)
+static size_t size_of(const struct gri_strbuf *frame, const struct gri_frame_text *text)
+{
+    return frame->len + (text != NULL && text->v != NULL ? gr_len(text->v) : 0);
+}
+
+/* put_locked sends a frame, or some of one call: past the lanes if nothing waits there. */
+static gr_code put_locked(struct gri_peer *p, struct gri_strbuf *frame,
+                          const struct gri_frame_text *text, uint64_t key, bool must)
 {
     struct gri_slice slice = { frame->data, frame->len };
+    size_t size = size_of(frame, text);
     gr_code rc;
 
     if (p->state == GRI_PEER_DOWN)
         return GR_EUNREACH;
     if (p->state == GRI_PEER_UP && !p->busy && p->lanes.waiting == 0 &&
-        frame->len - GRI_FRAME_HEAD <= GRI_WHOLE_MAX)
+        size - GRI_FRAME_HEAD <= GRI_WHOLE_MAX)
         return p->link->driver->send(p->link, &slice, 1, &p->busy);
-    rc = is_full(p, frame->len, must);
+    rc = is_full(p, size, must);
     if (rc == GR_OK)
-        rc = gri_lanes_put(&p->lanes, frame, key);
+        rc = gri_lanes_put_text(&p->lanes, frame, text, key);
     if (rc == GR_OK && p->state == GRI_PEER_UP && !p->busy)
         gri_peer_pump_locked(p);
     return rc;
 }
 
 /* send_locked counts it before it is sent: who learns of what comes of it may read the counts. */
-static gr_code send_locked(struct gri_peer *p, struct gri_strbuf *frame, uint64_t key, bool must)
+static gr_code send_text_locked(struct gri_peer *p, struct gri_strbuf *frame,
+                                const struct gri_frame_text *text, uint64_t key, bool must)
 {
-    enum gri_frame_type type = gri_frame_type_of(frame);
+    struct gri_frame_count n = gri_frame_count(frame);
     gr_code rc;
 
-    count_sent_locked(p, type, 1);
-    rc = put_locked(p, frame, key, must);
+    count_sent_locked(p, n, false);
+    rc = put_locked(p, frame, text, key, must);
     if (rc != GR_OK)
-        count_sent_locked(p, type, UINT64_MAX); /* one less */
+        count_sent_locked(p, n, true);
     return rc;
+}
+
+static gr_code send_locked(struct gri_peer *p, struct gri_strbuf *frame, uint64_t key, bool must)
+{
+    return send_text_locked(p, frame, NULL, key, must);
 }
 
 struct gri_log_gate *gri_peer_gate(struct gri_peer *p)
@@ -232,15 +245,21 @@ static void unlock_sent(struct gri_peer *p)
         driver->flush(p->link);
 }
 
-void gri_peer_send(struct gri_peer *p, struct gri_strbuf *frame, uint64_t key, gr_code rc)
+static void send_text(struct gri_peer *p, struct gri_strbuf *frame,
+                      const struct gri_frame_text *text, uint64_t key, gr_code rc)
 {
     p = lock_now(p);
     if (rc == GR_OK)
-        rc = send_locked(p, frame, key, true);
+        rc = send_text_locked(p, frame, text, key, true);
     unlock_sent(p);
     gri_strbuf_fini(frame);
     if (rc == GR_ENOMEM)
         gri_peer_wrong(p, gr_error(GR_ENOMEM, "out of memory while sending"));
+}
+
+void gri_peer_send(struct gri_peer *p, struct gri_strbuf *frame, uint64_t key, gr_code rc)
+{
+    send_text(p, frame, NULL, key, rc);
 }
 
 void gri_peer_send_locked(struct gri_peer *p, struct gri_strbuf *frame, uint64_t key)
@@ -254,15 +273,17 @@ void gri_peer_value(struct gri_peer *p, enum gri_frame_type type, uint64_t id, c
     bool ours = type == GRI_FRAME_INPUT_CHUNK || type == GRI_FRAME_INPUT_END;
     struct gri_ref_map refs = { gri_lend, p };
     struct gri_strbuf frame = GRI_STRBUF_INIT;
-    gr_code rc = gri_frame_value_for(&frame, type, id, v, &refs, NULL);
+    struct gri_frame_text text;
+    gr_code rc = gri_frame_value_text(&frame, type, id, v, &refs, &text);
 
     if (rc != GR_OK) { /* an answer that doesn't fit is answered by why */
         gr_value *err = gri_wire_unfit(rc, "the answer");
 
         rc = gri_frame_value(&frame, type, id, err, NULL);
         gr_value_unref(err);
+        text.v = NULL;
     }
-    gri_peer_send(p, &frame, gri_peer_key(ours, id), rc == GR_OK ? GR_OK : GR_ENOMEM);
+    send_text(p, &frame, &text, gri_peer_key(ours, id), rc == GR_OK ? GR_OK : GR_ENOMEM);
 }
 
 void gri_peer_number(struct gri_peer *p, enum gri_frame_type type, uint64_t id, uint64_t number)
@@ -322,7 +343,7 @@ void gri_peer_later(struct gri_peer *p, enum gri_frame_type type, uint64_t id, u
 
     p = lock_now(p);
     if (rc == GR_OK && p->state != GRI_PEER_DOWN) {
-        count_sent_locked(p, type, 1);
+        count_sent_locked(p, gri_frame_count(&frame), false);
         rc = put_later_locked(p, &frame);
     }
     gri_unlock(&p->lock);
@@ -491,6 +512,13 @@ gr_code gri_peer_enter_ours(struct gri_peer *p, uint64_t id, struct gri_ours *ca
 gr_code gri_peer_begin(struct gri_peer *p, uint64_t id, struct gri_ours *call,
                        struct gri_strbuf *invoke, gr_value **reterr)
 {
+    return gri_peer_begin_text(p, id, call, invoke, NULL, reterr);
+}
+
+gr_code gri_peer_begin_text(struct gri_peer *p, uint64_t id, struct gri_ours *call,
+                            struct gri_strbuf *invoke, const struct gri_frame_text *text,
+                            gr_value **reterr)
+{
     gr_value *err = NULL;
     gr_code rc;
 
@@ -501,7 +529,7 @@ gr_code gri_peer_begin(struct gri_peer *p, uint64_t id, struct gri_ours *call,
                   ? gr_value_ref(p->why)
                   : gr_error(rc, "%s is about to end, and takes no more calls", p->url);
     if (rc == GR_OK) {
-        rc = send_locked(p, invoke, gri_peer_key(true, id), false);
+        rc = send_text_locked(p, invoke, text, gri_peer_key(true, id), false);
         if (rc != GR_OK)
             gri_map_del(&p->ours, id);
     }

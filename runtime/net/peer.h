@@ -198,9 +198,13 @@ void gri_peer_unwait(struct gri_peer *p, struct gri_waiting *w);
 uint32_t gri_peer_reserve(struct gri_peer *p, uint32_t wanted, uint32_t least);
 void gri_peer_release(struct gri_peer *p, uint32_t window);
 
-/* gri_peer_begin enters a call of ours and sends its invoke. GR_OK, or an error with *reterr. */
+/* gri_peer_begin enters a call of ours and sends its invoke. GR_OK, or an error with *reterr. _text does so with what
+ * was left out of the invoke. */
 gr_code gri_peer_begin(struct gri_peer *p, uint64_t id, struct gri_ours *call,
                        struct gri_strbuf *invoke, gr_value **reterr);
+gr_code gri_peer_begin_text(struct gri_peer *p, uint64_t id, struct gri_ours *call,
+                            struct gri_strbuf *invoke, const struct gri_frame_text *text,
+                            gr_value **reterr);
 /* gri_peer_enter_ours only enters it: frames about it will come. GR_EUNREACH; GR_EFULL; GR_ENOMEM. */
 gr_code gri_peer_enter_ours(struct gri_peer *p, uint64_t id, struct gri_ours *call);
 /* _forget takes a call out of its map; false: it wasn't in. */

@@ -76,7 +76,7 @@ struct gri_in_call *gri_peer_find_routed(struct gri_peer *p, uint64_t id)
 static void on_tell(struct gri_peer *p, const struct gri_frame *f)
 {
     bool sent = false;
-    gr_value *msg = gri_peer_read(p, f->value, f->value_size, &sent);
+    gr_value *msg = gri_peer_value_of(p, f, &sent);
     gr_code rc = gr_value_type(msg) == GR_ERROR && !sent ? gr_error_code(msg) : GR_OK;
 
     /* The decoder's word, not the message. Then the link ends, so that the loss shows; but not for too many
@@ -149,7 +149,8 @@ static void end_frame(struct gri_peer *p)
         gri_futex_wake(&p->frames, INT_MAX);
 }
 
-static void handle_frame(struct gri_peer *p, const void *body, size_t size, bool whole);
+static void handle_frame(struct gri_peer *p, const void *body, size_t size, bool whole,
+                         const gr_value *text);
 
 /* on_part handles the frame that a part makes whole. A frame that comes in parts is no part itself. */
 static void on_part(struct gri_peer *p, const struct gri_frame *f)
@@ -162,7 +163,7 @@ static void on_part(struct gri_peer *p, const struct gri_frame *f)
                                                          : "a part that does not fit"));
     if (whole == NULL)
         return;
-    handle_frame(p, whole->data, whole->len, false);
+    handle_frame(p, whole->data, whole->len, false, p->parts.slots[f->id].text);
     gri_parts_clear(&p->parts, f->id);
 }
 
@@ -247,7 +248,16 @@ static bool may_be_cut(enum gri_frame_type type)
     }
 }
 
-static void handle_frame(struct gri_peer *p, const void *body, size_t size, bool whole)
+/* give puts a text in the place of the nil that stands for it. */
+static void give(struct gri_frame *f, const gr_value *text)
+{
+    f->given = text;
+    f->value = NULL;
+    f->value_size = 5 + gr_len(text); /* as it came, with its head */
+}
+
+static void handle_frame(struct gri_peer *p, const void *body, size_t size, bool whole,
+                         const gr_value *text)
 {
     struct gri_frame f;
     gr_value *err = NULL;
@@ -262,8 +272,11 @@ static void handle_frame(struct gri_peer *p, const void *body, size_t size, bool
         gri_peer_wrong(p, gr_error(GR_EPROTO, "a frame of type %u in parts", (unsigned)f.type));
     else if (f.type == GRI_FRAME_PART)
         on_part(p, &f);
-    else
+    else {
+        if (text != NULL)
+            give(&f, text);
         handle_call(p, &f, body, size);
+    }
 }
 
 static void on_frame(void *arg, const void *body, size_t size)
@@ -272,7 +285,7 @@ static void on_frame(void *arg, const void *body, size_t size)
 
     if (!begin_frame(p))
         return;
-    handle_frame(p, body, size, true);
+    handle_frame(p, body, size, true, NULL);
     end_frame(p);
 }
 
@@ -450,6 +463,7 @@ struct gri_peer *gri_peer_new(struct gri_node *node, struct gri_target *target)
     gri_map_init(&p->routed, gri_random(node->rt));
     gri_list_init(&p->waiting);
     gri_lanes_init(&p->lanes);
+    p->parts.texts = true;
     gri_list_init(&p->at_node);
     gri_list_init(&p->same);
     gri_list_init(&p->namesakes);

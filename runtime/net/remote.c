@@ -109,10 +109,10 @@ static void remote_tell(gr_ctx *c, void *self, const gr_value *msg)
 }
 
 static const gr_method methods[] = {
-    { .verb = "*", .kind = GRI_NATIVE, .fn = GRI_NATIVE_FN(remote_call) },
+    { .verb = "*", .kind = GRI_SENDING, .fn = GRI_NATIVE_FN(remote_call) },
 };
 static const gr_method lent_methods[] = {
-    { .verb = "*", .kind = GRI_NATIVE, .fn = GRI_NATIVE_FN(lent_call) },
+    { .verb = "*", .kind = GRI_SENDING, .fn = GRI_NATIVE_FN(lent_call) },
 };
 
 const gr_class gri_remote_class = GR_CLASS(.name = "remote", .run_type = GR_TYPE_NONE,

@@ -198,7 +198,7 @@ static void on_value(struct leg *leg, const struct gri_frame *f)
 {
     struct gri_route *r = leg->route;
     bool sent = false; /* an error that is the answer */
-    gr_value *v = gri_peer_read(leg->peer, f->value, f->value_size, &sent);
+    gr_value *v = gri_peer_value_of(leg->peer, f, &sent);
     size_t count;
 
     gri_lock(&r->lock);

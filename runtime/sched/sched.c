@@ -23,6 +23,8 @@
 /* every so many tasks, the injection queue and the timers go first */
 #define OUTSIDE_FIRST 61
 #define SEARCH_NS_MIN 1000 /* the same where that has never helped lately */
+/* the same of one that has a perch, whose input needs the processor until it is there */
+#define PERCH_NS 2000
 #define LOOK_EVERY 16 /* how many short waits between two looks at the others' rings, at most */
 #define STEAL_MAX 32
 #define ELSEWHERE 8 /* tasks that a busy worker takes from another's spill at once */
@@ -545,6 +547,13 @@ static void learn(struct gri_worker *w, bool pays)
         w->search_ns /= 2;
 }
 
+static uint64_t patience_of(const struct gri_worker *w)
+{
+    bool perched = atomic_load_explicit(&w->perch, memory_order_relaxed) != NULL;
+
+    return perched && w->search_ns > PERCH_NS ? PERCH_NS : w->search_ns;
+}
+
 /* search looks around for a while, then parks, and so on. It looks at the others' rings ever more
  * seldom: each look takes the line with the ring's end from who is about to push there. NULL: the scheduler stops, or a spare
  * worker is to rest. */
@@ -559,6 +568,7 @@ static struct gri_task *search(struct gri_worker *w)
     atomic_fetch_add(&s->searching, 1);
     for (;;) {
         uint64_t start = gri_clock_ns();
+        uint64_t patience = patience_of(w);
         unsigned waits = 0, until = 0, step = 1;
 
         do {
@@ -585,7 +595,7 @@ static struct gri_task *search(struct gri_worker *w)
             for (int i = 0; i < 20; i++)
                 gri_cpu_relax();
             waits++;
-        } while (gri_clock_ns() - start < w->search_ns && !gri_fault(GRI_AT_SEARCH_SHORT));
+        } while (gri_clock_ns() - start < patience && !gri_fault(GRI_AT_SEARCH_SHORT));
         atomic_fetch_sub(&s->searching, 1);
         park(w);
         learn(w, gri_clock_ns() - start < GRI_SEARCH_NS);
