@@ -75,7 +75,7 @@ has "no such file" "can't be opened" "$err"
 # A signal that comes twice at once, as timeout sends it to a process and to its group, is one.
 "$greenroom" sim examples/hello.yaml --input "$ada" --seeds 0 >"$work/out" 2>/dev/null &
 sim=$!
-sleep 1
+sleep 3 # until it listens to signals, on a busy machine too
 kill -TERM "$sim"
 sleep 0.01
 kill -TERM "$sim"

@@ -34,12 +34,13 @@ struct limit {
     bool seen;
 };
 
-#define ROOM 64
+#define ROOM 256
 static struct limit limits[ROOM];
 static size_t limit_count;
 
 static void expect(const char *table, const char *option, long long value)
 {
+    cr_assert_lt(limit_count, ROOM);
     limits[limit_count++] = (struct limit){ .table = table, .option = option, .value = value };
 }
 
