@@ -10,7 +10,7 @@
 #include "cli/deploy.h"
 
 #define MS_MAX GRI_MS_MAX
-#define KINDS_MAX 256     /* that are looked through for a name that was meant */
+#define KINDS_MAX 256 /* that are looked through for a name that was meant */
 #define KEY_ENV GRI_KEY_ENV
 
 static const struct gri_chain_key hash_embeddings_keys[] = {
@@ -82,6 +82,10 @@ static const struct gri_chain_key chat_model_keys[] = {
     { "max_concurrency", GRI_ARG_INT, false, 1, 1e6,
       "requests under way at once; default no limit" },
     { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },
+    { "no_streaming", GRI_ARG_BOOL, false, 0, 0,
+      "a stream gives the whole answer as its only chunk; default false" },
+    { "no_tool_streaming", GRI_ARG_BOOL, false, 0, 0,
+      "that where the call has tools; default false" },
     { "extra", GRI_ARG_DATA, false, 0, 0, "laid over the request's body: top_p, stop and so on" },
     { "key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
     { "api_key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },

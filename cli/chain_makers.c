@@ -45,14 +45,14 @@ gr_ref gri_build_openai_embeddings(struct gri_chain_builder *b, const struct gri
     if (headers == NULL)
         return gri_build_no_memory(b, args);
     ref = gr_openai_embeddings(
-        b->in,
-        GR_EMBEDDINGS(.url = gri_arg_text(args, "url", NULL),
-                      .model = gri_arg_text(args, "model", NULL),
-                      .key_env = gri_arg_text(args, "key_env", NULL),
-                      .dimensions = (unsigned)gri_arg_int(args, "dimensions", 0),
-                      .batch = (unsigned)gri_arg_int(args, "batch", 0),
-                      .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
-                      .max_retries = gri_build_retries(args), .headers = headers, .header_count = count));
+        b->in, GR_EMBEDDINGS(.url = gri_arg_text(args, "url", NULL),
+                             .model = gri_arg_text(args, "model", NULL),
+                             .key_env = gri_arg_text(args, "key_env", NULL),
+                             .dimensions = (unsigned)gri_arg_int(args, "dimensions", 0),
+                             .batch = (unsigned)gri_arg_int(args, "batch", 0),
+                             .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
+                             .max_retries = gri_build_retries(args), .headers = headers,
+                             .header_count = count));
     gri_free(headers);
     return ref;
 }
@@ -204,6 +204,8 @@ gr_ref gri_build_chat_model(struct gri_chain_builder *b, const struct gri_chain_
                 .key_env = gri_arg_text(args, "key_env", NULL),
                 .provider = gri_arg_text(args, "provider", NULL),
                 .api_version = gri_arg_text(args, "api_version", NULL),
+                .no_streaming = gri_arg_bool(args, "no_streaming"),
+                .no_tool_streaming = gri_arg_bool(args, "no_tool_streaming"),
                 .temperature = gri_arg_real(args, "temperature", &temperature),
                 .max_tokens = (unsigned)gri_arg_int(args, "max_tokens", 0),
                 .timeout_ms = gri_arg_int(args, "timeout_ms", 0),

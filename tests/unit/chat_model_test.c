@@ -206,7 +206,7 @@ Test(chat_model, a_name_may_say_the_provider, .init = start, .fini = stop)
     cr_assert_str_eq(model_sent("llama3:8b", "openai", got, sizeof(got)), "llama3:8b");
     cr_assert_str_eq(model_sent("openai:gpt-5", "openai", got, sizeof(got)), "gpt-5");
     cr_assert_str_eq(model_sent("openai:", NULL, got, sizeof(got)),
-                     "a chat model needs the name of its model");
+                     "ChatOpenAI needs the name of its model");
     cr_assert_not_null(
         strstr(model_sent("m", "nobody", got, sizeof(got)), "unknown provider 'nobody'"));
 }
