@@ -246,3 +246,16 @@ const struct gri_chain_node *gri_build_arg(const char *kind, const struct gri_ch
 {
     return gri_chain_arg_of(gri_chain_kind_find(kind), args, key);
 }
+
+const char **gri_build_names(const struct gri_chain_node *n, size_t *ret_count)
+{
+    const char **texts;
+
+    *ret_count = 0;
+    if (n == NULL || n->type != GRI_CHAIN_LIST)
+        return NULL;
+    texts = gri_alloc_array(n->count + 1, sizeof(*texts));
+    for (size_t i = 0; texts != NULL && i < n->count; i++)
+        texts[(*ret_count)++] = gri_chain_text(n->items[i].value);
+    return texts;
+}

@@ -87,6 +87,10 @@ gr_header *gri_build_headers(const struct gri_chain_node *args, size_t more, siz
 /* gri_build_retries turns "none", 0 in a file, into the library's negative number. */
 int gri_build_retries(const struct gri_chain_node *args);
 
+/* gri_build_names makes an array of the texts of a list, which it borrows; NULL: there is none, or no
+ * memory. Free it with gri_free. */
+const char **gri_build_names(const struct gri_chain_node *n, size_t *ret_count);
+
 gr_ref gri_build_hash_embeddings(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_openai_embeddings(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_memory_store(struct gri_chain_builder *b, const struct gri_chain_node *args);
