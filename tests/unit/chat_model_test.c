@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/support/fault_server.h"
 #include "tests/support/test.h"
@@ -140,6 +141,22 @@ Test(chat_model, a_rate_limit_says_how_long, .init = start, .fini = stop)
     cr_assert_eq(gr_error_code(err), GR_ERATE);
     cr_assert_eq(gr_as_int(gr_get(err, "retry_after_ms"), 0), 2000);
     cr_assert_eq(gr_as_int(gr_get(err, "status"), 0), 429);
+}
+
+Test(chat_model, a_rate_limit_may_say_until_when, .init = start, .fini = stop)
+{
+    time_t then = time(NULL) + 500;
+    struct tm tm;
+    char header[128];
+    int64_t wait;
+
+    strftime(header, sizeof(header), "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n",
+             gmtime_r(&then, &tm));
+    fault_server_reply(server, PATH, 429, header, "{}");
+    cr_assert_null(gr_invoke(rt, model(-1), gr_str("hi"), NULL, &err));
+    wait = gr_as_int(gr_get(err, "retry_after_ms"), 0);
+    cr_assert_gt(wait, 0);
+    cr_assert_leq(wait, 500000);
 }
 
 Test(chat_model, an_overload_is_tried_again, .init = start, .fini = stop)
