@@ -227,6 +227,25 @@ Test(chat_model, a_name_may_say_the_provider, .init = start, .fini = stop)
         strstr(model_sent("m", "nobody", got, sizeof(got)), "unknown provider 'nobody'"));
 }
 
+Test(chat_model, azure_takes_a_token_where_there_is_no_key, .init = start, .fini = stop)
+{
+    gr_ref m;
+    char *request;
+
+    setenv("AZURE_OPENAI_AD_TOKEN", SECRET, 1);
+    m = gr_chat_model(gr_root(rt),
+                      GR_CHAT(.url = fault_server_url(server), .model = "azure_openai:d",
+                              .key_env = "GR_TEST_NO_KEY", .max_retries = -1));
+    unsetenv("AZURE_OPENAI_AD_TOKEN");
+    fault_server_reply(server, "*", 200, "Content-Type: application/json\r\n", good);
+    gr_value_unref(gr_invoke(rt, m, gr_str("hi"), NULL, &err));
+    cr_assert_null(err);
+    request = fault_server_request(server, 0);
+    cr_assert_not_null(strstr(request, "Authorization: Bearer " SECRET "\r\n"));
+    cr_assert_null(strstr(request, "api-key"));
+    free(request);
+}
+
 Test(chat_model, nobody_there_is_unreachable, .init = start, .fini = stop)
 {
     gr_ref m = gr_chat_model(
