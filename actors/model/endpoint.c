@@ -2,8 +2,10 @@
 /* endpoint.c - URL, key, version and headers of a server. */
 #include "actors/model/endpoint.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/strbuf.h"
@@ -109,14 +111,20 @@ static gr_value *read_url(struct gri_endpoint *e, const struct gri_address *at, 
 static gr_value *read_key(struct gri_endpoint *e, const struct gri_address *at, const char *key_env)
 {
     const char *name = key_env == NULL ? at->key_env : key_env, *key = env(name);
+    const char *header = at->key_header;
     struct gri_strbuf b = GRI_STRBUF_INIT;
 
+    if (key == NULL) {
+        name = at->token_env;
+        key = env(name);
+        header = NULL;
+    }
     if (key == NULL)
         return NULL;
     if (has_control(key))
         return gr_error(GR_EINVAL, "the key in $%s has control characters", name);
-    gri_strbuf_addf(&b, "%s%s", at->key_header == NULL ? "Authorization: Bearer " : at->key_header,
-                    at->key_header == NULL ? "" : ": ");
+    gri_strbuf_addf(&b, "%s: %s", header == NULL ? "Authorization" : header,
+                    header == NULL ? "Bearer " : "");
     gri_strbuf_adds(&b, key);
     e->secret = gri_strbuf_take(&b);
     if (e->secret == NULL)
@@ -224,4 +232,32 @@ void gri_endpoint_fini(struct gri_endpoint *e)
         explicit_bzero(e->secret, strlen(e->secret));
     gri_free(e->secret);
     *e = (struct gri_endpoint){ .url = NULL };
+}
+
+/* ---- a request ------------------------------------------------------------------------------- */
+
+/* has_header tells whether the user sends a header of that name. */
+static bool has_header(const struct gri_endpoint *e, const char *name)
+{
+    for (size_t i = 0; i < e->header_count; i++)
+        if (strcasecmp(e->headers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+size_t gri_endpoint_headers(const struct gri_endpoint *e, const char *accept, unsigned retries,
+                            struct gri_endpoint_headers *ret)
+{
+    size_t count = 0;
+
+    ret->at[count++] = (struct gri_http_header){ "Content-Type", "application/json" };
+    if (!has_header(e, "accept"))
+        ret->at[count++] = (struct gri_http_header){ "Accept", accept };
+    if (retries > 0) {
+        snprintf(ret->retries, sizeof(ret->retries), "%u", retries);
+        ret->at[count++] = (struct gri_http_header){ "X-Stainless-Retry-Count", ret->retries };
+    }
+    for (size_t i = 0; i < e->header_count; i++)
+        ret->at[count++] = e->headers[i];
+    return count;
 }

@@ -19,10 +19,12 @@ struct gri_address {
     char *(*url_read)(const char *text);
     /* behind the base URL; "{model}" in it is the model's name, percent-encoded */
     const char *path;
-    const char *key_env;     /* the variable that holds the key, unless the user names another */
-    const char *key_header;  /* the header that holds the key alone; NULL: Authorization: Bearer */
-    const char *version_env; /* the variable that holds the API's version */
-    const char *version;     /* the default one; NULL: none is sent */
+    const char *key_env;    /* the variable that holds the key, unless the user names another */
+    const char *key_header; /* the header that holds the key alone; NULL: Authorization: Bearer */
+    /* the variable whose token is sent as a bearer's if there is no key; NULL: none */
+    const char *token_env;
+    const char *version_env;    /* the variable that holds the API's version */
+    const char *version;        /* the default one; NULL: none is sent */
     const char *version_header; /* what the version is sent in: a header … */
     const char *version_query;  /* … or a query parameter */
     /* path_bare is the path where no version is known; NULL: path */
@@ -56,5 +58,15 @@ struct gri_endpoint_opts {
 gr_value *gri_endpoint_init(struct gri_endpoint *e, const struct gri_address *at,
                             const struct gri_endpoint_opts *opts);
 void gri_endpoint_fini(struct gri_endpoint *e);
+
+/* The headers of one request; the texts are the endpoint's, or constants. */
+struct gri_endpoint_headers {
+    struct gri_http_header at[GRI_ENDPOINT_HEADERS_MAX + GRI_ENDPOINT_ENV_MAX + 4];
+    char retries[16];
+};
+/* gri_endpoint_headers fills them in, but for the key's, and returns how many there are. retries: how often
+ * this request was tried before. */
+size_t gri_endpoint_headers(const struct gri_endpoint *e, const char *accept, unsigned retries,
+                            struct gri_endpoint_headers *ret);
 
 #endif

@@ -125,6 +125,23 @@ static const struct quirk openai[] = {
       .headers = "Retry-After-Ms: 0\r\n",
       .body = "{}",
       .error = "{\"code\":\"GR_ERATE\",\"retry_after_ms\":null}" },
+    { .name = "openai: retry-after is a date that has passed",
+      .status = 429,
+      .headers = "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+      .body = "{}",
+      .error = "{\"code\":\"GR_ERATE\",\"retry_after_ms\":null}" },
+    { .name = "openai: retry-after is above 2^31-1 ms",
+      .status = 429,
+      .headers = "Retry-After: 2147484\r\n",
+      .body = "{}",
+      .error = "{\"code\":\"GR_ERATE\",\"retry_after_ms\":null}" },
+    { .name = "openai: an error before a stream's first chunk is tried again",
+      .stream = true,
+      .retries = 1,
+      .body =
+          "data: {\"error\":{\"message\":\"overloaded\",\"code\":503,\"type\":\"server_error\"}}\n\n",
+      .want = "{\"content\":\"Hello.\"}",
+      .then = HELLO },
     { .name = "openai: x-should-retry: false has the last word",
       .status = 503,
       .retries = 2,
@@ -354,6 +371,14 @@ static const struct quirk local[] = {
           "{\"error\":{\"message\":\"Incorrect API key provided: sk-of-a-test.\",\"code\":\"invalid_api_key\"}}",
       .error =
           "{\"kind\":\"invalid_api_key\",\"status\":401,\"text\":\"Authentication: Incorrect API key provided: ************.\"}" },
+    { .name = "an answer of 200 that is an error and repeats the key",
+      .body = "{\"error\":{\"code\":401,\"message\":\"No auth for sk-of-a-test\"}}",
+      .error = "{\"status\":401,\"text\":\"~No auth for ************\"}" },
+    { .name = "a stream that ends in an error that repeats the key",
+      .stream = true,
+      .body = TEXT("a") "data: {\"error\":{\"message\":\"key sk-of-a-test expired\"}}\n\n",
+      .error =
+          "{\"text\":\"~key ************ expired\",\"detail\":{\"message\":\"key ************ expired\"}}" },
 };
 
 /* What is sent, in the servers' words. */
