@@ -11,6 +11,7 @@
 #include <greenroom/message.h>
 
 #include "actors/compose/describe.h"
+#include "actors/compose/pass.h"
 #include "actors/compose/steps.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/log.h"
@@ -138,10 +139,9 @@ static gr_value *with_history(const struct turn *t, const gr_value *input, gr_va
 static gr_value *turn_begin(gr_ctx *c, struct turn *t, const gr_value *input)
 {
     const struct talk *talk = gr_as_opaque(gr_args(c));
-    const gr_value *kwargs = gr_kwargs(c);
     gr_value *history, *err = NULL;
 
-    *t = (struct turn){ .talk = talk, .opts.size = sizeof(gr_call_opts) };
+    *t = (struct turn){ .talk = talk };
     t->ids = ids_of(c, talk);
     if (gr_error_code(t->ids) != GR_OK)
         return gr_value_ref(t->ids);
@@ -152,8 +152,7 @@ static gr_value *turn_begin(gr_ctx *c, struct turn *t, const gr_value *input)
         gr_do(gr_runtime_of(c), talk->history, "get_messages", gr_value_ref(t->ids), NULL, &err);
     if (history == NULL)
         return err;
-    if (kwargs != NULL)
-        t->opts.config = gr_map(GR_KV("kwargs", gr_value_ref(kwargs)));
+    t->opts = gri_pass_opts(c);
     return with_history(t, input, history);
 }
 
@@ -195,28 +194,10 @@ static gr_value *talk_invoke(gr_ctx *c, void *self, const gr_value *input)
     return v;
 }
 
-/* pass_on sends s's chunks on and gives their sum in *ret_sum; frees s. */
-static gr_code pass_on(gr_ctx *c, gr_stream *s, gr_value **ret_sum)
-{
-    gr_value *sum = NULL;
-    gr_outcome o;
-    gr_code rc = GR_OK;
-
-    while (rc == GR_OK && (o = gr_next(s, -1)).code == GR_OK) {
-        sum = gr_add(sum, gr_value_ref(o.value));
-        rc = gr_emit(c, gr_value_ref(o.value));
-    }
-    if (rc == GR_OK && o.code != GR_EOS)
-        rc = o.error != NULL ? gr_fail(c, gr_value_ref(o.error)) : o.code;
-    gr_stream_free(s);
-    *ret_sum = sum;
-    return rc;
-}
-
 static gr_code talk_stream(gr_ctx *c, void *self, gr_stream *in, const gr_value *input)
 {
     struct turn t;
-    gr_value *v = turn_begin(c, &t, input), *sum = NULL;
+    gr_value *v = turn_begin(c, &t, input), *sum = NULL, *err = NULL;
     gr_code rc;
 
     (void)self;
@@ -225,7 +206,9 @@ static gr_code talk_stream(gr_ctx *c, void *self, gr_stream *in, const gr_value 
         turn_end(&t);
         return gr_fail(c, v);
     }
-    rc = pass_on(c, gr_astream(gr_runtime_of(c), t.talk->runnable, v, &t.opts), &sum);
+    rc = gri_pass_stream(c, gr_astream(gr_runtime_of(c), t.talk->runnable, v, &t.opts), &sum, &err);
+    if (err != NULL)
+        rc = gr_fail(c, err);
     if (rc == GR_OK)
         keep(c, &t, sum);
     gr_value_unref(sum);

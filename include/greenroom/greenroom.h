@@ -33,6 +33,8 @@
 #include <greenroom/graph.h>
 #include <greenroom/tool.h>
 #include <greenroom/embeddings.h>
+#include <greenroom/byte_store.h>
+#include <greenroom/budget.h>
 #include <greenroom/store.h>
 #include <greenroom/retriever.h>
 #include <greenroom/text.h>

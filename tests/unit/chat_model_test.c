@@ -390,7 +390,7 @@ Test(chat_model, a_server_that_cannot_stream_answers_in_one_chunk, .init = start
 Test(chat_model, embeds_in_batches, .init = start, .fini = stop)
 {
     gr_ref e =
-        gr_openai_embeddings(gr_root(rt), GR_EMBEDDINGS(.url = url, .model = "e", .batch = 2));
+        gr_openai_embeddings(gr_root(rt), GR_EMBEDDINGS(.url = url, .model = "e", .batch = 2, .max_concurrency = 1));
     gr_value *list;
 
     fault_server_reply(
