@@ -53,7 +53,7 @@ struct bench {
 /* Each file's benchmarks, up to one without a name. */
 extern const struct bench bench_invoke[], bench_stream[], bench_actors[], bench_births[],
     bench_asks[], bench_pending[], bench_compute[], bench_fairness[], bench_remote[], bench_rag[],
-    bench_timers[], bench_observed[];
+    bench_timers[], bench_observed[], bench_decode[], bench_model_streams[];
 
 void bench_begin(struct bench_run *b);
 void bench_lap(struct bench_run *b, long ops);

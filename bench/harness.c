@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/streams.h"
 
 struct settings {
     unsigned workers;
@@ -101,10 +102,11 @@ static bool run_one(const struct bench *bench, const struct settings *s)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-static const struct bench *const themes[] = { bench_invoke,  bench_stream,   bench_actors,
-                                              bench_births,  bench_asks,     bench_pending,
-                                              bench_compute, bench_fairness, bench_timers,
-                                              bench_rag,     bench_remote,   bench_observed };
+static const struct bench *const themes[] = { bench_invoke,  bench_stream,       bench_actors,
+                                              bench_births,  bench_asks,         bench_pending,
+                                              bench_compute, bench_fairness,     bench_timers,
+                                              bench_rag,     bench_remote,       bench_observed,
+                                              bench_decode,  bench_model_streams };
 
 static bool chosen(const char *name, char **filters, int count)
 {
@@ -148,6 +150,7 @@ int main(int argc, char **argv)
         { "repeats", required_argument, NULL, 'r' },
         { "list", no_argument, NULL, 'l' },
         { "serve", required_argument, NULL, 's' },
+        { "serve-streams", required_argument, NULL, 'S' },
         { "overload", required_argument, NULL, 'o' },
         { "queue-ms", required_argument, NULL, 'q' },
         { "growth", no_argument, NULL, 'g' },
@@ -160,7 +163,7 @@ int main(int argc, char **argv)
 
     bench_isolate(argc, argv);
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        long value = optarg != NULL && c != 's' ? strtol(optarg, NULL, 10) : 1;
+        long value = optarg != NULL && c != 's' && c != 'S' ? strtol(optarg, NULL, 10) : 1;
 
         if (c == '?' || value < (c == 'q' ? 0 : 1) || (c == 'w' && value > 64) ||
             (c == 'r' && value > BENCH_ROUNDS_MAX))
@@ -171,6 +174,7 @@ int main(int argc, char **argv)
         case 'r': s.repeats = (int)value; break;
         case 'l': list = true; break;
         case 's': return bench_serve(optarg);
+        case 'S': return bench_serve_streams(optarg);
         case 'o': overload_s = value; break;
         case 'q': queue_ms = value; break;
         case 'g': growth = true; break;

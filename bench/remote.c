@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/child.h"
 
 #define OUTSTANDING 1000
 #define LINE 10             /* processes that a sequence has its steps at */
@@ -81,58 +81,6 @@ void bench_isolate(int argc, char **argv)
     static const gr_isolated_kind kinds[] = { { .name = "same", .start = start_same } };
 
     gr_isolate_main(argc, argv, kinds, 1);
-}
-
-struct child {
-    pid_t pid;
-    int in, out; /* our ends of its input and output */
-};
-
-/* child_run never returns. Only what is safe after fork is called. exe: /proc/self/exe itself would be
- * valgrind under valgrind. */
-static void child_run(const char *exe, const char *url, int in, int out)
-{
-    dup2(in, STDIN_FILENO);
-    dup2(out, STDOUT_FILENO);
-    execl(exe, "greenroom_bench", "--serve", url, (char *)NULL);
-    _exit(127);
-}
-
-static bool child_start(struct child *ch, const char *url)
-{
-    int in[2], out[2];
-    char byte, exe[4096];
-    ssize_t length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-
-    if (length < 0)
-        return false;
-    exe[length] = '\0';
-    if (pipe(in) != 0)
-        return false;
-    if (pipe(out) != 0) {
-        close(in[0]);
-        close(in[1]);
-        return false;
-    }
-    ch->pid = fork();
-    if (ch->pid == 0) {
-        close(in[1]); /* else its input would never end */
-        close(out[0]);
-        child_run(exe, url, in[0], out[1]);
-    }
-    close(in[0]);
-    close(out[1]);
-    ch->in = in[1];
-    ch->out = out[0];
-    return ch->pid > 0 && read(ch->out, &byte, 1) == 1;
-}
-
-static void child_stop(struct child *ch)
-{
-    close(ch->in);
-    close(ch->out);
-    if (ch->pid > 0)
-        waitpid(ch->pid, NULL, 0);
 }
 
 /* ---- the calls ------------------------------------------------------------------------------- */
@@ -232,16 +180,16 @@ struct trip {
 
 static void remote(struct bench_run *b, const char *url, const struct trip *t)
 {
-    struct child ch = { .pid = -1, .in = -1, .out = -1 };
+    struct bench_child ch = BENCH_CHILD;
     gr_scope *s = gr_scope_new(gr_root(b->rt));
 
-    if (!child_start(&ch, url))
+    if (!bench_child_start(&ch, "--serve", url))
         bench_fail(b, "the other process", NULL);
     else if (bench_take(b, gr_ainvoke(b->rt, gr_remote(s, url, "same"), gr_int(0),
                                       NULL))) /* the link is there */
         make_calls(b, t->calls, t->in_thread, gr_remote(s, url, t->name), t->bytes);
     gr_scope_free(s);
-    child_stop(&ch);
+    bench_child_stop(&ch);
 }
 
 static void ipc(struct bench_run *b, const struct trip *t)
@@ -313,7 +261,7 @@ static gr_ref line_of(gr_scope *s, char urls[LINE][64], bool along)
 
 static void line(struct bench_run *b, bool along)
 {
-    struct child ch[LINE];
+    struct bench_child ch[LINE];
     char urls[LINE][64];
     gr_scope *s = gr_scope_new(gr_root(b->rt));
     bool well = true;
@@ -321,10 +269,10 @@ static void line(struct bench_run *b, bool along)
     gr_ref seq;
 
     for (; count < LINE && well; count++) {
-        ch[count] = (struct child){ .pid = -1, .in = -1, .out = -1 };
+        ch[count] = (struct bench_child)BENCH_CHILD;
         snprintf(urls[count], sizeof(urls[count]), "ipc:///tmp/greenroom-bench-%ld-%d",
                  (long)getpid(), count);
-        well = child_start(&ch[count], urls[count]);
+        well = bench_child_start(&ch[count], "--serve", urls[count]);
     }
     if (!well)
         bench_fail(b, "the other processes", NULL);
@@ -339,7 +287,7 @@ static void line(struct bench_run *b, bool along)
     bench_end(b);
     gr_scope_free(s);
     while (count-- > 0) {
-        child_stop(&ch[count]);
+        bench_child_stop(&ch[count]);
         unlink(urls[count] + strlen("ipc://"));
     }
 }

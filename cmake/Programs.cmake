@@ -41,10 +41,24 @@ endif()
 # Benchmarks may look inside too.
 file(GLOB bench_sources CONFIGURE_DEPENDS bench/*.c)
 if(GR_BENCH AND bench_sources)
-    add_executable(greenroom_bench ${bench_sources})
+    add_executable(greenroom_bench ${bench_sources} bench/peers/curl_multi.c)
     gr_program(greenroom_bench)
+    target_link_libraries(greenroom_bench PRIVATE CURL::libcurl)
     set_target_properties(greenroom_bench PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+    # Other people's JSON readers, next to ours where they are installed.
+    find_path(Jansson_INCLUDE_DIR jansson.h)
+    find_library(Jansson_LIBRARY jansson)
+    if(Jansson_LIBRARY AND Jansson_INCLUDE_DIR)
+        target_link_libraries(greenroom_bench PRIVATE ${Jansson_LIBRARY})
+        target_compile_definitions(greenroom_bench PRIVATE GR_BENCH_JANSSON=1)
+    endif()
+    find_path(CJson_INCLUDE_DIR cjson/cJSON.h)
+    find_library(CJson_LIBRARY cjson)
+    if(CJson_LIBRARY AND CJson_INCLUDE_DIR)
+        target_link_libraries(greenroom_bench PRIVATE ${CJson_LIBRARY})
+        target_compile_definitions(greenroom_bench PRIVATE GR_BENCH_CJSON=1)
+    endif()
 endif()
 
 # Examples within other people's event loops need those; without them they are left out, as are those in

@@ -32,6 +32,7 @@
 #include <greenroom/history.h>
 #include <greenroom/graph.h>
 #include <greenroom/tool.h>
+#include <greenroom/guard.h>
 #include <greenroom/embeddings.h>
 #include <greenroom/byte_store.h>
 #include <greenroom/budget.h>

@@ -61,6 +61,15 @@ typedef struct gr_runtime_opts {
     int backtrace_signal;
     unsigned isolated_max; /* processes of isolated actors (isolate.h) at once; default 64, at most
                             * 4096; beyond: GR_EFULL */
+    /* HTTP requests, to models and other servers. Beyond the first: GR_EFULL; beyond the other two
+     * requests wait, within their deadlines */
+    size_t http_requests_max;           /* under way or waiting; default 10,000 */
+    unsigned http_connections_max;      /* open at once; default 8192 */
+    unsigned http_host_connections_max; /* to one host; default 4096 */
+    /* HTTP/2 with servers that offer it in the TLS handshake: many requests share a connection, so a
+     * reader that stops can't stop the server without stopping the others. What it leaves is kept, up
+     * to 1 MiB; beyond, its request ends with GR_EFULL. Otherwise HTTP/1.1, where it just waits */
+    bool http2;
 } gr_runtime_opts;
 #define GR_BACKTRACE_SIGNAL (-1) /* SIGRTMAX - 1, which hosts seldom use */
 #define GR_RUNTIME(...) GR_OPT(gr_runtime_opts, __VA_ARGS__)

@@ -30,7 +30,8 @@ static bool out_of_range(const gr_runtime_opts *o)
            o->actors_max >= (size_t)1 << GRI_SLOT_BITS || o->peer_verbs_max > GRI_VERBS_MAX / 2 ||
            o->spares_max > SPARES_MAX || o->report_ms < 0 || o->stuck_ms < 0 || o->spare_ms < 0 ||
            o->blocking_stack_size < STACK_MIN || o->blocking_idle_ms < 0 ||
-           o->isolated_max > ISOLATED_MAX;
+           o->isolated_max > ISOLATED_MAX || o->http_connections_max > INT32_MAX ||
+           o->http_host_connections_max > INT32_MAX;
 }
 
 static void default_size(size_t *option, size_t value)
@@ -62,6 +63,11 @@ gr_code gri_runtime_defaults(gr_runtime_opts *o)
         o->spares_max = 4;
     if (o->isolated_max == 0)
         o->isolated_max = 64;
+    if (o->http_connections_max == 0)
+        o->http_connections_max = 8192;
+    if (o->http_host_connections_max == 0)
+        o->http_host_connections_max = 4096;
+    default_size(&o->http_requests_max, 10000);
     default_size(&o->mailbox_max, 1024);
     default_size(&o->fibers_max, 8192);
     default_size(&o->stack_size, (size_t)256 * 1024);
@@ -149,6 +155,11 @@ static gr_code make(const gr_runtime_opts *opts, gr_runtime **ret_rt)
         fini_tables(rt);
         return rc;
     }
+    rt->sched.world.http_limits =
+        (struct gri_http_limits){ .requests_max = o.http_requests_max,
+                                  .connections_max = o.http_connections_max,
+                                  .host_connections_max = o.http_host_connections_max,
+                                  .http2 = o.http2 };
     *ret_rt = rt;
     return GR_OK;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <greenroom/guard.h>
+
 #include "runtime/base/assert.h"
 #include "runtime/http/http_sim.h"
 #include "runtime/sched/sched.h"
@@ -88,16 +90,19 @@ gr_code gri_http_start(gr_runtime *rt, const struct gri_http_request *req,
                        struct gri_http_exchange **ret_x, gr_value **reterr)
 {
     gr_value *err = check(req);
+    gr_code rc = err != NULL ? GR_EINVAL : GR_OK;
 
     gri_assert(events->status != NULL && events->bytes != NULL);
     gri_assert(events->end != NULL && events->error != NULL);
-    if (err == NULL)
+    if (rc == GR_OK && req->guard)
+        rc = gr_guard_url(req->url, &err);
+    if (rc == GR_OK)
         return driver_of(rt)->start(rt, req, events, arg, ret_x, reterr);
     if (reterr != NULL)
         *reterr = err;
     else
         gr_value_unref(err);
-    return GR_EINVAL;
+    return rc;
 }
 
 const char *gri_http_header_of(struct gri_http_exchange *x, const char *name)

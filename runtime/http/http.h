@@ -20,8 +20,9 @@
 
 #define GRI_HTTP_IDLE_MS 60000        /* the default of idle_timeout_ms */
 #define GRI_HTTP_CONNECT_MS 10000     /* the default of connect_timeout_ms */
-#define GRI_HTTP_IN_FLIGHT_MAX 10000  /* exchanges of one runtime; beyond: GR_EFULL */
 #define GRI_HTTP_HEAD_MAX (64 * 1024) /* bytes of response headers; beyond: GR_EPROTO */
+/* bytes kept for a reader that has stopped, over HTTP/2; beyond: GR_EFULL */
+#define GRI_HTTP_HELD_MAX ((size_t)1 << 20)
 
 struct gri_http_header {
     const char *name, *value;
@@ -41,6 +42,9 @@ struct gri_http_request {
     /* longest silence of the server once the request is on its way; our pauses don't count */
     uint64_t idle_timeout_ms;    /* 0: 60 s */
     uint64_t connect_timeout_ms; /* name look-up, connection and TLS together; 0: 10 s */
+    /* the URL comes from a user or a model: only what gr_guard_url lets through, only public
+     * addresses, no proxy (greenroom/guard.h); else GR_EINVAL, of kind "NotPublic" */
+    bool guard;
 };
 
 struct gri_http_driver;
@@ -57,7 +61,7 @@ struct gri_http_events {
      * bytes returns false to pause: these bytes were not taken and come again after
      * gri_http_resume, possibly with more behind them. A resume that another thread calls while
      * bytes runs counts. While paused, at most a few dozen KiB are buffered here; the rest waits at
-     * the server.
+     * the server. Over HTTP/2 (gr_runtime_opts.http2) the server isn't stopped: GRI_HTTP_HELD_MAX.
      */
     bool (*bytes)(void *arg, const char *data, size_t len);
     void (*end)(void *arg);
@@ -65,6 +69,8 @@ struct gri_http_events {
      * GR_EUNREACH  the server can't be reached, or went away before the end: worth a retry
      * GR_ETIMEDOUT the deadline, the idle or the connect timeout
      * GR_EPROTO    what came isn't HTTP, or headers are over their limit, or TLS doesn't trust it
+     * GR_EINVAL    the host's name means an address that is not public, and the request is guarded
+     * GR_EFULL     over HTTP/2: paused for longer than GRI_HTTP_HELD_MAX lasts
      * GR_ENOMEM, GR_ECANCELED
      * Texts name host and port, never paths, queries, headers or secrets.
      */
@@ -75,8 +81,9 @@ struct gri_http_events {
  * gri_http_start sends a request. *ret_x is written before any event comes, and stays valid until
  * end or error has returned. Everything is copied, `events` included. On failure no event comes.
  *
- * Errors:  GR_EINVAL    not a URL for http or https, a header with a line break in it …
- *          GR_EFULL     GRI_HTTP_IN_FLIGHT_MAX exchanges are under way
+ * Errors:  GR_EINVAL    not a URL for http or https, a header with a line break in it, a URL that the
+ *                       guard refuses …
+ *          GR_EFULL     the runtime's http_requests_max exchanges are under way
  *          GR_ECANCELED the runtime is just shutting down
  *          GR_ENOMEM    no memory, no thread for HTTP, or the runtime has closed its services
  * Threads: any, events included; so do the calls below.

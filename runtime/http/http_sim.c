@@ -513,7 +513,7 @@ static gr_code sim_start(gr_runtime *rt, const struct gri_http_request *req,
     x = exchange_new(s, req, events, arg);
     if (x == NULL)
         return refuse(reterr, GR_ENOMEM, "no memory");
-    if (s->stopping || s->in_flight >= GRI_HTTP_IN_FLIGHT_MAX) {
+    if (s->stopping || s->in_flight >= gri_world_of(rt)->http_limits.requests_max) {
         exchange_free(x);
         return s->stopping ? refuse(reterr, GR_ECANCELED, "the runtime is shutting down")
                            : refuse(reterr, GR_EFULL, "too many are under way");

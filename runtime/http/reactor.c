@@ -26,10 +26,9 @@
 #include "runtime/sched/service.h"
 #include "runtime/sched/world.h"
 
-#define READY_MAX 64           /* sockets looked at in one turn */
-#define ASKS_MAX 1024          /* asks served in one turn, so that sockets get theirs */
-#define IDLE_CONNECTIONS 256L  /* connections kept open for the next request */
-#define HOST_CONNECTIONS 4096L /* at once to one host; requests beyond wait in curl */
+#define READY_MAX 64          /* sockets looked at in one turn */
+#define ASKS_MAX 1024         /* asks served in one turn, so that sockets get theirs */
+#define IDLE_CONNECTIONS 256L /* connections kept open for the next request */
 #define NS_PER_MS UINT64_C(1000000)
 
 /* ---- from any thread ------------------------------------------------------------------------ */
@@ -67,7 +66,7 @@ static gr_code accept_exchange(struct reactor *r, struct exchange *x)
     gri_lock(&r->lock);
     if (r->stopping)
         rc = GR_ECANCELED;
-    else if (r->in_flight >= GRI_HTTP_IN_FLIGHT_MAX)
+    else if (r->in_flight >= r->limits.requests_max)
         rc = GR_EFULL;
     if (rc == GR_OK) {
         r->in_flight++;
@@ -79,10 +78,10 @@ static gr_code accept_exchange(struct reactor *r, struct exchange *x)
     return rc;
 }
 
-static gr_value *refusal(gr_code code)
+static gr_value *refusal(const struct reactor *r, gr_code code)
 {
     if (code == GR_EFULL)
-        return gr_error(GR_EFULL, "HTTP request: %d are under way", GRI_HTTP_IN_FLIGHT_MAX);
+        return gr_error(GR_EFULL, "HTTP request: %zu are under way", r->limits.requests_max);
     if (code == GR_ECANCELED)
         return gr_error(GR_ECANCELED, "HTTP request: the runtime is shutting down");
     return gr_error(GR_ENOMEM, "HTTP request: no thread for HTTP, or the runtime is shutting down");
@@ -101,13 +100,12 @@ static gr_code curl_start(gr_runtime *rt, const struct gri_http_request *req,
     gr_value *err = NULL;
 
     if (r == NULL) {
-        err = refusal(rc);
+        err = refusal(r, rc);
         goto out;
     }
-    rc = gri_exchange_new(req, events, arg, &x, &err);
+    rc = gri_exchange_new(r, req, events, arg, &x, &err);
     if (rc != GR_OK)
         goto out;
-    x->reactor = r;
     if (req->deadline_ns != 0) {
         now_ns = gri_now(rt);
         x->deadline_ns = gri_clock_ns();
@@ -119,7 +117,7 @@ static gr_code curl_start(gr_runtime *rt, const struct gri_http_request *req,
     *ret_x = &x->base;
     rc = accept_exchange(r, x);
     if (rc != GR_OK) {
-        err = refusal(rc);
+        err = refusal(r, rc);
         gri_exchange_free(x);
         *ret_x = NULL;
     }
@@ -202,6 +200,11 @@ static void resume(struct reactor *r, struct exchange *x)
     x->paused = false;
     x->heard_ns = gri_clock_ns();
     gri_due_update(r, x);
+    if (x->http2) {
+        if (gri_held_give(x) && x->over)
+            finish(r, x, NULL);
+        return;
+    }
     code = curl_easy_pause(x->easy, CURLPAUSE_CONT);
     if (code != CURLE_OK)
         finish(r, x, gri_exchange_error(x, code));
@@ -240,6 +243,18 @@ static void serve_asks(struct reactor *r)
     }
 }
 
+/* complete ends a transfer that went well, unless its reader is still to take some of it. */
+static void complete(struct reactor *r, struct exchange *x)
+{
+    if (x->held.len == 0) {
+        finish(r, x, NULL);
+        return;
+    }
+    curl_multi_remove_handle(r->multi, x->easy);
+    x->added = false;
+    x->over = true;
+}
+
 /* reap ends the transfers that curl is done with. */
 static void reap(struct reactor *r)
 {
@@ -253,7 +268,10 @@ static void reap(struct reactor *r)
             continue;
         code = msg->data.result;
         gri_check(curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &x) == CURLE_OK);
-        finish(r, x, code == CURLE_OK && x->answered ? NULL : gri_exchange_error(x, code));
+        if (code == CURLE_OK && x->answered)
+            complete(r, x);
+        else
+            finish(r, x, gri_exchange_error(x, code));
     }
 }
 
@@ -480,7 +498,11 @@ static CURLMcode set_multi(struct reactor *r)
     if (mc == CURLM_OK)
         mc = curl_multi_setopt(r->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS);
     if (mc == CURLM_OK)
-        mc = curl_multi_setopt(r->multi, CURLMOPT_MAX_HOST_CONNECTIONS, HOST_CONNECTIONS);
+        mc = curl_multi_setopt(r->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                               (long)r->limits.host_connections_max);
+    if (mc == CURLM_OK)
+        mc = curl_multi_setopt(r->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+                               (long)r->limits.connections_max);
     return mc;
 }
 
@@ -499,10 +521,10 @@ static gr_code make_reactor(gr_runtime *rt, struct gri_service *ret_service)
     struct reactor *r = gri_new0(struct reactor);
     gr_code rc = GR_ENOMEM;
 
-    (void)rt;
     pthread_once(&curl_once, init_curl);
     if (r == NULL)
         return GR_ENOMEM;
+    r->limits = gri_world_of(rt)->http_limits;
     gri_list_init(&r->asked);
     gri_list_init(&r->live);
     r->curl_due_ns = GRI_NEVER;

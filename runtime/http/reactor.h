@@ -17,6 +17,7 @@
 #include "runtime/base/strbuf.h"
 #include "runtime/base/thread.h"
 #include "runtime/http/http.h"
+#include "runtime/sched/world.h"
 
 /* What other threads ask of the HTTP thread about one exchange. */
 enum ask { ASK_START = 1, ASK_RESUME = 2, ASK_CANCEL = 4 };
@@ -25,6 +26,7 @@ enum ask { ASK_START = 1, ASK_RESUME = 2, ASK_CANCEL = 4 };
 
 struct reactor {
     struct gri_thread thread;
+    struct gri_http_limits limits;
     int epoll_fd, event_fd; /* owned */
 
     struct gri_lock lock;
@@ -67,22 +69,37 @@ struct exchange {
     size_t heap_index;      /* in reactor->heap, or GRI_DUE_NOWHERE */
     curl_off_t sent;        /* bytes of the body that have left */
     struct gri_strbuf head; /* "name\0value\0" for each header of the answer */
+    struct gri_strbuf held; /* http2: came while the reader had stopped */
     int status;
     bool added, connected, paused, answered; /* answered: status was reported */
+    bool http2;                              /* the answer comes over it */
+    bool over;                               /* it is complete, and some of it is held */
+    bool guarded, guard_refused;             /* refused: an address that was tried is not public */
     gr_code failed; /* the transfer has to stop for this reason; GR_OK: it hasn't */
     char curl_text[CURL_ERROR_SIZE];
 };
 
 /* reactor_exchange.c: one easy handle. When _new fails it leaves *reterr behind,
  * which must not be NULL. */
-gr_code gri_exchange_new(const struct gri_http_request *req, const struct gri_http_events *events,
-                         void *arg, struct exchange **ret_x, gr_value **reterr);
+gr_code gri_exchange_new(struct reactor *r, const struct gri_http_request *req,
+                         const struct gri_http_events *events, void *arg, struct exchange **ret_x,
+                         gr_value **reterr);
 void gri_exchange_free(struct exchange *x);
 const char *gri_exchange_header(struct exchange *x, const char *name);
+
+/* reactor_held.c: over HTTP/2. gri_held_bytes passes bytes on, or keeps them; false: the transfer has
+ * failed. gri_held_give ends a pause; false: the reader has stopped again. */
+bool gri_held_bytes(struct exchange *x, const char *data, size_t len);
+bool gri_held_give(struct exchange *x);
 
 /* reactor_error.c: curl's codes end here. */
 gr_value *gri_exchange_error(struct exchange *x, CURLcode code);
 gr_value *gri_exchange_timeout(struct exchange *x, uint64_t now_ns);
+
+/* reactor_guard.c: true of all addresses when x isn't guarded. remote: an address as text. */
+bool gri_guard_lets_connect(struct exchange *x, const struct curl_sockaddr *addr);
+bool gri_guard_lets_send(struct exchange *x, const char *remote);
+gr_value *gri_guard_error(struct exchange *x);
 
 /* reactor_due.c: the timeouts, on the HTTP thread only. */
 /* gri_due_of returns when x's next timeout is. */

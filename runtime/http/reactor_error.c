@@ -69,6 +69,9 @@ static gr_value *stopped_error(struct exchange *x)
 {
     switch (x->failed) {
     case GR_ENOMEM: return gr_error(GR_ENOMEM, "%s: no memory for the transfer", x->peer);
+    case GR_EFULL:
+        return gr_error(GR_EFULL, "%s: the reader is more than %zu bytes behind", x->peer,
+                        GRI_HTTP_HELD_MAX);
     case GR_EPROTO:
         return gr_error(GR_EPROTO, "%s: the answer's headers are over %d bytes", x->peer,
                         GRI_HTTP_HEAD_MAX);
@@ -80,6 +83,8 @@ gr_value *gri_exchange_error(struct exchange *x, CURLcode code)
 {
     if (atomic_load_explicit(&x->canceled, memory_order_relaxed))
         return gr_error(GR_ECANCELED, "the request to %s was cancelled", x->peer);
+    if (x->guard_refused && !x->connected)
+        return gri_guard_error(x);
     if (x->failed != GR_OK)
         return stopped_error(x);
     switch (code) {

@@ -35,7 +35,9 @@ static int on_connected(void *arg, char *remote, char *local, int remote_port, i
 {
     struct exchange *x = arg;
 
-    (void)remote, (void)local, (void)remote_port, (void)local_port;
+    (void)local, (void)remote_port, (void)local_port;
+    if (!gri_guard_lets_send(x, remote))
+        return CURL_PREREQFUNC_ABORT;
     x->connected = true;
     x->heard_ns = gri_clock_ns();
     gri_due_update(x->reactor, x);
@@ -58,7 +60,9 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
 /* A child process of the host must not inherit connections: it would keep them open. */
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 {
-    (void)arg, (void)purpose;
+    (void)purpose;
+    if (!gri_guard_lets_connect(arg, addr))
+        return CURL_SOCKET_BAD;
     return socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
 }
 
@@ -66,11 +70,13 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
  * one. */
 static void report(struct exchange *x)
 {
-    long status = 0;
+    long status = 0, version = 0;
 
     if (curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status < 200)
         return;
     x->answered = true;
+    x->http2 = curl_easy_getinfo(x->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
+               version == CURL_HTTP_VERSION_2_0;
     if (!is_canceled(x))
         x->events.status(x->arg, (int)status, &x->base);
     gri_strbuf_fini(&x->head);
@@ -133,6 +139,8 @@ static size_t on_bytes(char *data, size_t size, size_t count, void *arg)
         return 0;
     if (!x->answered) /* curl takes a line like "\r." for the end of the headers; we don't */
         return 0;
+    if (x->http2)
+        return gri_held_bytes(x, data, len) ? len : 0;
     if (x->events.bytes(x->arg, data, len))
         return len;
     x->paused = true;
@@ -251,17 +259,20 @@ static CURLcode set_connection(struct exchange *x)
     SET(rc, x->easy, CURLOPT_QUICK_EXIT, 1L); /* else a cancel waits for a name look-up */
     SET(rc, x->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     SET(rc, x->easy, CURLOPT_FOLLOWLOCATION, 0L); /* it would hand the secret to another host */
-    /*
-     * Not HTTP/2: libcurl opens windows of 32 MiB for each stream, so a pause would not stop the
-     * server before that much lies here (measured: 7.88.1 took 20 MiB, and leaked them on removal).
-     */
-    SET(rc, x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    if (x->reactor->limits.http2) {
+        SET(rc, x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+        SET(rc, x->easy, CURLOPT_PIPEWAIT, 1L); /* for a connection that can be shared */
+    } else {
+        SET(rc, x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    }
     SET(rc, x->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* ours aren't for proxies */
     SET(rc, x->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     SET(rc, x->easy, CURLOPT_TCP_KEEPALIVE, 1L);
     SET(rc, x->easy, CURLOPT_TCP_KEEPIDLE, 60L);
     SET(rc, x->easy, CURLOPT_TCP_KEEPINTVL, 30L);
     SET(rc, x->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)x->connect_ms);
+    if (x->guarded) /* a proxy looks names up itself, and connects to wherever it likes */
+        SET(rc, x->easy, CURLOPT_PROXY, "");
     return rc;
 }
 
@@ -272,6 +283,7 @@ static CURLcode set_callbacks(struct exchange *x, bool big_body)
     SET(rc, x->easy, CURLOPT_PRIVATE, x);
     SET(rc, x->easy, CURLOPT_ERRORBUFFER, x->curl_text);
     SET(rc, x->easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    SET(rc, x->easy, CURLOPT_OPENSOCKETDATA, x);
     SET(rc, x->easy, CURLOPT_PREREQFUNCTION, on_connected);
     SET(rc, x->easy, CURLOPT_PREREQDATA, x);
     SET(rc, x->easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -316,7 +328,7 @@ static uint64_t limit_ms(uint64_t ms, uint64_t otherwise)
     return ms == 0 ? otherwise : ms < INT32_MAX ? ms : INT32_MAX;
 }
 
-static struct exchange *new_bare(const struct gri_http_request *req,
+static struct exchange *new_bare(struct reactor *r, const struct gri_http_request *req,
                                  const struct gri_http_events *events, void *arg)
 {
     struct exchange *x = gri_new0(struct exchange);
@@ -324,10 +336,12 @@ static struct exchange *new_bare(const struct gri_http_request *req,
     if (x == NULL)
         return NULL;
     x->base.driver = &gri_http_curl;
+    x->reactor = r;
     x->events = *events;
     x->arg = arg;
     x->connect_ms = limit_ms(req->connect_timeout_ms, GRI_HTTP_CONNECT_MS);
     x->idle_ms = limit_ms(req->idle_timeout_ms, GRI_HTTP_IDLE_MS);
+    x->guarded = req->guard;
     x->deadline_ns = GRI_NEVER;
     x->heap_index = GRI_DUE_NOWHERE;
     gri_list_init(&x->asked);
@@ -349,10 +363,11 @@ static bool make_ready(struct exchange *x, const struct gri_http_request *req)
            set_request(x, req) == CURLE_OK;
 }
 
-gr_code gri_exchange_new(const struct gri_http_request *req, const struct gri_http_events *events,
-                         void *arg, struct exchange **ret_x, gr_value **reterr)
+gr_code gri_exchange_new(struct reactor *r, const struct gri_http_request *req,
+                         const struct gri_http_events *events, void *arg, struct exchange **ret_x,
+                         gr_value **reterr)
 {
-    struct exchange *x = new_bare(req, events, arg);
+    struct exchange *x = new_bare(r, req, events, arg);
     gr_code rc = GR_OK;
 
     if (x == NULL)
@@ -377,6 +392,7 @@ void gri_exchange_free(struct exchange *x)
         explicit_bzero(h->data, strlen(h->data));
     curl_slist_free_all(x->headers);
     gri_strbuf_fini(&x->head);
+    gri_strbuf_fini(&x->held);
     gri_free(x->body);
     gri_free(x->peer);
     gri_free(x);

@@ -11,6 +11,7 @@
 #ifndef GR_RUNTIME_SCHED_WORLD_H
 #define GR_RUNTIME_SCHED_WORLD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,13 @@
 
 struct gri_http_driver; /* runtime/http/http.h */
 struct gri_net_driver;  /* runtime/net/link.h */
+
+/* What gr_runtime_opts says about HTTP, the defaults filled in. */
+struct gri_http_limits {
+    size_t requests_max;
+    unsigned connections_max, host_connections_max;
+    bool http2;
+};
 
 struct gri_world {
     uint64_t (*now)(struct gri_world *w);    /* monotonic, ns */
@@ -36,6 +44,7 @@ struct gri_world {
                          char err[128]);
     const struct gri_http_driver *http; /* NULL: libcurl's, or the simulation's */
     const struct gri_net_driver *net;   /* NULL: nng's, or the simulation's */
+    struct gri_http_limits http_limits; /* written once, before anybody uses HTTP */
     _Atomic uint64_t random_state;
 };
 

@@ -73,6 +73,7 @@ static void expect_all(void)
     RUNTIME(timers_max), RUNTIME(peer_verbs_max), RUNTIME(report_ms), RUNTIME(stuck_ms);
     RUNTIME(spares_max), RUNTIME(spare_ms), RUNTIME(shutdown_ms);
     RUNTIME(blocking_stack_size), RUNTIME(blocking_idle_ms), RUNTIME(isolated_max);
+    RUNTIME(http_requests_max), RUNTIME(http_connections_max), RUNTIME(http_host_connections_max);
 #define ACTOR(field) expect("An actor", #field, s.field != 0 ? 0 : -1)
     ACTOR(mailbox_max), ACTOR(mailbox_bytes_max), ACTOR(queue_ms), ACTOR(handler_ms);
     ACTOR(max_concurrency), ACTOR(asks_max), ACTOR(stash_max);
@@ -185,6 +186,7 @@ Test(limits, beyond_their_range_are_refused)
         { .size = sizeof(gr_runtime_opts), .blocking_stack_size = 1024 },
         { .size = sizeof(gr_runtime_opts), .blocking_idle_ms = -1 },
         { .size = sizeof(gr_runtime_opts), .spare_ms = -1 },
+        { .size = sizeof(gr_runtime_opts), .http_connections_max = UINT32_MAX },
     };
     gr_runtime *rt = NULL;
 

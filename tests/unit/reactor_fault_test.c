@@ -339,6 +339,47 @@ Test(reactor_fault, a_look_up_that_hangs_delays_neither_others_nor_cancel_nor_sh
     fini(&other);
 }
 
+Test(reactor_fault, a_cancelled_look_up_holds_up_no_stream)
+{
+    static const struct fault_step steps[] = {
+        FAULT_STREAM_HEAD, FAULT_CHUNK("data: 1\n\n"),
+        FAULT_GATE(0),     FAULT_CHUNK("data: 2\n\n"),
+        FAULT_GATE(1),     FAULT_CHUNK(""),
+    };
+    struct gri_http_request req = { .method = "GET", .url = "http://hangs.invalid/" };
+    struct call hung[20], stream;
+
+    look_up.begun = look_up.over = 0;
+    look_up.go_on = false;
+    fault_server_script(server, "/", steps, COUNT(steps));
+    init(&stream);
+    get(&stream, "/");
+    until(&stream, stream.body_len == 9);
+    for (size_t i = 0; i < COUNT(hung); i++) {
+        init(&hung[i]);
+        cr_assert_eq(start(&hung[i], &req, NULL), GR_OK);
+    }
+    wait_for_look_ups(&look_up.begun, COUNT(hung));
+    for (size_t i = 0; i < COUNT(hung); i++)
+        cancel(&hung[i]);
+    fault_server_open(server, 0);
+    until(&stream, stream.body_len == 18); /* the look-ups are all still hanging */
+    for (size_t i = 0; i < COUNT(hung); i++) {
+        finish(&hung[i]);
+        cr_assert_eq(hung[i].code, GR_ECANCELED);
+        fini(&hung[i]);
+    }
+    fault_server_open(server, 1);
+    ends_well(&stream, 200, "data: 1\n\ndata: 2\n\n");
+    fini(&stream);
+    pthread_mutex_lock(&look_up.lock);
+    cr_assert_eq(look_up.over, 0);
+    look_up.go_on = true;
+    pthread_cond_broadcast(&look_up.changed);
+    pthread_mutex_unlock(&look_up.lock);
+    wait_for_look_ups(&look_up.over, COUNT(hung));
+}
+
 /* ---- the system has no room for another socket ------------------------------------------------ */
 
 static atomic_int refuse_watches;

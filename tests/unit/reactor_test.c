@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reactor_test.c - runtime/http/http.h over libcurl: answers, bounds, cancelling,
  * pausing, many at once. */
+#include <malloc.h>
 #include <sched.h>
 
+#include "runtime/sched/world.h"
 #include "tests/support/http_call.h"
 
 /* set_up makes a runtime (gr_runtime_new) and starts the server. */
@@ -334,7 +336,7 @@ Test(reactor, replaces_a_kept_connection_that_the_server_closed)
 
 Test(reactor, streams_many_at_once_and_cancels_half)
 {
-    enum { MANY = 200 };
+    enum { MANY = 1000 };
     static const struct fault_step steps[] = { FAULT_STREAM_HEAD, FAULT_CHUNK("data: 1\n\n"),
                                                FAULT_GATE(0), FAULT_CHUNK("data: 2\n\n"),
                                                FAULT_CHUNK("") };
@@ -361,6 +363,123 @@ Test(reactor, streams_many_at_once_and_cancels_half)
     }
     cr_assert_eq(fault_server_count(server, FAULT_DROPPED), (size_t)MANY / 2);
     free(calls);
+}
+
+/* what a process has on its heap; 0 where the system can't tell */
+static size_t heap_bytes(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+    struct mallinfo2 m = mallinfo2();
+
+    return m.uordblks + m.hblkhd;
+#else
+    return 0;
+#endif
+}
+
+/* Each server has 64 MiB for a reader that takes nothing. */
+Test(reactor, slow_readers_cost_a_bounded_amount_of_memory)
+{
+    enum { MANY = 50 };
+    static const struct fault_step steps[] = {
+        FAULT_TEXT("HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n"),
+        FAULT_FLOOD("0123456789abcdef0123456789abcdef", 2097152),
+    };
+    struct call *calls = calloc(MANY, sizeof(*calls));
+    size_t before = 0, after = 0;
+
+    fault_server_script(server, "/", steps, COUNT(steps));
+    before = heap_bytes();
+    for (size_t i = 0; i < MANY; i++) {
+        init(&calls[i]);
+        calls[i].pause_all = true;
+        get(&calls[i], "/");
+    }
+    for (size_t i = 0; i < MANY; i++)
+        until(&calls[i], calls[i].pauses == 1);
+    cr_assert(fault_server_wait(server, FAULT_STALLED, MANY));
+    after = heap_bytes();
+    cr_assert_lt(after, before + MANY * (size_t)128 * 1024, "%zu bytes each",
+                 (after - before) / MANY);
+    for (size_t i = 0; i < MANY; i++)
+        cancel(&calls[i]);
+    for (size_t i = 0; i < MANY; i++) {
+        finish(&calls[i]);
+        cr_assert_eq(calls[i].code, GR_ECANCELED);
+        cr_assert_eq(calls[i].offers, 1u);
+        fini(&calls[i]);
+    }
+    free(calls);
+}
+
+static void with_limits(const gr_runtime_opts *opts)
+{
+    gr_runtime_free(rt);
+    cr_assert_eq(gr_runtime_new(opts, &rt), GR_OK);
+}
+
+/* beyond_wait: of four requests two get connections, the others once those are over. */
+static void beyond_wait(void)
+{
+    static const struct fault_step steps[] = { FAULT_STREAM_HEAD, FAULT_CHUNK("data: 1\n\n"),
+                                               FAULT_GATE(0), FAULT_CHUNK("") };
+    struct gri_http_request late = { .method = "GET", .url = url_of("/") };
+    struct call calls[4], out_of_time;
+
+    fault_server_script(server, "/", steps, COUNT(steps));
+    for (size_t i = 0; i < COUNT(calls); i++) {
+        init(&calls[i]);
+        get(&calls[i], "/");
+    }
+    cr_assert(fault_server_wait(server, FAULT_REQUESTS, 2));
+    init(&out_of_time);
+    late.deadline_ns = gri_now(rt) + UINT64_C(100000000);
+    cr_assert_eq(start(&out_of_time, &late, NULL), GR_OK);
+    finish(&out_of_time);
+    cr_assert_eq(out_of_time.code, GR_ETIMEDOUT);
+    cr_assert_eq(fault_server_count(server, FAULT_ACCEPTED), 2u);
+    cancel(&calls[3]); /* while it waits, or not */
+    fault_server_open(server, 0);
+    for (size_t i = 0; i < COUNT(calls); i++) {
+        finish(&calls[i]);
+        cr_assert_eq(calls[i].code, i == 3 ? GR_ECANCELED : GR_OK, "%s", calls[i].text);
+        fini(&calls[i]);
+    }
+    cr_assert_leq(fault_server_count(server, FAULT_ACCEPTED), 3u); /* a cancel closes its own */
+    fini(&out_of_time);
+}
+
+Test(reactor, beyond_the_connections_to_a_host_requests_wait)
+{
+    with_limits(GR_RUNTIME(.http_host_connections_max = 2));
+    beyond_wait();
+}
+
+Test(reactor, beyond_all_connections_requests_wait)
+{
+    with_limits(GR_RUNTIME(.http_connections_max = 2));
+    beyond_wait();
+}
+
+Test(reactor, beyond_the_requests_they_are_refused)
+{
+    static const struct fault_step steps[] = { FAULT_HANG };
+    struct gri_http_request req = { .method = "GET", .url = url_of("/") };
+    struct call one, two;
+    gr_value *err = NULL;
+
+    with_limits(GR_RUNTIME(.http_requests_max = 1));
+    fault_server_script(server, "/", steps, COUNT(steps));
+    init(&one);
+    init(&two);
+    get(&one, "/");
+    cr_assert_eq(start(&two, &req, &err), GR_EFULL);
+    cr_assert_str_eq(gr_error_text(err), "HTTP request: 1 are under way");
+    gr_value_unref(err);
+    cancel(&one);
+    finish(&one);
+    fini(&one);
+    fini(&two);
 }
 
 struct racer {
