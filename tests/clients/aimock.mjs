@@ -56,6 +56,12 @@ const fixtures = [
     match: { userMessage: "what time", toolName: "get_time" },
     response: { toolCalls: [{ id: "call_2", name: "get_time", arguments: "" }] },
   },
+  // What the examples of providers ask: examples/openai.c and its like.
+  { match: { userMessage: "what is an actor" }, response: { content: "An actor is a mailbox with a mind." }, chunkSize: 6 },
+  {
+    match: { userMessage: "the first program", toolName: "person" },
+    response: { toolCalls: [{ id: "call_3", name: "person", arguments: '{"name": "Ada Lovelace", "born": 1815}' }] },
+  },
   { match: { userMessage: "break off" }, response: { content: words }, latency: 50, chunkSize: 8, truncateAfterChunks: 3 },
   {
     match: { userMessage: "busy once", sequenceIndex: 0 },
