@@ -23,6 +23,13 @@
           1,                                                                                       \
           1e6,                                                                                     \
           "requests under way at once; default no limit" },                                        \
+        { "limiter",                                                                               \
+          GRI_ARG_ACTOR,                                                                           \
+          false,                                                                                   \
+          0,                                                                                       \
+          0,                                                                                       \
+          "a rate_limiter that grants each request, and hears what servers say of their limits" }, \
+        { "cache", GRI_ARG_ACTOR, false, 0, 0, "a response_cache that keeps answers" },            \
         { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },    \
         { "extra", GRI_ARG_DATA, false, 0, 0, "laid over the request's body" },                    \
         { "key", GRI_ARG_SECRET, false, 0, 0, GRI_KEY_ENV },                                       \
@@ -75,6 +82,11 @@ static const struct gri_chain_key ollama_embeddings_keys[] = {
       "the variable that holds the key, if one is needed; default OLLAMA_API_KEY" },
     { "dimensions", GRI_ARG_INT, false, 1, 65536, "of the vectors; default the model's" },
     { "batch", GRI_ARG_INT, false, 1, 512, "texts in a request; default 512" },
+    { "batch_bytes", GRI_ARG_INT, false, 1, 1e9,
+      "of texts in a request, unless it is one text; default 1 MiB" },
+    { "max_concurrency", GRI_ARG_INT, false, 1, 1e6,
+      "requests of a call under way at once; default 4" },
+    { "limiter", GRI_ARG_ACTOR, false, 0, 0, "a rate_limiter that grants each request" },
     { "keep_alive", GRI_ARG_TEXT, false, 0, 0,
       "how long the model stays in memory: 5m, seconds, -1 for good; default the server's" },
     { "truncate", GRI_ARG_BOOL, false, 0, 0,
@@ -119,8 +131,10 @@ static gr_ref build_model(struct gri_chain_builder *b, const struct gri_chain_no
 {
     const struct gri_chain_node *betas = gri_chain_get(args, "betas");
     size_t count = 0;
-    gr_header *headers = gri_build_headers(args, 1, &count);
+    gr_header *headers = gri_build_headers(args, &count);
     char *beta = betas == NULL ? NULL : joined(betas);
+    gr_ref limiter = gri_build_actor(b, gri_chain_get(args, "limiter"));
+    gr_ref cache = gri_build_actor(b, gri_chain_get(args, "cache"));
     double temperature = 0;
     gr_ref ref;
 
@@ -142,7 +156,8 @@ static gr_ref build_model(struct gri_chain_builder *b, const struct gri_chain_no
                 .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
                 .idle_ms = gri_arg_int(args, "idle_ms", 0), .max_retries = gri_build_retries(args),
                 .max_concurrency = (unsigned)gri_arg_int(args, "max_concurrency", 0),
-                .headers = headers, .header_count = count, .extra = extra));
+                .limiter = limiter, .cache = cache, .headers = headers, .header_count = count,
+                .extra = extra));
     gri_free(headers);
     gri_free(beta);
     return ref;
@@ -168,8 +183,8 @@ static gr_ref build_ollama_embeddings(struct gri_chain_builder *b,
 {
     static const char *const keys[] = { "keep_alive", "truncate", "options" };
     size_t count = 0;
-    gr_header *headers = gri_build_headers(args, 0, &count);
-    gr_ref ref;
+    gr_header *headers = gri_build_headers(args, &count);
+    gr_ref limiter = gri_build_actor(b, gri_chain_get(args, "limiter")), ref;
 
     if (headers == NULL)
         return gri_build_no_memory(b, args);
@@ -179,7 +194,9 @@ static gr_ref build_ollama_embeddings(struct gri_chain_builder *b,
                              .key_env = gri_arg_text(args, "key_env", NULL),
                              .dimensions = (unsigned)gri_arg_int(args, "dimensions", 0),
                              .batch = (unsigned)gri_arg_int(args, "batch", 0),
-                             .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
+                             .batch_bytes = (size_t)gri_arg_int(args, "batch_bytes", 0),
+                             .max_concurrency = (unsigned)gri_arg_int(args, "max_concurrency", 0),
+                             .limiter = limiter, .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
                              .max_retries = gri_build_retries(args), .headers = headers,
                              .header_count = count, .extra = extra_of(args, keys, COUNT(keys))));
     gri_free(headers);

@@ -8,6 +8,7 @@
 
 #include "actors/compose/describe.h"
 #include "actors/compose/pass.h"
+#include "actors/compose/retry.h"
 #include "actors/compose/steps.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/log.h"
@@ -41,14 +42,18 @@ static gr_value *prompt_of(const gr_value *input)
     return plain;
 }
 
-/* question makes the arguments of a look-up. */
+/* question makes the arguments of a look-up. How often the call was tried before changes no answer. */
 static gr_value *question(gr_ctx *c, const struct cached *k, const gr_value *input)
 {
     const gr_value *kwargs = gr_kwargs(c);
+    gr_value *plain = kwargs != NULL ? gr_without(gr_value_ref(kwargs), GRI_RETRY_KWARG) : gr_nil();
 
+    if (gr_len(plain) == 0) {
+        gr_value_unref(plain);
+        plain = gr_nil();
+    }
     return gr_map(GR_KV("prompt", prompt_of(input)),
-                  GR_KV("llm", gr_list(gr_value_ref(k->settings),
-                                       kwargs != NULL ? gr_value_ref(kwargs) : gr_nil())));
+                  GR_KV("llm", gr_list(gr_value_ref(k->settings), plain)));
 }
 
 /* at_no_cost marks an ai message as one that nobody pays for again. */

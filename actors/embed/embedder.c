@@ -23,7 +23,7 @@ struct embedder {
     const struct gri_embedder *api;
     struct gri_endpoint endpoint;
     gr_value *body;      /* counted: the request without its input */
-    unsigned dimensions; /* that were asked for; 0: the model's own */
+    gr_ref limiter;      /* is told what answers say; {0, 0}: nobody is */
 };
 
 static void drop_embedder(void *p)
@@ -48,6 +48,7 @@ static gr_value *request(gr_ctx *c, void *self, const gr_value *texts)
     err = gri_transfer_start(c, &(struct gri_transfer_spec){ .endpoint = &e->endpoint,
                                                              .reader = &e->api->reader,
                                                              .body = body,
+                                                             .limiter = e->limiter,
                                                              .count = gr_len(texts) });
     gr_value_unref(body);
     return err;
@@ -176,7 +177,7 @@ static gr_value *read_opts(struct embedder *e, const char *model, const gr_embed
     e->body = e->api->body(o, model == NULL ? "" : model);
     if (o->extra != NULL)
         e->body = gr_merge(e->body, o->extra);
-    e->dimensions = o->dimensions;
+    e->limiter = o->limiter;
     if (gr_error_code(e->body) != GR_OK)
         return gr_value_ref(e->body);
     if (model == NULL || model[0] == '\0')

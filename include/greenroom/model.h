@@ -45,7 +45,10 @@ typedef struct gr_chat_opts {
     /* a stream gives the whole answer as its only chunk: always, or if the call has tools. LangChain's
      * disable_streaming */
     bool no_streaming, no_tool_streaming;
-    gr_ref limiter;       /* is told what answers say of rate limits (budget.h); {0, 0}: nobody is */
+    /* grants each request, and its tokens, about, and is told what answers say of rate limits:
+     * budget.h; {0, 0}: none */
+    gr_ref limiter;
+    gr_ref cache; /* keeps answers, streams apart: budget.h; {0, 0}: none */
 } gr_chat_opts;
 #define GR_CHAT(...) GR_OPT(gr_chat_opts, __VA_ARGS__)
 

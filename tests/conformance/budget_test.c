@@ -3,7 +3,7 @@
 #include "tests/conformance/cases.h"
 
 TestSuite(budget, .init = set_up, .fini = tear_down, .timeout = 120);
-TestSuite(budget_sim, .timeout = 120);
+TestSuite(clocked, .timeout = 120);
 
 /* ---- on a clock of our own ------------------------------------------------------------------- */
 
@@ -29,7 +29,7 @@ static bool tries(gr_ref limiter)
     return got;
 }
 
-Test(budget_sim, rl_01_a_bucket_fills)
+Test(clocked, rl_01_a_bucket_fills)
 {
     gr_ref l;
 
@@ -46,7 +46,7 @@ Test(budget_sim, rl_01_a_bucket_fills)
     tear_down();
 }
 
-Test(budget_sim, who_waits_is_served_in_order_and_in_time)
+Test(clocked, who_waits_is_served_in_order_and_in_time)
 {
     uint64_t start;
     gr_future *f[5];
@@ -67,7 +67,7 @@ Test(budget_sim, who_waits_is_served_in_order_and_in_time)
     tear_down();
 }
 
-Test(budget_sim, a_cancelled_waiter_holds_nobody_up)
+Test(clocked, a_cancelled_waiter_holds_nobody_up)
 {
     gr_future *big, *small;
     uint64_t start;
@@ -87,7 +87,7 @@ Test(budget_sim, a_cancelled_waiter_holds_nobody_up)
     tear_down();
 }
 
-Test(budget_sim, a_debt_is_paid_before_the_next)
+Test(clocked, a_debt_is_paid_before_the_next)
 {
     uint64_t start;
     gr_ref l;
@@ -106,7 +106,7 @@ Test(budget_sim, a_debt_is_paid_before_the_next)
     tear_down();
 }
 
-Test(budget_sim, a_server_is_believed)
+Test(clocked, a_server_is_believed)
 {
     uint64_t start;
     gr_ref l;
@@ -134,7 +134,7 @@ Test(budget_sim, a_server_is_believed)
     tear_down();
 }
 
-Test(budget_sim, a_breaker_opens_and_closes)
+Test(clocked, a_breaker_opens_and_closes)
 {
     struct flaky f = { .failures = 5, .code = GR_EUNREACH };
     gr_value *err;
@@ -162,7 +162,7 @@ Test(budget_sim, a_breaker_opens_and_closes)
     tear_down();
 }
 
-Test(budget_sim, the_window_moves_on)
+Test(clocked, the_window_moves_on)
 {
     struct flaky f = { .failures = 3, .code = GR_ETIMEDOUT };
     gr_ref b;
@@ -343,7 +343,7 @@ Test(budget, a_limiter_has_its_limits)
                "burst");
 }
 
-Test(budget_sim, a_limiter_that_stops_keeps_nobody)
+Test(clocked, a_limiter_that_stops_keeps_nobody)
 {
     gr_future *f;
     gr_ref l;
