@@ -259,22 +259,3 @@ const char **gri_build_names(const struct gri_chain_node *n, size_t *ret_count)
         texts[(*ret_count)++] = gri_chain_text(n->items[i].value);
     return texts;
 }
-
-gr_header *gri_build_headers(const struct gri_chain_node *args, size_t *ret_count)
-{
-    const struct gri_chain_node *n = gri_chain_get(args, "headers");
-    size_t count = n == NULL ? 0 : n->count;
-    gr_header *headers = gri_alloc_array(count + 1, sizeof(*headers));
-
-    *ret_count = headers == NULL ? 0 : count;
-    for (size_t i = 0; headers != NULL && i < count; i++)
-        headers[i] = (gr_header){ n->items[i].key->text, gri_chain_text(n->items[i].value) };
-    return headers;
-}
-
-int gri_build_retries(const struct gri_chain_node *args)
-{
-    long long retries = gri_arg_int(args, "max_retries", 2);
-
-    return retries == 0 ? -1 : (int)retries;
-}

@@ -389,8 +389,8 @@ static const struct {
 } tables[] = {
     { base_kinds, sizeof(base_kinds) / sizeof(base_kinds[0]) },
     { gri_chain_kinds_models, GRI_CHAIN_KINDS_MODELS },
-    { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
     { gri_chain_kinds_keep, GRI_CHAIN_KINDS_KEEP },
+    { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 

@@ -61,10 +61,10 @@ struct gri_chain_kind {
 /* The kinds of cli/kinds_AREA.c; chain_kinds.c has the list of these tables. */
 #define GRI_CHAIN_KINDS_MODELS 1
 extern const struct gri_chain_kind gri_chain_kinds_models[GRI_CHAIN_KINDS_MODELS];
-#define GRI_CHAIN_KINDS_PROVIDERS 3
-extern const struct gri_chain_kind gri_chain_kinds_providers[GRI_CHAIN_KINDS_PROVIDERS];
 #define GRI_CHAIN_KINDS_KEEP 13
 extern const struct gri_chain_kind gri_chain_kinds_keep[GRI_CHAIN_KINDS_KEEP];
+#define GRI_CHAIN_KINDS_PROVIDERS 3
+extern const struct gri_chain_kind gri_chain_kinds_providers[GRI_CHAIN_KINDS_PROVIDERS];
 extern const struct gri_chain_kind gri_chain_load_kind; /* what a store's load: takes */
 extern const struct gri_chain_kind gri_chain_node_kind; /* and the file's own node: */
 

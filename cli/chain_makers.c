@@ -14,6 +14,28 @@ gr_ref gri_build_hash_embeddings(struct gri_chain_builder *b, const struct gri_c
     return gr_hash_embeddings(b->in, (unsigned)gri_arg_int(args, "dimensions", 0));
 }
 
+gr_header *gri_build_headers(const struct gri_chain_node *args, size_t more, size_t *ret_count)
+{
+    const struct gri_chain_node *n = gri_chain_get(args, "headers");
+    size_t count = n == NULL ? 0 : n->count;
+    gr_header *headers = gri_alloc_array(count + more + 1, sizeof(*headers));
+
+    *ret_count = 0;
+    if (headers == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        headers[i] = (gr_header){ n->items[i].key->text, gri_chain_text(n->items[i].value) };
+    *ret_count = count;
+    return headers;
+}
+
+int gri_build_retries(const struct gri_chain_node *args)
+{
+    long long retries = gri_arg_int(args, "max_retries", 2);
+
+    return retries == 0 ? -1 : (int)retries;
+}
+
 /* note_load remembers a store's files for chain_load.c. */
 static bool note_load(struct gri_chain_builder *b, gr_ref store, const struct gri_chain_node *n)
 {
@@ -149,7 +171,7 @@ gr_ref gri_build_chat_model(struct gri_chain_builder *b, const struct gri_chain_
 {
     const struct gri_chain_node *extra = gri_chain_get(args, "extra");
     size_t count;
-    gr_header *headers = gri_build_headers(args, &count);
+    gr_header *headers = gri_build_headers(args, 0, &count);
     gr_ref limiter = gri_build_actor(b, gri_chain_get(args, "limiter"));
     gr_ref cache = gri_build_actor(b, gri_chain_get(args, "cache")), ref;
     double temperature = 0;

@@ -7,8 +7,8 @@
 #include "runtime/base/alloc.h"
 
 #define KEYS(array) .keys = (array), .key_count = sizeof(array) / sizeof((array)[0])
-#define MS_MAX GRI_MS_MAX
-#define KEY_ENV GRI_KEY_ENV
+#define MS_MAX 86400000.0 /* a day: longer waits are mistakes */
+#define KEY_ENV "name the environment variable that holds it with key_env"
 
 static const gr_ref no_ref = { 0, 0 };
 
@@ -44,7 +44,7 @@ static gr_ref build_embedder(struct gri_chain_builder *b, const struct gri_chain
 {
     gr_ref limiter = gri_build_actor(b, gri_chain_get(args, "limiter")), ref;
     size_t count;
-    gr_header *headers = gri_build_headers(args, &count);
+    gr_header *headers = gri_build_headers(args, 0, &count);
 
     if (headers == NULL)
         return gri_build_no_memory(b, args);

@@ -131,7 +131,7 @@ static gr_ref build_model(struct gri_chain_builder *b, const struct gri_chain_no
 {
     const struct gri_chain_node *betas = gri_chain_get(args, "betas");
     size_t count = 0;
-    gr_header *headers = gri_build_headers(args, &count);
+    gr_header *headers = gri_build_headers(args, 1, &count);
     char *beta = betas == NULL ? NULL : joined(betas);
     gr_ref limiter = gri_build_actor(b, gri_chain_get(args, "limiter"));
     gr_ref cache = gri_build_actor(b, gri_chain_get(args, "cache"));
@@ -183,7 +183,7 @@ static gr_ref build_ollama_embeddings(struct gri_chain_builder *b,
 {
     static const char *const keys[] = { "keep_alive", "truncate", "options" };
     size_t count = 0;
-    gr_header *headers = gri_build_headers(args, &count);
+    gr_header *headers = gri_build_headers(args, 0, &count);
     gr_ref limiter = gri_build_actor(b, gri_chain_get(args, "limiter")), ref;
 
     if (headers == NULL)

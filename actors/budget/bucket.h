@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define GRI_LIMITER_WAITERS_MAX 65536 /* the default of gr_rate_limiter_opts */
+
 struct gri_bucket {
     double rate;       /* a second; 0: no limit of its own */
     double most;       /* what it holds */

@@ -22,7 +22,6 @@
 #include "runtime/base/assert.h"
 #include "runtime/base/list.h"
 
-#define WAITERS_MAX 65536
 #define RATE_MAX 1e12
 #define NAP_MAX_MS 1000 /* so late its stop is noticed at most */
 #define NS_PER_MS UINT64_C(1000000)
@@ -167,6 +166,7 @@ static void nap(gr_ctx *c, struct limiter *l, int64_t ms)
     gr_runtime *rt = gr_runtime_of(c);
     struct alarm *a = gri_new0(struct alarm);
     gr_future *f = NULL;
+    gr_code rc;
 
     if (a != NULL)
         f = gr_acall(rt, l->sleeper, "invoke", gr_int(ms < NAP_MAX_MS ? ms : NAP_MAX_MS),
@@ -176,9 +176,13 @@ static void nap(gr_ctx *c, struct limiter *l, int64_t ms)
         send_away(l, gri_no_memory());
         return;
     }
-    *a = (struct alarm){ .limiter = l, .id = ++l->nap_id };
+    *a = (struct alarm){ .limiter = l, .id = ++l->nap_id, .rang = true };
     l->nap = gr_future_call(f);
-    (void)gr_then(c, f, woken, drop_alarm, a); /* on failure drop_alarm sends them away */
+    rc = gr_then(c, f, woken, drop_alarm, a);
+    if (rc != GR_OK)
+        send_away(l, gr_error(rc, "no timer for a rate limiter"));
+    else
+        a->rang = false; /* it rings in this actor's turn, so not yet */
 }
 
 /* serve answers those whose turn has come, and takes a nap for the next. */
@@ -395,7 +399,7 @@ static gr_code limiter_init(gr_ctx *c, void *self, const gr_value *args)
     (void)c;
     gri_list_init(&l->line);
     l->sleeper = gr_as_ref(gr_get(args, "sleeper"));
-    l->waiters_max = (size_t)gr_as_int(gr_get(args, "waiters_max"), WAITERS_MAX);
+    l->waiters_max = (size_t)gr_as_int(gr_get(args, "waiters_max"), GRI_LIMITER_WAITERS_MAX);
     l->ignores_servers = gr_as_bool(gr_get(args, "ignores_servers"), false);
     bucket_init(&l->requests, gr_as_real(gr_get(args, "requests"), 0),
                 gr_as_real(gr_get(args, "requests_burst"), 1), full);
@@ -423,8 +427,12 @@ static const gr_class limiter_class =
 
 static gr_value *sleeper_invoke(gr_ctx *c, void *self, const gr_value *ms)
 {
+    gr_code rc = gr_sleep(gr_runtime_of(c), gr_as_int(ms, 0));
+
     (void)self;
-    return gr_sleep(gr_runtime_of(c), gr_as_int(ms, 0)) == GR_OK ? gr_nil() : gri_was_cancelled();
+    if (rc == GR_EINTR)
+        return gri_was_cancelled();
+    return rc == GR_OK ? gr_nil() : gr_error(rc, "a rate limiter can't wait");
 }
 
 static const gr_method sleeper_methods[] = { { "invoke", GR_ASYNC, sleeper_invoke, NULL } };
@@ -457,7 +465,7 @@ static gr_value *args_of(const gr_rate_limiter_opts *o)
         GR_KV("tokens_burst", gr_real(tokens_burst)), GR_KV("full", gr_bool(o->starts_full)),
         GR_KV("ignores_servers", gr_bool(o->ignores_servers)),
         GR_KV("waiters_max",
-              gr_int(o->waiters_max != 0 ? (int64_t)o->waiters_max : WAITERS_MAX)));
+              gr_int(o->waiters_max != 0 ? (int64_t)o->waiters_max : GRI_LIMITER_WAITERS_MAX)));
 }
 
 gr_ref gr_rate_limiter(gr_scope *in, const gr_rate_limiter_opts *opts)

@@ -167,8 +167,10 @@ static gr_value *embed_some(gr_ctx *c, gr_ref store, const struct found *f, size
                        count);
     for (size_t i = 0; i < count && err == NULL; i++) {
         gr_value *v = floats_of(gr_at(vectors, i));
+        const char *key = NULL;
 
-        *made = gr_set(*made, gr_cstr(gr_at(keys, i), ""), gr_value_ref(v));
+        (void)gr_pair_at(f->missing, first + i, &key);
+        *made = gr_set(*made, key, gr_value_ref(v));
         floats = gr_append(floats, v);
     }
     if (err == NULL)
@@ -191,9 +193,14 @@ static gr_value *fill_in(gr_ctx *c, gr_ref store, struct found *f, const gr_valu
         batch = count;
     for (size_t at = 0; at < count && err == NULL; at += batch)
         err = embed_some(c, store, f, at, batch < count - at ? batch : count - at, &made);
-    for (size_t i = 0; i < gr_len(keys) && err == NULL; i++)
+    if (err == NULL && gr_error_code(made) != GR_OK)
+        err = gr_value_ref(made);
+    for (size_t i = 0; i < gr_len(keys) && err == NULL; i++) {
         if (f->vectors[i] == NULL)
             f->vectors[i] = gr_value_ref(gr_get(made, gr_cstr(gr_at(keys, i), "")));
+        if (f->vectors[i] == NULL)
+            err = gri_no_memory();
+    }
     gr_value_unref(made);
     return err;
 }

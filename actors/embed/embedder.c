@@ -13,8 +13,6 @@
 #include "runtime/base/alloc.h"
 
 #define ANSWER_BYTES_DEFAULT ((size_t)64 << 20)
-#define BATCH_BYTES_DEFAULT ((size_t)1 << 20)
-#define CONCURRENCY_DEFAULT 4
 #define TIMEOUT_DEFAULT_MS 60000
 #define RETRIES_DEFAULT 2
 
@@ -243,9 +241,9 @@ gr_ref gri_embedder_spawn(gr_scope *in, const struct gri_embedder *api, const ch
         GR_KV("request", gr_ref_value(spawn_request(in, e, model, o))),
         GR_KV("batch", gr_int(o->batch == 0 ? (int64_t)api->batch_max : (int64_t)o->batch)),
         GR_KV("batch_bytes",
-              gr_int(o->batch_bytes == 0 ? (int64_t)BATCH_BYTES_DEFAULT : (int64_t)o->batch_bytes)),
+              gr_int(o->batch_bytes == 0 ? (int64_t)GRI_EMBEDDER_BATCH_BYTES : (int64_t)o->batch_bytes)),
         GR_KV("max_concurrency",
-              gr_int(o->max_concurrency == 0 ? CONCURRENCY_DEFAULT : (int64_t)o->max_concurrency)),
+              gr_int(o->max_concurrency == 0 ? GRI_EMBEDDER_CONCURRENCY : (int64_t)o->max_concurrency)),
         GR_KV("dimensions", gr_int((int64_t)o->dimensions)));
     return gr_spawn(in, &embedder_class, GR_SPAWN(.name = model, .args = args));
 }

@@ -9,6 +9,9 @@
 
 #include "actors/model/transfer.h"
 
+#define GRI_EMBEDDER_BATCH_BYTES ((size_t)1 << 20) /* defaults of gr_embeddings_opts */
+#define GRI_EMBEDDER_CONCURRENCY 4
+
 /* What a provider gives: constants and pure functions. */
 struct gri_embedder {
     const char *name;          /* before the colon in "openai:text-embedding-3-small" */

@@ -14,8 +14,6 @@
 #include "actors/message/history_lines.h"
 #include "actors/message/session.h"
 
-#define BYTES_MAX ((size_t)64 << 20)
-#define LOCK_MS 5000
 #define LOCK_MAX_MS 3600000
 
 struct settings {
@@ -143,8 +141,8 @@ gr_ref gr_file_history(gr_scope *in, const char *folder, const gr_file_history_o
     else
         args = gr_map(GR_KV("folder", gr_str(folder)),
                       GR_KV("bytes_max", gr_int(o->bytes_max != 0 ? (int64_t)o->bytes_max
-                                                                  : (int64_t)BYTES_MAX)),
-                      GR_KV("lock_ms", gr_int(o->lock_ms == 0  ? LOCK_MS
+                                                                  : (int64_t)GRI_HISTORY_BYTES_MAX)),
+                      GR_KV("lock_ms", gr_int(o->lock_ms == 0  ? GRI_HISTORY_LOCK_MS
                                               : o->lock_ms > 0 ? o->lock_ms
                                                                : 0)),
                       GR_KV("sync", gr_bool(!o->no_sync)));

@@ -31,7 +31,6 @@ static gr_value *failed(const struct gri_history_file *f, const char *what)
     char text[128] = "";
     const char *said = strerror_r(e, text, sizeof(text));
     gr_code code = e == ENOSPC || e == EDQUOT || e == EMFILE || e == ENFILE ? GR_EFULL
-                   : e == EIO                                               ? GR_EREMOTE
                    : e == ENOMEM                                            ? GR_ENOMEM
                                                                             : GR_EINVAL;
 
@@ -71,13 +70,24 @@ static char *file_name(const char *session)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+/* open_at opens and is not put off by a signal. */
+static int open_at(int folder, const char *name, int flags)
+{
+    int fd;
+
+    do
+        fd = openat(folder, name, flags | O_CLOEXEC, 0600);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 static gr_value *open_folder(struct gri_history_file *f, const char *folder, bool writes)
 {
-    f->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    f->folder_fd = open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
     if (f->folder_fd < 0 && errno == ENOENT && writes) {
         if (mkdir(folder, 0700) != 0 && errno != EEXIST)
             return failed(f, "its folder can't be made");
-        f->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        f->folder_fd = open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
     }
     if (f->folder_fd < 0 && (writes || errno != ENOENT))
         return failed(f, "its folder can't be opened");
@@ -120,8 +130,7 @@ gr_value *gri_history_file_open(gr_ctx *c, struct gri_history_file *f, const cha
     f->path = gri_strbuf_take(&path);
     err = open_folder(f, folder, writes);
     if (err == NULL && f->folder_fd >= 0) {
-        f->fd = openat(f->folder_fd, name,
-                       (writes ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC, 0600);
+        f->fd = open_at(f->folder_fd, name, (writes ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW);
         if (f->fd < 0 && (writes || errno != ENOENT))
             err = failed(f, "it can't be opened");
     }

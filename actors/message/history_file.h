@@ -8,6 +8,9 @@
 
 #include <greenroom/actor.h>
 
+#define GRI_HISTORY_BYTES_MAX ((size_t)64 << 20) /* defaults of gr_file_history_opts */
+#define GRI_HISTORY_LOCK_MS 5000
+
 struct gri_history_file {
     int fd, folder_fd; /* -1: not open */
     char *path;        /* owned; for people */

@@ -19,7 +19,6 @@
 #include "actors/store/byte_store.h"
 #include "runtime/base/log.h"
 
-#define TOKENS 2000
 #define SESSIONS_MAX 65536
 #define KEY "summary:"
 #define INSTRUCTION                                                                                \
@@ -208,7 +207,7 @@ static gr_value *shorten(gr_ctx *c, struct summaries *s, const char *name, const
         return err;
     known = summary_of(c, s, name);
     from = count_of(known, messages);
-    to = end_of_old(messages, from, gr_as_int(gr_get(gr_args(c), "tokens"), TOKENS));
+    to = end_of_old(messages, from, gr_as_int(gr_get(gr_args(c), "tokens"), GRI_SUMMARY_TOKENS));
     if (to > from) {
         old = slice(messages, from, to);
         text = summarise(c, from > 0 ? known : NULL, old);
@@ -304,7 +303,7 @@ gr_ref gr_summary_history(gr_scope *in, gr_ref history, gr_ref model, const gr_s
         return model;
     args = gr_map(GR_KV("history", gr_ref_value(history)), GR_KV("model", gr_ref_value(model)),
                   GR_KV("store", gr_ref_value(o->store)),
-                  GR_KV("tokens", gr_int(o->tokens != 0 ? (int64_t)o->tokens : TOKENS)));
+                  GR_KV("tokens", gr_int(o->tokens != 0 ? (int64_t)o->tokens : GRI_SUMMARY_TOKENS)));
     if (o->instruction != NULL)
         args = gr_set(args, "instruction", gr_str(o->instruction));
     return gr_spawn(in, &summary_class, GR_SPAWN(.name = "summary history", .args = args));

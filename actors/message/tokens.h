@@ -5,6 +5,8 @@
 
 #include <greenroom/value.h>
 
+#define GRI_SUMMARY_TOKENS 2000 /* the default of gr_summary_opts */
+
 /*
  * gri_tokens_about reckons as LangChain's count_tokens_approximately: a token for each four characters
  * of a message's text, role and tool calls, rounded up, and three for the message. A list of

@@ -5,6 +5,9 @@
 
 #include <greenroom/byte_store.h>
 
+#define GRI_STORE_KEYS_MAX ((size_t)1 << 20) /* defaults of gr_memory_byte_store_opts */
+#define GRI_STORE_BYTES_MAX ((size_t)256 << 20)
+
 /* Each gives NULL, or what is wrong with a verb's arguments. */
 gr_value *gri_store_check_keys(const gr_value *args);
 gr_value *gri_store_check_pairs(const gr_value *args);

@@ -14,8 +14,6 @@
 #include "runtime/sched/world.h"
 #include "runtime/value/value_bytes.h"
 
-#define KEYS_MAX ((size_t)1 << 20)
-#define BYTES_MAX ((size_t)256 << 20)
 #define ENTRY_BYTES 128 /* of the map and the list */
 
 struct entry {
@@ -37,8 +35,8 @@ static gr_code store_init(gr_ctx *c, void *self, const gr_value *args)
 
     gri_map_init(&s->entries, gri_random(gr_runtime_of(c)));
     gri_list_init(&s->order);
-    s->keys_max = (size_t)gr_as_int(gr_get(args, "keys_max"), (int64_t)KEYS_MAX);
-    s->bytes_max = (size_t)gr_as_int(gr_get(args, "bytes_max"), (int64_t)BYTES_MAX);
+    s->keys_max = (size_t)gr_as_int(gr_get(args, "keys_max"), (int64_t)GRI_STORE_KEYS_MAX);
+    s->bytes_max = (size_t)gr_as_int(gr_get(args, "bytes_max"), (int64_t)GRI_STORE_BYTES_MAX);
     s->evicts = gr_as_bool(gr_get(args, "evicts"), false);
     return GR_OK;
 }

@@ -3,6 +3,7 @@
 #include "actors/store/sqlite.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,9 +12,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/strbuf.h"
 
-#define BUSY_MS 5000
 #define BUSY_MAX_MS 3600000
-#define VALUE_MAX ((size_t)64 << 20)
 #define TABLE_MAX 64
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -33,7 +32,7 @@ gr_value *gri_sqlite_args(const char *path, const gr_sqlite_opts *opts, const ch
     static const gr_sqlite_opts none = { .size = sizeof(none) };
     const gr_sqlite_opts *o = opts != NULL ? opts : &none;
     const char *name = o->table != NULL ? o->table : table;
-    size_t most = o->value_max != 0 ? o->value_max : VALUE_MAX;
+    size_t most = o->value_max != 0 ? o->value_max : GRI_SQLITE_VALUE_MAX;
 
     if (path == NULL || path[0] == '\0')
         return gr_error(GR_EINVAL, "an SQLite database needs a path");
@@ -47,7 +46,7 @@ gr_value *gri_sqlite_args(const char *path, const gr_sqlite_opts *opts, const ch
     return gr_error(GR_EINVAL, "%s: Greenroom was built without SQLite", path);
 #endif
     return gr_map(GR_KV("path", gr_str(path)), GR_KV("table", gr_str(name)),
-                  GR_KV("busy_ms", gr_int(o->busy_ms == 0  ? BUSY_MS
+                  GR_KV("busy_ms", gr_int(o->busy_ms == 0  ? GRI_SQLITE_BUSY_MS
                                           : o->busy_ms > 0 ? o->busy_ms
                                                            : 0)),
                   GR_KV("is_durable", gr_bool(o->is_durable)),
@@ -90,7 +89,7 @@ static const struct {
     { SQLITE_CORRUPT, GR_EINVAL, "damaged" }, { SQLITE_NOTADB, GR_EINVAL, "damaged" },
     { SQLITE_CANTOPEN, GR_EINVAL, NULL },    { SQLITE_READONLY, GR_EINVAL, NULL },
     { SQLITE_PERM, GR_EINVAL, NULL },        { SQLITE_AUTH, GR_EINVAL, NULL },
-    { SQLITE_TOOBIG, GR_EFULL, "too big" },  { SQLITE_ERROR, GR_EINVAL, NULL },
+    { SQLITE_TOOBIG, GR_EFULL, "too big" },
 };
 
 static gr_value *error_of(const char *path, int rc, const char *text)
@@ -103,11 +102,24 @@ static gr_value *error_of(const char *path, int rc, const char *text)
         err = gr_error(codes[i].ours, "%s: %s", path, text);
         return codes[i].kind != NULL ? gr_error_with(err, "kind", gr_str(codes[i].kind)) : err;
     }
-    return gr_error(GR_EREMOTE, "%s: %s", path, text);
+    return gr_error(GR_EINVAL, "%s: %s", path, text);
+}
+
+/* of_resources: what lacks memory or descriptors, SQLite calls a file that can't be opened or read. */
+static int of_resources(const struct gri_sqlite *db, int rc)
+{
+    int e = db->db != NULL && ((rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_IOERR)
+                ? sqlite3_system_errno(db->db)
+                : 0;
+
+    if (e == EMFILE || e == ENFILE || e == ENOSPC)
+        return SQLITE_FULL;
+    return e == ENOMEM || rc == SQLITE_IOERR_NOMEM ? SQLITE_NOMEM : rc;
 }
 
 static gr_value *why(const struct gri_sqlite *db, int rc)
 {
+    rc = of_resources(db, rc);
     return error_of(gr_cstr(gr_get(db->args, "path"), "?"), rc,
                     db->db != NULL ? sqlite3_errmsg(db->db) : sqlite3_errstr(rc));
 }
@@ -206,6 +218,21 @@ static gr_value *row_of(sqlite3_stmt *stmt)
     return row;
 }
 
+/* give_row: false, no more is wanted, or *ret_err says why there is none. */
+static bool give_row(sqlite3_stmt *stmt, gri_sqlite_row_fn *row, void *arg, gr_value **ret_err)
+{
+    gr_value *v = row_of(stmt);
+
+    if (gr_error_code(v) != GR_OK) {
+        *ret_err = v;
+        return false;
+    }
+    if (row != NULL)
+        return row(arg, v);
+    gr_value_unref(v);
+    return false;
+}
+
 gr_value *gri_sqlite_run(struct gri_sqlite *db, const char *sql, gr_value *params,
                          gri_sqlite_row_fn *row, void *arg)
 {
@@ -222,11 +249,11 @@ gr_value *gri_sqlite_run(struct gri_sqlite *db, const char *sql, gr_value *param
     for (size_t i = 0; i < gr_len(params) && rc == SQLITE_OK; i++)
         rc = bind(stmt, (int)i + 1, gr_at(params, i));
     if (rc == SQLITE_OK) {
-        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && rows++ < ROWS_MAX)
-            if (row == NULL || !row(arg, row_of(stmt)))
+        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && rows++ < ROWS_MAX && err == NULL)
+            if (!give_row(stmt, row, arg, &err))
                 break;
     }
-    if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+    if (err == NULL && rc != SQLITE_DONE && rc != SQLITE_ROW)
         err = why(db, rc);
     (void)sqlite3_reset(stmt);
     (void)sqlite3_clear_bindings(stmt);
@@ -270,7 +297,7 @@ gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, const gr_value *args, cons
     if (rc != SQLITE_OK) {
         err = why(db, rc);
     } else {
-        (void)sqlite3_busy_timeout(db->db, (int)gr_as_int(gr_get(args, "busy_ms"), BUSY_MS));
+        (void)sqlite3_busy_timeout(db->db, (int)gr_as_int(gr_get(args, "busy_ms"), GRI_SQLITE_BUSY_MS));
         (void)sqlite3_limit(db->db, SQLITE_LIMIT_LENGTH,
                             (int)gr_as_int(gr_get(args, "value_max"), INT_MAX));
         (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);

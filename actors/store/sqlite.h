@@ -12,6 +12,9 @@
 
 struct gri_sqlite;
 
+#define GRI_SQLITE_BUSY_MS 5000 /* defaults of gr_sqlite_opts */
+#define GRI_SQLITE_VALUE_MAX ((size_t)64 << 20)
+
 /* gri_sqlite_args makes the settings of an actor with a database, a map, out of its options; table is
  * the default. An error for options that can't be. gri_sqlite_table gives the table's name. */
 gr_value *gri_sqlite_args(const char *path, const gr_sqlite_opts *opts, const char *table);

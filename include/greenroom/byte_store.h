@@ -80,9 +80,9 @@ typedef struct gr_sqlite_opts {
  * that sets or deletes several keys does all or nothing. path ":memory:" is a database of its own.
  *
  * Errors:  of its calls, since the file is opened by the first of them; the text names the file:
- *          GR_EINVAL it can't be opened, is no database, or is damaged (kind "damaged"); GR_EFULL
- *          others held it for busy_ms (kind "busy", worth a retry), or the disk is full; GR_EREMOTE
- *          the disk failed; else as above
+ *          GR_EINVAL it can't be opened, read or written, is no database, or is damaged (kind
+ *          "damaged"); GR_EFULL others held it for busy_ms (kind "busy", worth a retry), the disk is
+ *          full (kind "full"), or a value is above value_max (kind "too big"); else as above
  *          GR_EINVAL, broken, where Greenroom was built without SQLite    [any]
  */
 GR_API gr_ref gr_sqlite_store(gr_scope *in, const char *path, const gr_sqlite_opts *opts);

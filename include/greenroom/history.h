@@ -42,9 +42,9 @@ typedef struct gr_file_history_opts {
  * crash tore off is dropped, and the lines before it hold. Files are locked (flock), so several
  * processes may use a folder. "clear" empties a file.
  *
- * Errors:  the text names the file: GR_EINVAL it can't be opened; GR_EPROTO "…: line 3: …" it is
- *          damaged; GR_EFULL above bytes_max, no room on the disk, or others held it for lock_ms (kind
- *          "busy", worth a retry); GR_EREMOTE the disk failed    [any]
+ * Errors:  the text names the file: GR_EINVAL it can't be opened, read or written; GR_EPROTO "…: line 3:
+ *          …" it is damaged; GR_EFULL above bytes_max, no room on the disk, or others held it for
+ *          lock_ms (kind "busy", worth a retry)    [any]
  */
 GR_API gr_ref gr_file_history(gr_scope *in, const char *folder, const gr_file_history_opts *opts);
 

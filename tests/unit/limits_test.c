@@ -6,12 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <greenroom/budget.h>
 #include <greenroom/call.h>
+#include <greenroom/embeddings.h>
+#include <greenroom/history.h>
 #include <greenroom/stats.h>
 
+#include "actors/budget/bucket.h"
+#include "actors/embed/embedder.h"
+#include "actors/message/history_file.h"
+#include "actors/message/tokens.h"
 #include "actors/observe/run_collector.h"
 #include "actors/observe/tap.h"
 #include "actors/observe/trim.h"
+#include "actors/store/byte_store.h"
+#include "actors/store/sqlite.h"
 #include "runtime/actor/runtime_impl.h"
 #include "runtime/isolate/process.h"
 #include "runtime/net/node.h"
@@ -57,6 +66,28 @@ static void expect_isolated(void)
     ISOLATED(start_ms), ISOLATED(memory_max), ISOLATED(silence_ms);
 }
 
+static void expect_kept(void)
+{
+#define KEPT(table, type, field, value)                                                            \
+    expect(table, #field, (long long)(value) + 0 * (long long)sizeof(((type *)NULL)->field))
+#define TALKS(type, field, value) KEPT("Conversations", type, field, value)
+#define BUDGET(type, field, value) KEPT("Stores by key and budget", type, field, value)
+    TALKS(gr_memory_history_opts, sessions_max, 65536);
+    TALKS(gr_memory_history_opts, messages_max, 65536);
+    TALKS(gr_file_history_opts, bytes_max, GRI_HISTORY_BYTES_MAX);
+    TALKS(gr_file_history_opts, lock_ms, GRI_HISTORY_LOCK_MS);
+    TALKS(gr_sqlite_opts, busy_ms, GRI_SQLITE_BUSY_MS);
+    TALKS(gr_summary_opts, tokens, GRI_SUMMARY_TOKENS);
+    BUDGET(gr_memory_byte_store_opts, keys_max, GRI_STORE_KEYS_MAX);
+    BUDGET(gr_memory_byte_store_opts, bytes_max, GRI_STORE_BYTES_MAX);
+    BUDGET(gr_sqlite_opts, value_max, GRI_SQLITE_VALUE_MAX);
+    BUDGET(gr_rate_limiter_opts, waiters_max, GRI_LIMITER_WAITERS_MAX);
+    BUDGET(gr_rate_limiter_opts, requests_burst, 1);
+    BUDGET(gr_rate_limiter_opts, tokens_burst, -1);
+    BUDGET(gr_embeddings_opts, batch_bytes, GRI_EMBEDDER_BATCH_BYTES);
+    BUDGET(gr_embeddings_opts, max_concurrency, GRI_EMBEDDER_CONCURRENCY);
+}
+
 /* In the names of the fields, so that a field that goes is missed here. */
 static void expect_all(void)
 {
@@ -84,6 +115,7 @@ static void expect_all(void)
     expect("Watchers", "trees_max", GRI_TREES_MAX);
     expect_node();
     expect_isolated();
+    expect_kept();
     RUN(window_chunks, GRI_WINDOW_CHUNKS), RUN(window_bytes, GRI_WINDOW_BYTES);
 }
 
