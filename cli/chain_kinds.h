@@ -66,7 +66,7 @@ extern const struct gri_chain_kind gri_chain_kinds_models[GRI_CHAIN_KINDS_MODELS
 extern const struct gri_chain_kind gri_chain_kinds_keep[GRI_CHAIN_KINDS_KEEP];
 #define GRI_CHAIN_KINDS_MCP 2
 extern const struct gri_chain_kind gri_chain_kinds_mcp[GRI_CHAIN_KINDS_MCP];
-#define GRI_CHAIN_KINDS_PROVIDERS 2
+#define GRI_CHAIN_KINDS_PROVIDERS 3
 extern const struct gri_chain_kind gri_chain_kinds_providers[GRI_CHAIN_KINDS_PROVIDERS];
 #define GRI_CHAIN_KINDS_TOOLS 5
 extern const struct gri_chain_kind gri_chain_kinds_tools[GRI_CHAIN_KINDS_TOOLS];
