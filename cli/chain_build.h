@@ -81,6 +81,11 @@ long long gri_arg_int(const struct gri_chain_node *args, const char *key, long l
 /* gri_arg_real returns place filled with the number, or NULL. */
 const double *gri_arg_real(const struct gri_chain_node *args, const char *key, double *place);
 bool gri_arg_bool(const struct gri_chain_node *args, const char *key);
+/* gri_build_headers makes the array of an actor's headers, which borrows its texts, with room for more; free
+ * it. NULL: out of memory. */
+gr_header *gri_build_headers(const struct gri_chain_node *args, size_t more, size_t *ret_count);
+/* gri_build_retries turns "none", 0 in a file, into the library's negative number. */
+int gri_build_retries(const struct gri_chain_node *args);
 
 gr_ref gri_build_hash_embeddings(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_openai_embeddings(struct gri_chain_builder *b, const struct gri_chain_node *args);

@@ -14,26 +14,22 @@ gr_ref gri_build_hash_embeddings(struct gri_chain_builder *b, const struct gri_c
     return gr_hash_embeddings(b->in, (unsigned)gri_arg_int(args, "dimensions", 0));
 }
 
-/* headers_of makes the array of an actor's headers, which borrows its texts; *ret_count 0: none. */
-static gr_header *headers_of(const struct gri_chain_node *args, size_t *ret_count)
+gr_header *gri_build_headers(const struct gri_chain_node *args, size_t more, size_t *ret_count)
 {
     const struct gri_chain_node *n = gri_chain_get(args, "headers");
-    gr_header *headers;
+    size_t count = n == NULL ? 0 : n->count;
+    gr_header *headers = gri_alloc_array(count + more + 1, sizeof(*headers));
 
     *ret_count = 0;
-    if (n == NULL || n->count == 0)
-        return NULL;
-    headers = gri_alloc_array(n->count, sizeof(*headers));
     if (headers == NULL)
         return NULL;
-    for (size_t i = 0; i < n->count; i++)
+    for (size_t i = 0; i < count; i++)
         headers[i] = (gr_header){ n->items[i].key->text, gri_chain_text(n->items[i].value) };
-    *ret_count = n->count;
+    *ret_count = count;
     return headers;
 }
 
-/* retries_of turns "none", 0 in a file, into the library's negative number. */
-static int retries_of(const struct gri_chain_node *args)
+int gri_build_retries(const struct gri_chain_node *args)
 {
     long long retries = gri_arg_int(args, "max_retries", 2);
 
@@ -42,12 +38,11 @@ static int retries_of(const struct gri_chain_node *args)
 
 gr_ref gri_build_openai_embeddings(struct gri_chain_builder *b, const struct gri_chain_node *args)
 {
-    const struct gri_chain_node *wanted = gri_chain_get(args, "headers");
     size_t count;
-    gr_header *headers = headers_of(args, &count);
+    gr_header *headers = gri_build_headers(args, 0, &count);
     gr_ref ref;
 
-    if (headers == NULL && wanted != NULL && wanted->count > 0)
+    if (headers == NULL)
         return gri_build_no_memory(b, args);
     ref = gr_openai_embeddings(
         b->in,
@@ -57,7 +52,7 @@ gr_ref gri_build_openai_embeddings(struct gri_chain_builder *b, const struct gri
                       .dimensions = (unsigned)gri_arg_int(args, "dimensions", 0),
                       .batch = (unsigned)gri_arg_int(args, "batch", 0),
                       .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
-                      .max_retries = retries_of(args), .headers = headers, .header_count = count));
+                      .max_retries = gri_build_retries(args), .headers = headers, .header_count = count));
     gri_free(headers);
     return ref;
 }
@@ -196,22 +191,23 @@ gr_ref gri_build_chat_prompt(struct gri_chain_builder *b, const struct gri_chain
 gr_ref gri_build_chat_model(struct gri_chain_builder *b, const struct gri_chain_node *args)
 {
     const struct gri_chain_node *extra = gri_chain_get(args, "extra");
-    const struct gri_chain_node *wanted = gri_chain_get(args, "headers");
     size_t count;
-    gr_header *headers = headers_of(args, &count);
+    gr_header *headers = gri_build_headers(args, 0, &count);
     double temperature = 0;
     gr_ref ref;
 
-    if (headers == NULL && wanted != NULL && wanted->count > 0)
+    if (headers == NULL)
         return gri_build_no_memory(b, args);
     ref = gr_chat_model(
         b->in,
         GR_CHAT(.url = gri_arg_text(args, "url", NULL), .model = gri_arg_text(args, "model", NULL),
                 .key_env = gri_arg_text(args, "key_env", NULL),
+                .provider = gri_arg_text(args, "provider", NULL),
+                .api_version = gri_arg_text(args, "api_version", NULL),
                 .temperature = gri_arg_real(args, "temperature", &temperature),
                 .max_tokens = (unsigned)gri_arg_int(args, "max_tokens", 0),
                 .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
-                .idle_ms = gri_arg_int(args, "idle_ms", 0), .max_retries = retries_of(args),
+                .idle_ms = gri_arg_int(args, "idle_ms", 0), .max_retries = gri_build_retries(args),
                 .max_concurrency = (unsigned)gri_arg_int(args, "max_concurrency", 0),
                 .headers = headers, .header_count = count,
                 .extra = extra != NULL ? gri_build_data(extra) : NULL));

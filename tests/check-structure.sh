@@ -92,6 +92,8 @@ awk '
         print $1 ": msgpack is for runtime/value/msgpack_*" }
     $2 ~ /^mbedtls\// && $1 !~ /^runtime\/net\/proof[^\/]*$/ {
         print $1 ": mbedtls is for runtime/net/proof*" }
+    $2 == "pcre2.h" && $1 !~ /^actors\/text\/regex\.c:/ { print $1 ": pcre2 is for actors/text/regex.c" }
+    $2 == "expat.h" && $1 !~ /^actors\/parse\/xml_parser\.c:/ { print $1 ": expat is for actors/parse/xml_parser.c" }
     $2 == "yaml.h" && $1 !~ /^cli\// { print $1 ": yaml is for cli/" }
     $2 == "jansson.h" && $1 !~ /^(tests|bench)\// { print $1 ": jansson is for tests" }
     $2 ~ /^criterion\// && $1 !~ /^tests\/support\// { print $1 ": use tests/support/test.h" }

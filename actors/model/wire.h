@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wire.h - small things that reading and writing providers' JSON needs again and again. */
+#ifndef GR_ACTORS_MODEL_WIRE_H
+#define GR_ACTORS_MODEL_WIRE_H
+
+#include <string.h>
+
+#include <greenroom/value.h>
+
+/* gri_keep sets a key to what there is; nil and nothing leave the map as it is. */
+static inline gr_value *gri_keep(gr_value *map, const char *as, const gr_value *v)
+{
+    return gr_is_nil(v) ? map : gr_set(map, as, gr_value_ref(v));
+}
+
+/* gri_keep_some sets a key to a list or a map that has something in it; v is taken. */
+static inline gr_value *gri_keep_some(gr_value *map, const char *as, gr_value *v)
+{
+    if (gr_error_code(v) == GR_OK && gr_len(v) == 0) {
+        gr_value_unref(v);
+        return map;
+    }
+    return gr_set(map, as, v);
+}
+
+/* gri_wire_text gives a value as JSON text; a text is given as it is, and nothing as "". */
+gr_value *gri_wire_text(const gr_value *v);
+
+static inline bool gri_is_text(const gr_value *v, const char *text)
+{
+    return strcmp(gr_cstr(v, ""), text) == 0;
+}
+
+/* gri_has_type tells whether a block, a part or an event says that it is one of these. */
+static inline bool gri_has_type(const gr_value *block, const char *type)
+{
+    return gri_is_text(gr_get(block, "type"), type);
+}
+
+#endif
