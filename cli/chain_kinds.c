@@ -378,6 +378,7 @@ static const struct {
     { base_kinds, sizeof(base_kinds) / sizeof(base_kinds[0]) },
     { gri_chain_kinds_models, GRI_CHAIN_KINDS_MODELS },
     { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
+    { gri_chain_kinds_web, GRI_CHAIN_KINDS_WEB },
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 
