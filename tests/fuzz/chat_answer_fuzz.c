@@ -7,6 +7,8 @@
 #include <greenroom/message.h>
 
 #include "actors/model/openai_wire.h"
+#include "actors/model/provider.h"
+#include "runtime/base/alloc.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_answer(const gr_value *json)
@@ -21,14 +23,19 @@ static void check_answer(const gr_value *json)
 /* check_chunk: the sum of chunks is a message; some chunks say nothing. */
 static void check_chunk(const gr_value *json)
 {
-    bool finished = false;
-    gr_value *v = gri_openai_chunk(json, &finished);
+    const struct gri_reader *reader = &gri_openai.reader;
+    void *state = reader->state_size > 0 ? gri_alloc0(reader->state_size) : NULL;
+    bool last = false;
+    gr_value *v = reader->event(state, "message", json, &last);
 
     if (gr_error_code(v) == GR_OK && !gr_is_nil(v)) {
         v = gr_message_of_chunk(gr_add(gr_value_ref(v), v));
         must(gr_error_code(v) != GR_OK || gr_get(v, "content") != NULL);
     }
     gr_value_unref(v);
+    if (reader->drop != NULL)
+        reader->drop(state);
+    gri_free(state);
 }
 
 static void check_messages(const gr_value *json)
@@ -49,7 +56,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_cost cost = fuzz_begin();
     const char *text = (const char *)data;
-    gr_value *err = gri_openai_error(500, text, size, -1), *json;
+    gr_value *err = gri_openai.reader.refusal(&(struct gri_refusal){
+                 .status = 500, .body = text, .len = size, .retry_after_ms = -1 }),
+             *json;
 
     must(gr_error_code(err) != GR_OK && gr_error_text(err)[0] != '\0');
     gr_value_unref(err);
