@@ -387,6 +387,7 @@ static const struct {
     { gri_chain_kinds_mcp, GRI_CHAIN_KINDS_MCP },
     { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
     { gri_chain_kinds_tools, GRI_CHAIN_KINDS_TOOLS },
+    { gri_chain_kinds_web, GRI_CHAIN_KINDS_WEB },
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * fetch.c - gr_fetch: a guarded GET, and the text that it gives.
- *
- * The handler that starts a fetch and the exchange share it; who is last frees it. x is set under lock
- * while the exchange is under way, so that a cancel never meets one that is gone.
- */
+/* fetch.c - gr_fetch: a guarded GET, and the text that it gives. */
 #include <greenroom/fetch.h>
 
 #include <string.h>
@@ -13,8 +8,8 @@
 #include <greenroom/graph.h>
 
 #include "actors/compose/describe.h"
+#include "actors/model/outbox.h"
 #include "runtime/base/alloc.h"
-#include "runtime/base/lock.h"
 #include "runtime/base/strbuf.h"
 #include "runtime/http/http.h"
 #include "runtime/sched/world.h"
@@ -24,11 +19,7 @@
 #define MS_NS UINT64_C(1000000)
 
 struct fetch {
-    struct gri_lock lock;
-    int refs;                    /* guarded by lock */
-    struct gri_http_exchange *x; /* guarded by lock; borrowed while under way */
-    bool cancelled, ended;       /* guarded by lock */
-    gr_promise *promise;         /* owned until resolved */
+    struct gri_outbox out; /* first */
     size_t bytes_max;
 
     /* of the HTTP thread alone */
@@ -38,59 +29,15 @@ struct fetch {
     gr_value *failure; /* owned: why we gave up */
 };
 
-static void fetch_unref(struct fetch *f)
+static void fetch_free(struct gri_outbox *o)
 {
-    int left = 0;
+    struct fetch *f = (struct fetch *)o;
 
-    gri_lock(&f->lock);
-    left = --f->refs;
-    gri_unlock(&f->lock);
-    if (left > 0)
-        return;
-    gr_promise_free(f->promise);
+    gri_outbox_fini(&f->out);
     gr_value_unref(f->failure);
     gri_strbuf_fini(&f->body);
     gri_free(f->location);
     gri_free(f);
-}
-
-/* end_with answers the call, and drops the exchange's reference. */
-static void end_with(struct fetch *f, gr_value *answer)
-{
-    gr_promise *promise = f->promise;
-
-    gri_lock(&f->lock);
-    f->x = NULL;
-    f->ended = true;
-    f->promise = NULL;
-    gri_unlock(&f->lock);
-    gr_resolve(promise, answer);
-    fetch_unref(f);
-}
-
-static void set_exchange(struct fetch *f, struct gri_http_exchange *x)
-{
-    gri_lock(&f->lock);
-    if (!f->ended) {
-        f->x = x;
-        if (f->cancelled)
-            gri_http_cancel(x);
-    }
-    gri_unlock(&f->lock);
-}
-
-static void stop(struct fetch *f)
-{
-    gri_lock(&f->lock);
-    f->cancelled = true;
-    if (f->x != NULL)
-        gri_http_cancel(f->x);
-    gri_unlock(&f->lock);
-}
-
-static void on_cancel(void *arg)
-{
-    stop(arg);
 }
 
 /* ---- what the server does -------------------------------------------------------------------- */
@@ -103,7 +50,7 @@ static void on_status(void *arg, int status, struct gri_http_exchange *x)
     f->status = status;
     if (location != NULL)
         f->location = gri_strdup(location);
-    set_exchange(f, x);
+    gri_outbox_started(&f->out, x);
 }
 
 static bool on_bytes(void *arg, const char *data, size_t len)
@@ -119,7 +66,7 @@ static bool on_bytes(void *arg, const char *data, size_t len)
     if (f->body.failed)
         f->failure = gr_error(GR_ENOMEM, "out of memory for the answer");
     if (f->failure != NULL)
-        stop(f);
+        gri_outbox_close(&f->out);
     return true;
 }
 
@@ -149,11 +96,11 @@ static void on_end(void *arg)
     gr_value *text = take_failure(f);
 
     if (text != NULL) {
-        end_with(f, text);
+        gri_outbox_end(&f->out, text);
         return;
     }
     if (f->status < 200 || f->status > 299) {
-        end_with(f, status_error(f));
+        gri_outbox_end(&f->out, status_error(f));
         return;
     }
     text = gr_strn(f->body.len > 0 ? f->body.data : "", f->body.len);
@@ -161,7 +108,7 @@ static void on_end(void *arg)
         gr_value_unref(text);
         text = gr_error(GR_EPROTO, "the answer is no UTF-8 text");
     }
-    end_with(f, text);
+    gri_outbox_end(&f->out, text);
 }
 
 static void on_error(void *arg, gr_value *err)
@@ -173,7 +120,7 @@ static void on_error(void *arg, gr_value *err)
         gr_value_unref(err);
         err = failure;
     }
-    end_with(f, err);
+    gri_outbox_end(&f->out, err);
 }
 
 /* ---- the runnable ----------------------------------------------------------------------------- */
@@ -206,15 +153,16 @@ static void send_request(gr_ctx *c, struct fetch *f, const char *url)
     gr_value *err = NULL;
 
     if (gri_http_start(gr_runtime_of(c), &req, &events, f, &x, &err) == GR_OK)
-        set_exchange(f, x);
+        gri_outbox_started(&f->out, x);
     else
-        end_with(f, err);
+        gri_outbox_end(&f->out, err);
 }
 
 static gr_value *fetch_invoke(gr_ctx *c, void *self, const gr_value *input)
 {
     const char *url = url_of(input);
     struct fetch *f = NULL;
+    gr_promise *promise = NULL;
 
     (void)self;
     if (url == NULL)
@@ -222,18 +170,18 @@ static gr_value *fetch_invoke(gr_ctx *c, void *self, const gr_value *input)
     f = gri_new0(struct fetch);
     if (f == NULL)
         return gr_error(GR_ENOMEM, "out of memory for a request");
-    f->refs = 2;
     f->bytes_max = (size_t)gr_as_int(gr_get(gr_args(c), "bytes_max"), (int64_t)BYTES_MAX);
-    f->promise = gr_defer(c);
-    if (f->promise == NULL) {
+    promise = gr_defer(c);
+    if (promise == NULL) {
         gri_free(f);
         return gr_error(GR_EINVAL, "this call can't be answered later");
     }
-    if (gr_on_cancel(f->promise, on_cancel, NULL, f) != GR_OK)
-        end_with(f, gr_error(GR_ECANCELED, "cancelled"));
+    gri_outbox_init(&f->out, promise, fetch_free);
+    if (gr_on_cancel(promise, gri_outbox_on_cancel, gri_outbox_on_room, &f->out) != GR_OK)
+        gri_outbox_end(&f->out, gr_error(GR_ECANCELED, "cancelled"));
     else
         send_request(c, f, url);
-    fetch_unref(f);
+    gri_outbox_unref(&f->out);
     return NULL;
 }
 
