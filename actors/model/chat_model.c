@@ -168,9 +168,10 @@ static gr_value *read_opts(struct chat *chat, const gr_chat_opts *o)
  * telling it: a cache may be another process's. */
 static gr_value *fingerprint(const struct chat *chat)
 {
-    gr_value *all = gr_list(gr_str(chat->provider->name), gr_str(chat->endpoint.url),
-                            chat->endpoint.version != NULL ? gr_str(chat->endpoint.version) : gr_nil(),
-                            gr_value_ref(chat->settings));
+    gr_value *all =
+        gr_list(gr_str(chat->provider->name), gr_str(chat->endpoint.url),
+                chat->endpoint.version != NULL ? gr_str(chat->endpoint.version) : gr_nil(),
+                gr_value_ref(chat->settings));
     char hex[GRI_DIGEST_LEN + 1];
     bool done = gri_digest_value(all, hex);
 

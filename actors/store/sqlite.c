@@ -37,8 +37,9 @@ gr_value *gri_sqlite_args(const char *path, const gr_sqlite_opts *opts, const ch
     if (path == NULL || path[0] == '\0')
         return gr_error(GR_EINVAL, "an SQLite database needs a path");
     if (!is_table(name) || strncmp(name, "sqlite_", 7) == 0)
-        return gr_error(GR_EINVAL, "\"%.64s\" is no name of a table: letters, digits and _, at most %d",
-                        name, TABLE_MAX);
+        return gr_error(GR_EINVAL,
+                        "\"%.64s\" is no name of a table: letters, digits and _, at most %d", name,
+                        TABLE_MAX);
     if (o->busy_ms > BUSY_MAX_MS || most > INT_MAX)
         return gr_error(GR_EINVAL, "%s: busy_ms is at most %d, value_max at most %d", path,
                         BUSY_MAX_MS, INT_MAX);
@@ -66,12 +67,12 @@ const char *gri_sqlite_table(const gr_value *args)
 #define ROWS_MAX ((size_t)4 << 20)
 
 struct statement {
-    const char *sql; /* borrowed: a constant */
+    const char *sql;    /* borrowed: a constant */
     sqlite3_stmt *stmt; /* owned */
 };
 
 struct gri_sqlite {
-    sqlite3 *db;                              /* owned */
+    sqlite3 *db; /* owned */
     struct statement statements[STATEMENTS_MAX];
     size_t statement_count;
     gr_value *args; /* counted */
@@ -84,11 +85,11 @@ static const struct {
     gr_code ours;
     const char *kind;
 } codes[] = {
-    { SQLITE_BUSY, GR_EFULL, "busy" },       { SQLITE_LOCKED, GR_EFULL, "busy" },
-    { SQLITE_FULL, GR_EFULL, "full" },       { SQLITE_NOMEM, GR_ENOMEM, NULL },
+    { SQLITE_BUSY, GR_EFULL, "busy" },        { SQLITE_LOCKED, GR_EFULL, "busy" },
+    { SQLITE_FULL, GR_EFULL, "full" },        { SQLITE_NOMEM, GR_ENOMEM, NULL },
     { SQLITE_CORRUPT, GR_EINVAL, "damaged" }, { SQLITE_NOTADB, GR_EINVAL, "damaged" },
-    { SQLITE_CANTOPEN, GR_EINVAL, NULL },    { SQLITE_READONLY, GR_EINVAL, NULL },
-    { SQLITE_PERM, GR_EINVAL, NULL },        { SQLITE_AUTH, GR_EINVAL, NULL },
+    { SQLITE_CANTOPEN, GR_EINVAL, NULL },     { SQLITE_READONLY, GR_EINVAL, NULL },
+    { SQLITE_PERM, GR_EINVAL, NULL },         { SQLITE_AUTH, GR_EINVAL, NULL },
     { SQLITE_TOOBIG, GR_EFULL, "too big" },
 };
 
@@ -297,7 +298,8 @@ gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, const gr_value *args, cons
     if (rc != SQLITE_OK) {
         err = why(db, rc);
     } else {
-        (void)sqlite3_busy_timeout(db->db, (int)gr_as_int(gr_get(args, "busy_ms"), GRI_SQLITE_BUSY_MS));
+        (void)sqlite3_busy_timeout(db->db,
+                                   (int)gr_as_int(gr_get(args, "busy_ms"), GRI_SQLITE_BUSY_MS));
         (void)sqlite3_limit(db->db, SQLITE_LIMIT_LENGTH,
                             (int)gr_as_int(gr_get(args, "value_max"), INT_MAX));
         (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);

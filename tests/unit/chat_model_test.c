@@ -389,8 +389,8 @@ Test(chat_model, a_server_that_cannot_stream_answers_in_one_chunk, .init = start
 
 Test(chat_model, embeds_in_batches, .init = start, .fini = stop)
 {
-    gr_ref e =
-        gr_openai_embeddings(gr_root(rt), GR_EMBEDDINGS(.url = url, .model = "e", .batch = 2, .max_concurrency = 1));
+    gr_ref e = gr_openai_embeddings(
+        gr_root(rt), GR_EMBEDDINGS(.url = url, .model = "e", .batch = 2, .max_concurrency = 1));
     gr_value *list;
 
     fault_server_reply(
@@ -412,7 +412,8 @@ Test(chat_model, embeds_in_batches, .init = start, .fini = stop)
 
 Test(chat_model, a_limiter_grants_requests_and_hears_of_limits, .init = start, .fini = stop)
 {
-    gr_ref limiter = gr_rate_limiter(gr_root(rt), GR_RATE_LIMITER(.tokens_per_minute = 1e6, .starts_full = true));
+    gr_ref limiter = gr_rate_limiter(
+        gr_root(rt), GR_RATE_LIMITER(.tokens_per_minute = 1e6, .starts_full = true));
     gr_ref m = gr_chat_model(gr_root(rt), GR_CHAT(.url = url, .model = "m1", .max_retries = -1,
                                                   .max_tokens = 100, .limiter = limiter));
     gr_value *got, *stats = NULL;
@@ -442,7 +443,8 @@ Test(chat_model, a_limiter_grants_requests_and_hears_of_limits, .init = start, .
 Test(chat_model, each_attempt_asks_the_limiter, .init = start, .fini = stop)
 {
     gr_ref limiter = gr_rate_limiter(gr_root(rt), NULL);
-    gr_ref m = gr_chat_model(gr_root(rt), GR_CHAT(.url = url, .model = "m1", .max_retries = 1, .limiter = limiter));
+    gr_ref m = gr_chat_model(
+        gr_root(rt), GR_CHAT(.url = url, .model = "m1", .max_retries = 1, .limiter = limiter));
     gr_value *stats;
 
     fault_server_reply(server, PATH, 503, "retry-after-ms: 1\r\n", "");
