@@ -23,6 +23,10 @@
           1,                                                                                       \
           1e6,                                                                                     \
           "requests under way at once; default no limit" },                                        \
+        { "limiter", GRI_ARG_ACTOR,                                                                \
+          false,     0,                                                                            \
+          0,         "a rate_limiter that grants each request, and hears what servers say" },      \
+        { "cache", GRI_ARG_ACTOR, false, 0, 0, "a response_cache that keeps answers" },            \
         { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },    \
         { "extra", GRI_ARG_DATA, false, 0, 0, "laid over the request's body" },                    \
         { "key", GRI_ARG_SECRET, false, 0, 0, GRI_KEY_ENV },                                       \
@@ -101,8 +105,9 @@ static gr_ref build_model(struct gri_chain_builder *b, const struct gri_chain_no
     size_t count = 0;
     gr_header *headers = gri_build_headers(args, 1, &count);
     char *beta = betas == NULL ? NULL : joined(betas);
+    gr_ref limiter = gri_build_actor(b, gri_chain_get(args, "limiter"));
+    gr_ref cache = gri_build_actor(b, gri_chain_get(args, "cache")), ref;
     double temperature = 0;
-    gr_ref ref;
 
     if (headers == NULL || (betas != NULL && beta == NULL)) {
         gri_free(headers);
@@ -122,7 +127,8 @@ static gr_ref build_model(struct gri_chain_builder *b, const struct gri_chain_no
                 .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
                 .idle_ms = gri_arg_int(args, "idle_ms", 0), .max_retries = gri_build_retries(args),
                 .max_concurrency = (unsigned)gri_arg_int(args, "max_concurrency", 0),
-                .headers = headers, .header_count = count, .extra = extra));
+                .limiter = limiter, .cache = cache, .headers = headers, .header_count = count,
+                .extra = extra));
     gri_free(headers);
     gri_free(beta);
     return ref;

@@ -138,16 +138,23 @@ static gr_value *get_messages(gr_ctx *c, void *self, const gr_value *ids)
     return err;
 }
 
-static gr_value *add_all(struct table *t, const gr_value *session, const gr_value *messages)
+static gr_value *add_all(gr_ctx *c, struct table *t, const gr_value *session,
+                         const gr_value *messages)
 {
     gr_value *err = gri_sqlite_begin(t->db);
 
     if (err != NULL)
         return err;
-    for (size_t i = 0; i < gr_len(messages) && err == NULL; i++)
-        err = gri_sqlite_run(t->db, "INSERT INTO \"%s\" (session_id, message) VALUES (?, ?)",
-                             gr_list(gr_value_ref(session), row_text(gr_at(messages, i))), NULL,
-                             NULL);
+    for (size_t i = 0; i < gr_len(messages) && err == NULL; i++) {
+        gr_value *text = row_text(gr_at(messages, i));
+
+        err = gri_sqlite_check_size(gr_args(c), text);
+        if (err == NULL)
+            err = gri_sqlite_run(t->db, "INSERT INTO \"%s\" (session_id, message) VALUES (?, ?)",
+                                 gr_list(gr_value_ref(session), text), NULL, NULL);
+        else
+            gr_value_unref(text);
+    }
     return gri_sqlite_end(t->db, err);
 }
 
@@ -162,7 +169,7 @@ static gr_value *add_messages(gr_ctx *c, void *self, const gr_value *args)
     if (gr_error_code(session) != GR_OK)
         err = gr_value_ref(session);
     else if (gr_len(messages) > 0)
-        err = add_all(self, session, messages);
+        err = add_all(c, self, session, messages);
     gr_value_unref(session);
     gr_value_unref(messages);
     return err != NULL ? err : gr_nil();

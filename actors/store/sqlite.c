@@ -54,6 +54,17 @@ gr_value *gri_sqlite_args(const char *path, const gr_sqlite_opts *opts, const ch
                   GR_KV("value_max", gr_int((int64_t)most)));
 }
 
+gr_value *gri_sqlite_check_size(const gr_value *args, const gr_value *v)
+{
+    int64_t most = gr_as_int(gr_get(args, "value_max"), (int64_t)GRI_SQLITE_VALUE_MAX);
+
+    if (gr_len(v) <= (uint64_t)most)
+        return NULL;
+    return gr_error_with(gr_error(GR_EFULL, "%s: a value of %zu bytes, of at most %lld",
+                                  gr_cstr(gr_get(args, "path"), "?"), gr_len(v), (long long)most),
+                         "kind", gr_str("too big"));
+}
+
 const char *gri_sqlite_table(const gr_value *args)
 {
     return gr_cstr(gr_get(args, "table"), "greenroom");
@@ -65,6 +76,7 @@ const char *gri_sqlite_table(const gr_value *args)
 
 #define STATEMENTS_MAX 16
 #define ROWS_MAX ((size_t)4 << 20)
+#define ROW_MORE (2 * GR_STORE_KEY_MAX) /* bytes of a row beside its value */
 
 struct statement {
     const char *sql;    /* borrowed: a constant */
@@ -250,9 +262,13 @@ gr_value *gri_sqlite_run(struct gri_sqlite *db, const char *sql, gr_value *param
     for (size_t i = 0; i < gr_len(params) && rc == SQLITE_OK; i++)
         rc = bind(stmt, (int)i + 1, gr_at(params, i));
     if (rc == SQLITE_OK) {
-        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && rows++ < ROWS_MAX && err == NULL)
-            if (!give_row(stmt, row, arg, &err))
+        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && err == NULL) {
+            if (rows++ == ROWS_MAX)
+                err = gr_error(GR_EFULL, "%s: more than %zu rows",
+                               gr_cstr(gr_get(db->args, "path"), "?"), ROWS_MAX);
+            else if (!give_row(stmt, row, arg, &err))
                 break;
+        }
     }
     if (err == NULL && rc != SQLITE_DONE && rc != SQLITE_ROW)
         err = why(db, rc);
@@ -279,6 +295,28 @@ static gr_value *run_script(struct gri_sqlite *db, const char *script)
     return err;
 }
 
+/* set_up makes the database what we want of it. */
+static gr_value *set_up(struct gri_sqlite *db, const char *schema)
+{
+    gr_value *err = run_script(db, gr_as_bool(gr_get(db->args, "is_durable"), false)
+                                       ? "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
+                                       : "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;");
+
+    return err != NULL ? err : run_script(db, schema);
+}
+
+static void set_limits(struct gri_sqlite *db)
+{
+    int64_t most =
+        gr_as_int(gr_get(db->args, "value_max"), (int64_t)GRI_SQLITE_VALUE_MAX) + ROW_MORE;
+
+    (void)sqlite3_busy_timeout(db->db,
+                               (int)gr_as_int(gr_get(db->args, "busy_ms"), GRI_SQLITE_BUSY_MS));
+    (void)sqlite3_limit(db->db, SQLITE_LIMIT_LENGTH, most < INT_MAX ? (int)most : INT_MAX);
+    (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+}
+
 gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, const gr_value *args, const char *schema)
 {
     struct gri_sqlite *db;
@@ -298,17 +336,8 @@ gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, const gr_value *args, cons
     if (rc != SQLITE_OK) {
         err = why(db, rc);
     } else {
-        (void)sqlite3_busy_timeout(db->db,
-                                   (int)gr_as_int(gr_get(args, "busy_ms"), GRI_SQLITE_BUSY_MS));
-        (void)sqlite3_limit(db->db, SQLITE_LIMIT_LENGTH,
-                            (int)gr_as_int(gr_get(args, "value_max"), INT_MAX));
-        (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        err = run_script(db, gr_as_bool(gr_get(args, "is_durable"), false)
-                                 ? "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
-                                 : "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;");
-        if (err == NULL)
-            err = run_script(db, schema);
+        set_limits(db);
+        err = set_up(db, schema);
     }
     if (err != NULL)
         gri_sqlite_close(db);

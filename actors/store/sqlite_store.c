@@ -107,8 +107,15 @@ static gr_value *change(gr_ctx *c, struct table *t, const char *sql, const gr_va
         err = gri_sqlite_begin(t->db);
     if (err != NULL)
         return err;
-    for (size_t i = 0; i < gr_len(items) && err == NULL; i++)
-        err = gri_sqlite_run(t->db, sql, params_of(gr_at(items, i)), NULL, NULL);
+    for (size_t i = 0; i < gr_len(items) && err == NULL; i++) {
+        gr_value *params = params_of(gr_at(items, i));
+
+        err = gri_sqlite_check_size(gr_args(c), gr_at(params, 2));
+        if (err == NULL)
+            err = gri_sqlite_run(t->db, sql, params, NULL, NULL);
+        else
+            gr_value_unref(params);
+    }
     err = gri_sqlite_end(t->db, err);
     return err != NULL ? err : gr_nil();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stores_test.c - stores by key: langchain-core's case, and what is ours, in memory and in SQLite. */
+#include <dirent.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,14 +20,14 @@ static void start(void)
 
 static void stop(void)
 {
-    static const char *const ends[] = { "", "-wal", "-shm" };
-    char name[80];
+    DIR *d;
 
     tear_down();
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(name, sizeof(name), "%s%s", path, ends[i]);
-        (void)unlink(name);
-    }
+    d = opendir(folder);
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+        (void)unlinkat(dirfd(d), e->d_name, 0);
+    if (d != NULL)
+        closedir(d);
     (void)rmdir(folder);
 }
 
@@ -208,6 +209,41 @@ Test(stores, a_file_is_kept_and_shared)
     is(answer(gr_amget(rt, other, json("[\"one7\",\"two9\"]"), NULL)), "[7,9]");
     other = gr_sqlite_store(root, path, GR_SQLITE(.table = "another"));
     is(keys(other, NULL), "[]");
+}
+
+/* twenty that make one file at once: none is told that it is busy */
+Test(stores, many_may_be_the_first)
+{
+    gr_future *f[20];
+
+    if (lacks_sqlite())
+        return;
+    for (int round = 0; round < 5; round++) {
+        char name[80];
+
+        snprintf(name, sizeof(name), "%s/%d.db", folder, round);
+        for (int i = 0; i < 20; i++)
+            f[i] = gr_amset(rt, gr_sqlite_store(root, name, NULL),
+                            gr_list(gr_list(gr_strf("k%d", i), gr_int(i))), NULL);
+        for (int i = 0; i < 20; i++)
+            is(answer(f[i]), "null");
+    }
+}
+
+Test(stores, a_value_has_its_limit)
+{
+    gr_ref s = gr_sqlite_store(root, path, GR_SQLITE(.value_max = 10));
+    gr_value *err;
+
+    if (lacks_sqlite())
+        return;
+    is(answer(gr_amset(
+           rt, s, json("[[\"a key that is longer than a value may be\",\"0123456789\"]]"), NULL)),
+       "null");
+    err = answer(gr_amset(rt, s, json("[[\"b\",1],[\"a\",\"0123456789a\"]]"), NULL));
+    cr_assert_str_eq(gr_cstr(gr_get(err, "kind"), ""), "too big");
+    fails_with(err, GR_EFULL, "11 bytes");
+    is(answer(gr_amget(rt, s, json("[\"b\"]"), NULL)), "[null]"); /* all or nothing */
 }
 
 Test(stores, a_damaged_file_is_told)
