@@ -169,6 +169,10 @@ static gr_value *embed_some(gr_ctx *c, gr_ref store, const struct found *f, size
         gr_value *v = floats_of(gr_at(vectors, i));
         const char *key = NULL;
 
+        if (gr_error_code(v) != GR_OK) {
+            err = v;
+            break;
+        }
         (void)gr_pair_at(f->missing, first + i, &key);
         *made = gr_set(*made, key, gr_value_ref(v));
         floats = gr_append(floats, v);

@@ -226,18 +226,28 @@ static gr_value *row_of(sqlite3_stmt *stmt)
 {
     gr_value *row = gr_list_n(NULL, 0);
 
-    for (int i = 0; i < sqlite3_column_count(stmt); i++)
-        row = gr_append(row, column(stmt, i));
+    for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+        gr_value *v = column(stmt, i);
+
+        if (gr_error_code(v) != GR_OK) { /* a list may hold an error as it holds any value */
+            gr_value_unref(row);
+            return v;
+        }
+        row = gr_append(row, v);
+    }
     return row;
 }
 
 /* give_row: false, no more is wanted, or *ret_err says why there is none. */
-static bool give_row(sqlite3_stmt *stmt, gri_sqlite_row_fn *row, void *arg, gr_value **ret_err)
+static bool give_row(const struct gri_sqlite *db, sqlite3_stmt *stmt, gri_sqlite_row_fn *row,
+                     void *arg, gr_value **ret_err)
 {
     gr_value *v = row_of(stmt);
 
-    if (gr_error_code(v) != GR_OK) {
-        *ret_err = v;
+    if (gr_error_code(v) != GR_OK) { /* no memory, or a text that is none */
+        *ret_err = gr_error(gr_error_code(v), "%s: a row can't be read: %s",
+                            gr_cstr(gr_get(db->args, "path"), "?"), gr_error_text(v));
+        gr_value_unref(v);
         return false;
     }
     if (row != NULL)
@@ -259,14 +269,18 @@ gr_value *gri_sqlite_run(struct gri_sqlite *db, const char *sql, gr_value *param
             gr_value_unref(params);
         return err != NULL ? err : params;
     }
-    for (size_t i = 0; i < gr_len(params) && rc == SQLITE_OK; i++)
-        rc = bind(stmt, (int)i + 1, gr_at(params, i));
-    if (rc == SQLITE_OK) {
+    for (size_t i = 0; i < gr_len(params) && rc == SQLITE_OK && err == NULL; i++) {
+        if (gr_error_code(gr_at(params, i)) != GR_OK)
+            err = gr_value_ref(gr_at(params, i));
+        else
+            rc = bind(stmt, (int)i + 1, gr_at(params, i));
+    }
+    if (rc == SQLITE_OK && err == NULL) {
         while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && err == NULL) {
             if (rows++ == ROWS_MAX)
                 err = gr_error(GR_EFULL, "%s: more than %zu rows",
                                gr_cstr(gr_get(db->args, "path"), "?"), ROWS_MAX);
-            else if (!give_row(stmt, row, arg, &err))
+            else if (!give_row(db, stmt, row, arg, &err))
                 break;
         }
     }

@@ -208,6 +208,9 @@ Test(histories, damage_in_the_middle_is_told)
     put("nonsense\n", "a");
     is(add(h, A, "\"two\""), "null");
     fails_with(said(h, A), GR_EPROTO, "a.jsonl: line 3: ");
+    put("{\"greenroom\":\"history\",\"version\":1}\n[\"a\",{\"type\":\"?\",\"content\":\"b\"}]\n",
+        "w");
+    fails_with(said(h, A), GR_EPROTO, "a.jsonl: line 2: unknown role");
     put("{\"x\":1}\n", "w");
     fails_with(said(h, A), GR_EPROTO, "no history");
     put("{\"greenroom\":\"history\",\"version\":2}\n", "w");
