@@ -2,8 +2,10 @@
 /* endpoint.c - URL, key, version and headers of a server. */
 #include "actors/model/endpoint.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/strbuf.h"
@@ -224,4 +226,32 @@ void gri_endpoint_fini(struct gri_endpoint *e)
         explicit_bzero(e->secret, strlen(e->secret));
     gri_free(e->secret);
     *e = (struct gri_endpoint){ .url = NULL };
+}
+
+/* ---- a request ------------------------------------------------------------------------------- */
+
+/* has_header tells whether the user sends a header of that name. */
+static bool has_header(const struct gri_endpoint *e, const char *name)
+{
+    for (size_t i = 0; i < e->header_count; i++)
+        if (strcasecmp(e->headers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+size_t gri_endpoint_headers(const struct gri_endpoint *e, const char *accept, unsigned retries,
+                            struct gri_endpoint_headers *ret)
+{
+    size_t count = 0;
+
+    ret->at[count++] = (struct gri_http_header){ "Content-Type", "application/json" };
+    if (!has_header(e, "accept"))
+        ret->at[count++] = (struct gri_http_header){ "Accept", accept };
+    if (retries > 0) {
+        snprintf(ret->retries, sizeof(ret->retries), "%u", retries);
+        ret->at[count++] = (struct gri_http_header){ "X-Stainless-Retry-Count", ret->retries };
+    }
+    for (size_t i = 0; i < e->header_count; i++)
+        ret->at[count++] = e->headers[i];
+    return count;
 }

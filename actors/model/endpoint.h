@@ -57,4 +57,14 @@ gr_value *gri_endpoint_init(struct gri_endpoint *e, const struct gri_address *at
                             const struct gri_endpoint_opts *opts);
 void gri_endpoint_fini(struct gri_endpoint *e);
 
+/* The headers of one request; the texts are the endpoint's, or constants. */
+struct gri_endpoint_headers {
+    struct gri_http_header at[GRI_ENDPOINT_HEADERS_MAX + GRI_ENDPOINT_ENV_MAX + 4];
+    char retries[16];
+};
+/* gri_endpoint_headers fills them in, but for the key's, and returns how many there are. retries: how often
+ * this request was tried before. */
+size_t gri_endpoint_headers(const struct gri_endpoint *e, const char *accept, unsigned retries,
+                            struct gri_endpoint_headers *ret);
+
 #endif

@@ -10,10 +10,8 @@ static const struct {
     const char *name;
     const struct gri_provider *provider;
 } providers[] = {
-    { "openai", &gri_openai },
-    { "azure_openai", &gri_azure_openai },
-    { "azure", &gri_azure_openai },
-    { "anthropic", &gri_anthropic },
+    { "openai", &gri_openai },      { "azure_openai", &gri_azure_openai },
+    { "azure", &gri_azure_openai }, { "anthropic", &gri_anthropic },
     { "ollama", &gri_ollama },
 };
 

@@ -5,7 +5,6 @@
  */
 #include "actors/model/transfer.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -13,23 +12,20 @@
 
 #include "actors/model/limit.h"
 #include "actors/model/outbox.h"
+#include "actors/model/refusal.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/strbuf.h"
-#include "runtime/base/utf8.h"
 #include "runtime/http/backoff.h"
 #include "runtime/http/ndjson.h"
 #include "runtime/http/sse.h"
 #include "runtime/observe/uuid.h"
 #include "runtime/sched/world.h"
 
-#define HEADERS_MAX (GRI_ENDPOINT_HEADERS_MAX + GRI_ENDPOINT_ENV_MAX + 4)
-
 struct transfer {
     struct gri_outbox out; /* first */
     const struct gri_reader *reader;
     const struct gri_endpoint *endpoint; /* within owner */
-    gr_value
-        *owner; /* owned: the actor's spawn argument, since the actor may end before the exchange */
+    gr_value *owner; /* owned: the spawn argument of the actor, which may end before the exchange */
     gr_runtime *rt;
     gr_ref limiter;
     size_t count, bytes_max;
@@ -116,23 +112,6 @@ static void push(struct transfer *t, gr_value *chunk)
 
 /* ---- the answer's head ----------------------------------------------------------------------- */
 
-/* told_by_head notes what goes with a refusal: whether to ask again, which gr_error_retryable knows, and the
- * name that the server's people find the request by. */
-static gr_value *told_by_head(struct gri_http_exchange *x)
-{
-    const char *again = gri_http_header_of(x, "x-should-retry");
-    const char *id = gri_http_header_of(x, "x-request-id");
-    gr_value *told = gr_map_n(NULL, 0);
-
-    if (id == NULL)
-        id = gri_http_header_of(x, "request-id");
-    if (again != NULL && (strcasecmp(again, "true") == 0 || strcasecmp(again, "false") == 0))
-        told = gr_set(told, "should_retry", gr_bool(strcasecmp(again, "true") == 0));
-    if (id != NULL)
-        told = gr_set(told, "request_id", gr_strn(id, gri_utf8_valid_len(id, strlen(id))));
-    return told;
-}
-
 static bool is_success(int status)
 {
     return status >= 200 && status < 300;
@@ -152,17 +131,49 @@ static void on_status(void *arg, int status, struct gri_http_exchange *x)
         gri_backoff_hint_ms(gri_http_header_of(x, "retry-after-ms"),
                             gri_http_header_of(x, "retry-after"), gri_wall_us(t->rt) / 1000);
     if (!is_success(status))
-        t->told = told_by_head(x);
+        t->told = gri_refusal_told(x);
     gri_limit_saw(t->rt, t->limiter, x);
     gri_outbox_started(&t->out, x);
 }
 
 /* ---- a stream -------------------------------------------------------------------------------- */
 
+/* read_event makes a chunk of an event's text, nil or an error. */
+static gr_value *read_event(struct transfer *t, const char *name, const char *text, size_t len)
+{
+    gr_value *json = gr_json_parse(text, len, NULL), *chunk;
+
+    if (gr_error_code(json) != GR_OK)
+        chunk =
+            gr_error(gr_error_code(json) == GR_ENOMEM ? GR_ENOMEM : GR_EPROTO,
+                     "event %zu of the stream is no JSON: %s", t->event_count, gr_error_text(json));
+    else
+        chunk = t->reader->event(t->state, name, json, &t->complete);
+    gr_value_unref(json);
+    return chunk;
+}
+
+/* without_key reads an event that is an error again, without the key that it may repeat. */
+static gr_value *without_key(struct transfer *t, gr_value *err, const char *name, const char *text,
+                             size_t len)
+{
+    char *copy = t->endpoint->key == NULL ? NULL : gri_strndup(text, len);
+
+    if (t->endpoint->key == NULL)
+        return err;
+    if (copy == NULL || gri_refusal_hide(copy, len, t->endpoint->key)) {
+        gr_value_unref(err);
+        err = copy == NULL ? gr_error(GR_ENOMEM, "out of memory for an error")
+                           : read_event(t, name, copy, len);
+    }
+    gri_free(copy);
+    return err;
+}
+
 static void on_text(struct transfer *t, const char *name, const char *text, size_t len)
 {
     const char *done = t->reader->done;
-    gr_value *json, *chunk;
+    gr_value *chunk;
 
     if (t->done_seen || t->failure != NULL)
         return;
@@ -171,14 +182,9 @@ static void on_text(struct transfer *t, const char *name, const char *text, size
         return;
     }
     t->event_count++;
-    json = gr_json_parse(text, len, NULL);
-    if (gr_error_code(json) != GR_OK)
-        chunk =
-            gr_error(gr_error_code(json) == GR_ENOMEM ? GR_ENOMEM : GR_EPROTO,
-                     "event %zu of the stream is no JSON: %s", t->event_count, gr_error_text(json));
-    else
-        chunk = t->reader->event(t->state, name, json, &t->complete);
-    gr_value_unref(json);
+    chunk = read_event(t, name, text, len);
+    if (gr_error_code(chunk) != GR_OK)
+        chunk = without_key(t, chunk, name, text, len);
     if (gr_is_nil(chunk))
         gr_value_unref(chunk);
     else
@@ -258,52 +264,49 @@ static bool on_bytes(void *arg, const char *data, size_t len)
     return true;
 }
 
-/* hide_key: a server may repeat the key that it refuses, which no error may show. */
-static void hide_key(struct transfer *t)
-{
-    const char *key = t->endpoint->key;
-    size_t len = key == NULL ? 0 : strlen(key), left = t->body.len;
-    char *at = t->body.data;
-
-    while (len > 0 && left >= len && (at = memmem(at, left, key, len)) != NULL) {
-        memset(at, '*', len);
-        at += len;
-        left = t->body.len - (size_t)(at - t->body.data);
-    }
-}
-
 /* refused makes the error of what came. */
 static gr_value *refused(struct transfer *t)
 {
-    gr_value *err, *detail;
+    const struct gri_refusal refusal = { .status = t->status,
+                                         .body = t->body.len == 0 ? "" : t->body.data,
+                                         .len = t->body.len,
+                                         .retry_after_ms = t->retry_after_ms };
 
-    hide_key(t);
-    err = t->reader->refusal(&(struct gri_refusal){ .status = t->status,
-                                                    .body = t->body.len == 0 ? "" : t->body.data,
-                                                    .len = t->body.len,
-                                                    .retry_after_ms = t->retry_after_ms });
-    if (gr_len(t->told) == 0)
-        return err;
-    detail = gr_value_type(gr_get(err, "detail")) == GR_MAP ? gr_value_ref(gr_get(err, "detail"))
-                                                            : gr_map_n(NULL, 0);
-    return gr_error_with(err, "detail", gr_merge(detail, gr_value_ref(t->told)));
+    if (t->body.len > 0)
+        (void)gri_refusal_hide(t->body.data, t->body.len, t->endpoint->key);
+    return gri_refusal_with(t->reader->refusal(&refusal), t->told);
 }
 
-/* whole_answer makes the answer of a body that is all there. */
-static gr_value *whole_answer(struct transfer *t)
+/* read_answer makes the answer of the body, whose status is good. */
+static gr_value *read_answer(struct transfer *t)
 {
     const char *body = t->body.len == 0 ? "" : t->body.data;
-    gr_value *json, *answer;
+    gr_value *json = gr_json_parse(body, t->body.len, GR_DECODE(.bytes_max = t->bytes_max)),
+             *answer;
 
-    if (!is_success(t->status))
-        return refused(t);
-    json = gr_json_parse(body, t->body.len, GR_DECODE(.bytes_max = t->bytes_max));
     if (gr_error_code(json) != GR_OK)
         answer = gr_error(gr_error_code(json) == GR_ENOMEM ? GR_ENOMEM : GR_EPROTO,
                           "the answer is no JSON: %s", gr_error_text(json));
     else
         answer = t->reader->answer(json, t->count);
     gr_value_unref(json);
+    return answer;
+}
+
+/* whole_answer makes the answer of a body that is all there. */
+static gr_value *whole_answer(struct transfer *t)
+{
+    gr_value *answer;
+
+    if (!is_success(t->status))
+        return refused(t);
+    answer = read_answer(t);
+    /* An error within an answer may repeat the key, too. */
+    if (gr_error_code(answer) != GR_OK && t->body.len > 0 &&
+        gri_refusal_hide(t->body.data, t->body.len, t->endpoint->key)) {
+        gr_value_unref(answer);
+        answer = read_answer(t);
+    }
     if (gr_error_code(answer) != GR_OK || !t->stream)
         return finish_message(t, answer);
     /* A server that can't stream answers in one piece. */
@@ -366,45 +369,17 @@ static const char *accepted(const struct gri_transfer_spec *spec)
     return spec->reader->framing == GRI_NDJSON ? "application/x-ndjson" : "text/event-stream";
 }
 
-/* has_header tells whether the user sends a header of that name. */
-static bool has_header(const struct gri_endpoint *endpoint, const char *name)
-{
-    for (size_t i = 0; i < endpoint->header_count; i++)
-        if (strcasecmp(endpoint->headers[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-/* headers_of fills in headers[HEADERS_MAX]; number[16] is memory for one of them. */
-static size_t headers_of(const struct gri_transfer_spec *spec, struct gri_http_header *headers,
-                         char *number)
-{
-    const struct gri_endpoint *endpoint = spec->endpoint;
-    size_t count = 0;
-
-    headers[count++] = (struct gri_http_header){ "Content-Type", "application/json" };
-    if (!has_header(endpoint, "accept"))
-        headers[count++] = (struct gri_http_header){ "Accept", accepted(spec) };
-    if (spec->retries > 0) {
-        snprintf(number, 16, "%u", spec->retries);
-        headers[count++] = (struct gri_http_header){ "X-Stainless-Retry-Count", number };
-    }
-    for (size_t i = 0; i < endpoint->header_count && count < HEADERS_MAX; i++)
-        headers[count++] = endpoint->headers[i];
-    return count;
-}
-
 /* send starts the exchange; the caller's reference keeps t alive meanwhile. */
 static void send_request(gr_ctx *c, struct transfer *t, const struct gri_transfer_spec *spec,
                          const char *body, size_t size)
 {
-    struct gri_http_header headers[HEADERS_MAX];
-    char number[16];
+    struct gri_endpoint_headers headers;
     struct gri_http_request req = {
         .method = "POST",
         .url = spec->endpoint->url,
-        .headers = headers,
-        .header_count = headers_of(spec, headers, number),
+        .headers = headers.at,
+        .header_count =
+            gri_endpoint_headers(spec->endpoint, accepted(spec), spec->retries, &headers),
         .secret_header = spec->endpoint->secret,
         .body = body,
         .body_size = size,

@@ -20,10 +20,10 @@ typedef struct gr_header {
 
 typedef struct gr_chat_opts {
     size_t size;
-    /* base, before "/chat/completions"; default: $OPENAI_BASE_URL, else OpenAI's own */
+    /* base URL, before the provider's own path; default: its variable's ($OPENAI_BASE_URL), else its own */
     const char *url;
-    const char *model;    /* required */
-    /* the environment variable that holds the key; default "OPENAI_API_KEY" */
+    const char *model;    /* required; may begin with its provider: "openai:gpt-5" */
+    /* the environment variable that holds the key; default the provider's: "OPENAI_API_KEY" */
     const char *key_env;
     const double *temperature; /* NULL: not sent. &(double){ 0.2 } */
     unsigned max_tokens;  /* 0: not sent */
@@ -52,18 +52,25 @@ typedef struct gr_chat_opts {
 #define GR_CHAT(...) GR_OPT(gr_chat_opts, __VA_ARGS__)
 
 /*
- * gr_chat_model makes a client of an OpenAI-compatible server: POST url/chat/completions. The key
- * is read once, now, and kept in memory only: no log line, error, value or trace ever holds it.
- * Without a key none is sent, which local servers accept. A call's kwargs (gr_bind) are laid over the
- * request's body, after extra: gr_bind(in, model, gr_map(GR_KV("stop", …))).
+ * gr_chat_model makes a client of a model server: LangChain's init_chat_model, ChatOpenAI, AzureChatOpenAI …; docs/models.md
+ * has the providers. The key is read once, now, and kept in memory only: no log line, error, value or
+ * trace ever holds it. Without a key none is sent, which local servers accept. A call's kwargs (gr_bind)
+ * are laid over the request's parameters, after extra: gr_bind(in, model, gr_map(GR_KV("stop", …))).
+ * Parameters that are nil are not sent.
  *
- * Errors:  GR_EREMOTE  the server said no: "status", "kind" (its error type or code) and its text;
+ * Attempts are made again as the makers' own clients do it, a stream until its first chunk: what
+ * gr_error_retryable says, after the wait that the server asks for, else 0.5 s, 1 s … 8 s less up to a quarter.
+ *
+ * Errors:  GR_EREMOTE  the server said no: "status", "kind" (its error type or code), its text, "detail" (the
+ *                      error as it came, "request_id", "should_retry" where the server says so);
  *                      401, 403, 404, 400, 422 are final, 408, 409, 5xx worth a retry
  *          GR_ERATE    429, with retry_after_ms when the server gave one; final when its kind is
  *                      "insufficient_quota"
  *          GR_EUNREACH no connection, or it was lost; GR_ETIMEDOUT timeout_ms or idle_ms passed
  *          GR_EPROTO   an answer that can't be read, with where; a stream that ends before its end
  *          GR_ENOMEM   an answer above answer_bytes_max
+ *          GR_EINVAL   a message, or a block of one, that this provider can't be sent
+ *          broken, GR_EINVAL: an unknown provider, no name, no URL where there is no default
  *
  * Cancelling a call, or leaving its stream, closes the transfer; a slow reader pauses it. [any]
  */

@@ -354,6 +354,14 @@ static const struct quirk local[] = {
           "{\"error\":{\"message\":\"Incorrect API key provided: sk-of-a-test.\",\"code\":\"invalid_api_key\"}}",
       .error =
           "{\"kind\":\"invalid_api_key\",\"status\":401,\"text\":\"Authentication: Incorrect API key provided: ************.\"}" },
+    { .name = "an answer of 200 that is an error and repeats the key",
+      .body = "{\"error\":{\"code\":401,\"message\":\"No auth for sk-of-a-test\"}}",
+      .error = "{\"status\":401,\"text\":\"~No auth for ************\"}" },
+    { .name = "a stream that ends in an error that repeats the key",
+      .stream = true,
+      .body = TEXT("a") "data: {\"error\":{\"message\":\"key sk-of-a-test expired\"}}\n\n",
+      .error =
+          "{\"text\":\"~key ************ expired\",\"detail\":{\"message\":\"key ************ expired\"}}" },
 };
 
 /* What is sent, in the servers' words. */

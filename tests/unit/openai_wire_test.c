@@ -67,6 +67,25 @@ Test(openai_wire, requests_have_openai_roles)
     gr_value_unref(messages);
 }
 
+Test(openai_wire, the_longest_answer_has_its_own_name_at_openai)
+{
+    gr_value *messages = gr_messages_coerce(gr_str("hi")), *params = json("{\"max_tokens\":3}");
+    struct gri_model_ask ask = { .messages = messages, .params = params };
+    gr_value *body;
+
+    ask.url = "https://api.openai.com/v1/chat/completions";
+    body = gri_openai_request(&ask);
+    cr_assert_eq(gr_as_int(gr_get(body, "max_completion_tokens"), 0), 3);
+    cr_assert_null(gr_get(body, "max_tokens"));
+    gr_value_unref(body);
+    ask.url = "https://api.openai.com.example/v1/chat/completions";
+    body = gri_openai_request(&ask);
+    cr_assert_eq(gr_as_int(gr_get(body, "max_tokens"), 0), 3);
+    gr_value_unref(body);
+    gr_value_unref(params);
+    gr_value_unref(messages);
+}
+
 Test(openai_wire, answers_become_ai_messages)
 {
     cr_assert(
@@ -276,9 +295,19 @@ static void read_all(void)
 {
     struct gri_openai_stream stream = { 0 };
     bool finished = false;
-    gr_value *m = gr_messages_coerce(gr_str("hi"));
+    gr_value *m = gr_messages_coerce(gr_str("hi")), *params;
 
     gr_value_unref(gri_openai_messages(m));
+    gr_value_unref(m);
+    m = json(
+        "[{\"type\":\"human\",\"content\":[\"a\",{\"type\":\"image\",\"base64\":\"QUJD\",\"mime_type\":"
+        "\"image/png\"},{\"type\":\"audio\",\"base64\":\"QUJD\",\"mime_type\":\"audio/mpeg\"},{\"type\":\"file\","
+        "\"base64\":\"QUJD\"},{\"type\":\"file\",\"file_id\":\"f\"}]},{\"type\":\"ai\",\"content\":\"\",\"tool_calls\":"
+        "[{\"name\":\"f\",\"args\":{\"a\":1},\"id\":\"c\"}]}]");
+    params = json("{\"model\":\"m\",\"tool_choice\":\"f\",\"max_tokens\":3,\"seed\":null}");
+    gr_value_unref(gri_openai_request(&(struct gri_model_ask){
+        .messages = m, .params = params, .url = "https://api.openai.com/v1", .stream = true }));
+    gr_value_unref(params);
     gr_value_unref(m);
     gr_value_unref(read_answer("{\"id\":\"x\",\"choices\":[{\"message\":{\"content\":\"a\","
                                "\"refusal\":\"r\",\"tool_calls\":[{\"function\":{\"name\":\"f\","
