@@ -226,9 +226,17 @@ static void note_told(gr_ctx *c, void *self, const gr_value *told)
     atomic_store(&note->waits, (int)gr_as_int(gr_get(told, "retry_after_ms"), -1));
 }
 
+static gr_value *grant(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c, (void)self, (void)args;
+    return gr_bool(true);
+}
+
 Test(chat_model, a_limiter_is_told_what_the_server_says_of_its_limits, .init = start, .fini = stop)
 {
-    static const gr_class limiter = GR_CLASS(.name = "limiter", .receive = note_told);
+    static const gr_method methods[] = { { "acquire", GR_CHEAP, grant, NULL } };
+    static const gr_class limiter =
+        GR_CLASS(.name = "limiter", .receive = note_told, GR_METHODS(methods));
     static struct note note;
     gr_ref m = gr_chat_model(
         gr_root(rt), GR_CHAT(.url = url, .model = "m1", .max_retries = -1,
