@@ -40,7 +40,7 @@ struct scenes {
     }
 
 extern const struct scenes engine_scenes, async_scenes, compose_scenes, kinds_scenes, text_scenes,
-    codec_scenes, http_scenes, link_scenes, command_scenes;
+    codec_scenes, http_scenes, link_scenes, command_scenes, mcp_scenes;
 
 /* The runtime of the run, unless the scene is SCENE_OWN. */
 extern gr_runtime *rt;
@@ -92,6 +92,7 @@ static inline gr_code scene_ten(gr_ctx *c, void *self, gr_stream *in, const gr_v
 struct fault_server;
 struct fault_server *http_server(void); /* the scene adds no scripts: http_scripts does */
 void http_scripts(struct fault_server *s);
+void mcp_scripts(struct fault_server *s);
 
 /* ---- running one (run.c) --------------------------------------------------------------------- */
 
