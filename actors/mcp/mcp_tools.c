@@ -53,7 +53,8 @@ static bool is_fit(struct gri_mcp *s, const gr_value *tool)
     if (!mirrors(s))
         return true;
     headers = gri_mcp_param_headers(gr_get(tool, "inputSchema"));
-    fit = gr_error_code(headers) == GR_OK;
+    /* without memory nothing is known against it */
+    fit = gr_error_code(headers) == GR_OK || gr_error_code(headers) == GR_ENOMEM;
     if (!fit)
         gri_log_gated(&s->gate, gri_now(s->rt), GRI_LOG_WARN, "mcp %s: tool %.100s is left out: %s",
                       s->set.name, name, gr_error_text(headers));

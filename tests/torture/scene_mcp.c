@@ -59,6 +59,7 @@ static void mcp_stdio(void)
 {
     const char *const args[] = { "-c", "while read -r line; do echo '" ANSWERS "'; done" };
 
+    may_also(GR_EDEAD); /* a message that there is no memory for ends it, between two calls, too */
     use(gr_mcp_client(root, GR_MCP(.command = "/bin/sh", .args = args, .arg_count = 2,
                                    .end_ms = 1000, .term_ms = 1000, .timeout_ms = 6000)));
 }
