@@ -60,18 +60,34 @@ static gr_value *list_tools(gr_ctx *c, void *self, const gr_value *args)
     return gri_mcp_tools_of(c, session_of(c), false);
 }
 
+/* is_alive: somebody may have stopped it. */
+static bool is_alive(struct gri_mcp *s, gr_ref ref)
+{
+    gr_value *why = gr_check(s->rt, ref);
+
+    gr_value_unref(why);
+    return why == NULL;
+}
+
 /* keep_tool gives the actor for a tool: the one that there is, if the server says the same of it as then. The others
- * are stopped. refs: what there is. Answers {"ref", "tool"}. */
+ * are stopped. refs: what there is. Answers {"ref", "tool"}, or an error. */
 static gr_value *keep_tool(gr_ctx *c, struct gri_mcp *s, const gr_value *refs, const gr_value *tool)
 {
     const char *name = gr_cstr(gr_get(tool, "name"), "");
     const gr_value *there = gr_get(refs, name);
+    gr_value *told, *why;
+    gr_ref ref;
 
-    if (there != NULL && gr_equal(gr_get(there, "tool"), tool))
+    if (there != NULL && gr_equal(gr_get(there, "tool"), tool) &&
+        is_alive(s, gr_as_ref(gr_get(there, "ref"))))
         return gr_value_ref(there);
-    return gr_map(GR_KV("ref", gr_ref_value(gri_mcp_tool_spawn(s->in, gr_self(c), name,
-                                                               gri_mcp_told(s, tool)))),
-                  GR_KV("tool", gr_value_ref(tool)));
+    told = gri_mcp_told(s, tool);
+    if (gr_error_code(told) != GR_OK)
+        return told;
+    ref = gri_mcp_tool_spawn(s->in, gr_self(c), name, told);
+    why = gr_check(s->rt, ref);
+    return why != NULL ? why
+                       : gr_map(GR_KV("ref", gr_ref_value(ref)), GR_KV("tool", gr_value_ref(tool)));
 }
 
 /* swap_refs puts the new actors in the place of the old ones, of which those that are gone are stopped. */
@@ -107,12 +123,22 @@ static gr_value *tools(gr_ctx *c, void *self, const gr_value *args)
         const gr_value *tool = gr_at(list, i);
         gr_value *kept = keep_tool(c, s, old, tool);
 
+        if (gr_error_code(kept) != GR_OK) {
+            gr_value_unref(out);
+            out = kept;
+            break;
+        }
         out = gr_append(out, gr_value_ref(gr_get(kept, "ref")));
         refs = gr_set(refs, gr_cstr(gr_get(tool, "name"), ""), kept);
     }
-    swap_refs(s, refs, old);
+    if (gr_error_code(refs) == GR_OK && gr_error_code(out) == GR_OK) {
+        swap_refs(s, refs, old);
+        gr_value_unref(old);
+    } else {
+        swap_refs(s, old, refs);
+        gr_value_unref(refs);
+    }
     gri_unlock(&s->tools_lock);
-    gr_value_unref(old);
     gr_value_unref(list);
     return out;
 }
@@ -329,15 +355,32 @@ static void start_listening(struct gri_mcp *s)
         (void)gr_tell(s->rt, s->listener, gr_nil());
 }
 
+/* meet waits for the others, and ties this one to the wire. NULL, or what is wrong. */
+static gr_value *meet(gr_ctx *c, struct gri_mcp *s)
+{
+    const gr_ref others[] = { s->wire, s->link, s->listener };
+    gr_value *err = NULL;
+    gr_code rc;
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        gr_value *v = gr_take(gr_started(s->rt, others[i]), &err);
+
+        if (v == NULL)
+            return err;
+        gr_value_unref(v);
+    }
+    rc = gr_link(c, s->wire);
+    return rc != GR_OK ? gr_error(rc, "%s: %s", s->set.name, gr_code_name(rc)) : NULL;
+}
+
 static gr_code client_init(gr_ctx *c, void *self, const gr_value *args)
 {
     struct gri_mcp *s = gr_as_opaque(args);
-    gr_value *err = NULL, *v;
-    gr_code rc = gr_link(c, s->wire);
+    gr_value *err = meet(c, s), *v;
 
     (void)self;
-    if (rc != GR_OK)
-        return rc;
+    if (err != NULL)
+        return gr_fail(c, err);
     v = gr_do(s->rt, s->link, "connect", gr_int(0), GR_CALL(.timeout_ms = s->set.connect_ms), &err);
     if (v == NULL) {
         gr_value *why = NULL;

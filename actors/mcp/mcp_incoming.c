@@ -218,11 +218,22 @@ static void take_one(struct gri_mcp *s, const gr_value *json, int64_t only)
     }
 }
 
+/* lose deals with a message that there was no memory for: nobody would know which request waits for it. */
+static void lose(struct gri_mcp *s, const gr_value *err, int64_t only)
+{
+    if (only != 0)
+        gri_mcp_complete(s, only, gr_value_ref(err));
+    else
+        gri_mcp_end(s, gr_value_ref(err), true);
+}
+
 void gri_mcp_take(struct gri_mcp *s, const char *text, size_t len, int64_t only)
 {
     gr_value *json = gr_json_parse(text, len, GR_DECODE(.bytes_max = s->set.message_bytes_max));
 
-    if (gr_error_code(json) != GR_OK)
+    if (gr_error_code(json) == GR_ENOMEM)
+        lose(s, json, only);
+    else if (gr_error_code(json) != GR_OK)
         gri_log_gated(&s->gate, gri_now(s->rt), GRI_LOG_WARN, "mcp %s: it sent no JSON: %s",
                       s->set.name, gr_error_text(json));
     else if (gr_value_type(json) != GR_LIST)

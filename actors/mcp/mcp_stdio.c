@@ -32,12 +32,10 @@ static void on_out(void *arg, const char *data, size_t len)
         return;
     if (gri_ndjson_feed(&s->lines, data, len, NULL, &err) == GR_OK)
         return;
-    gri_mcp_end(s, gr_error(GR_EPROTO, "a message is above %zu bytes", s->set.message_bytes_max),
-                true);
+    gri_mcp_end(s, err, true);
     gri_lock(&s->lock);
     gri_program_stop(s->program);
     gri_unlock(&s->lock);
-    gr_value_unref(err);
 }
 
 static bool on_err_line(void *arg, const char *line, size_t len)

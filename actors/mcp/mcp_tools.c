@@ -53,7 +53,8 @@ static bool is_fit(struct gri_mcp *s, const gr_value *tool)
     if (!mirrors(s))
         return true;
     headers = gri_mcp_param_headers(gr_get(tool, "inputSchema"));
-    fit = gr_error_code(headers) == GR_OK;
+    /* without memory nothing is known against it */
+    fit = gr_error_code(headers) == GR_OK || gr_error_code(headers) == GR_ENOMEM;
     if (!fit)
         gri_log_gated(&s->gate, gri_now(s->rt), GRI_LOG_WARN, "mcp %s: tool %.100s is left out: %s",
                       s->set.name, name, gr_error_text(headers));
@@ -61,17 +62,21 @@ static bool is_fit(struct gri_mcp *s, const gr_value *tool)
     return fit;
 }
 
-/* sifted takes a list of tools, and gives those that can be used. */
+/* sifted takes a list of tools, and gives those that can be used; of two of one name the first. */
 static gr_value *sifted(struct gri_mcp *s, gr_value *all)
 {
-    gr_value *some = gr_list_n(NULL, 0);
+    gr_value *some = gr_list_n(NULL, 0), *seen = gr_map_n(NULL, 0);
 
     for (size_t i = 0; i < gr_len(all); i++) {
         const gr_value *tool = gr_at(all, i);
+        const char *name = gr_cstr(gr_get(tool, "name"), "");
 
-        if (is_let_through(s, gr_cstr(gr_get(tool, "name"), "")) && is_fit(s, tool))
-            some = gr_append(some, gr_value_ref(tool));
+        if (gr_get(seen, name) != NULL || !is_let_through(s, name) || !is_fit(s, tool))
+            continue;
+        some = gr_append(some, gr_value_ref(tool));
+        seen = gr_set(seen, name, gr_bool(true));
     }
+    gr_value_unref(seen);
     gr_value_unref(all);
     return some;
 }
@@ -115,6 +120,8 @@ gr_value *gri_mcp_tools_of(gr_ctx *c, struct gri_mcp *s, bool anew)
     if (gr_error_code(list) != GR_OK)
         return list;
     list = sifted(s, list);
+    if (gr_error_code(list) != GR_OK)
+        return list;
     gri_lock(&s->lock);
     old = s->tool_list;
     s->tool_list = gr_value_ref(list);

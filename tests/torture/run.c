@@ -295,6 +295,7 @@ static void renew_server(const struct scene *s)
     server = fault_server_start();
     server_runs = 0;
     http_scripts(server);
+    mcp_scripts(server);
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
