@@ -170,8 +170,11 @@ static gr_value *keep(struct gri_turn *t, const gr_value *messages)
 /* with_ids gives each message of a list an id. */
 static gr_value *with_ids(gr_ctx *c, gr_value *messages)
 {
-    gr_value *list = gr_list_n(NULL, 0);
+    gr_value *list;
 
+    if (gr_error_code(messages) != GR_OK)
+        return messages;
+    list = gr_list_n(NULL, 0);
     for (size_t i = 0; i < gr_len(messages); i++)
         list = gr_append(list, gri_with_id(c, gr_value_ref(gr_at(messages, i))));
     gr_value_unref(messages);
@@ -192,6 +195,8 @@ gr_value *gri_turn_add(struct gri_turn *t, const char *node, gr_value *messages)
     gr_value *err;
 
     messages = with_ids(t->c, messages);
+    if (gr_error_code(messages) != GR_OK)
+        return messages;
     err = join(t, messages);
     if (err == NULL && node != NULL)
         err = gri_turn_emit(t, GRI_UPDATES,
