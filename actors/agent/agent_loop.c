@@ -60,6 +60,8 @@ static gr_value *model_step(struct gri_turn *t)
         err = gri_agent_hook(t, t->a->post_hook, "post_model_hook", NULL);
     gr_value_unref(m);
     pending = gri_pending(t->messages);
+    if (err == NULL && gr_error_code(pending) != GR_OK)
+        err = gr_value_ref(pending);
     t->over = gr_len(pending) == 0 && (t->structured != NULL || last_is_ai(t));
     gr_value_unref(pending);
     t->step++;
@@ -112,7 +114,9 @@ static gr_value *run_calls(struct gri_turn *t, const gr_value *pending)
         return gri_no_memory();
     made = split(t, pending, replies);
     state = gri_turn_state(t);
-    got = gri_tool_node_run(&t->a->node, t->c, made, state, tell_reply, t);
+    got = gr_error_code(made) != GR_OK
+              ? gr_value_ref(made)
+              : gri_tool_node_run(&t->a->node, t->c, made, state, tell_reply, t);
     gr_value_unref(state);
     gr_value_unref(made);
     for (size_t i = 0; i < count; i++)
@@ -137,7 +141,9 @@ static gr_value *tools_step(struct gri_turn *t, const gr_value *before)
         return err;
     pending = gri_pending(t->messages);
     direct = all_direct(t, pending);
-    if (gr_len(pending) > 0)
+    if (gr_error_code(pending) != GR_OK)
+        err = gr_value_ref(pending);
+    else if (gr_len(pending) > 0)
         err = run_calls(t, pending);
     gr_value_unref(pending);
     t->over = direct || t->structured != NULL;
@@ -154,6 +160,8 @@ static gr_value *go(struct gri_turn *t)
 
     if (gr_cancelled(t->c))
         err = gri_was_cancelled();
+    else if (gr_error_code(pending) != GR_OK)
+        err = gr_value_ref(pending);
     else if (gr_len(pending) > 0)
         err = tools_step(t, pending);
     else if (t->decisions != NULL)

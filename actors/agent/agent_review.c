@@ -21,13 +21,20 @@ static const gr_value *rule_of(const struct gri_agent *a, const gr_value *call)
     return gr_value_type(rule) == GR_MAP || gr_as_bool(rule, false) ? rule : NULL;
 }
 
+static const char *const decisions[] = { "approve", "edit", "reject", "respond" };
+#define DECISIONS (sizeof(decisions) / sizeof(decisions[0]))
+
 static gr_value *allowed_of(const gr_value *rule)
 {
     const gr_value *allowed = gr_get(rule, "allowed_decisions");
+    gr_value *list;
 
-    return allowed != NULL
-               ? gr_value_ref(allowed)
-               : gr_list(gr_str("approve"), gr_str("edit"), gr_str("reject"), gr_str("respond"));
+    if (allowed != NULL)
+        return gr_value_ref(allowed);
+    list = gr_list_n(NULL, 0);
+    for (size_t i = 0; i < DECISIONS; i++)
+        list = gr_append(list, gr_str(decisions[i]));
+    return list;
 }
 
 static gr_value *request_of(const gr_value *call, const gr_value *rule)
@@ -75,16 +82,17 @@ struct outcome {
     bool edited;
 };
 
-/* is_allowed: the type of a decision is one that its rule allows. */
+/* is_allowed: the type of a decision is one that there is, and that its rule allows. */
 static bool is_allowed(const gr_value *rule, const char *type)
 {
-    gr_value *allowed = allowed_of(rule);
-    bool found = false;
+    const gr_value *allowed = gr_get(rule, "allowed_decisions");
+    bool known = false, found = allowed == NULL;
 
+    for (size_t i = 0; i < DECISIONS; i++)
+        known = known || strcmp(decisions[i], type) == 0;
     for (size_t i = 0; i < gr_len(allowed); i++)
         found = found || strcmp(gr_cstr(gr_at(allowed, i), ""), type) == 0;
-    gr_value_unref(allowed);
-    return found;
+    return known && found;
 }
 
 /* edited gives a call with another action; its id stays. */
@@ -174,6 +182,8 @@ static gr_value *apply(struct gri_turn *t, const gr_value *asked)
     const gr_value *message = gr_at(t->messages, gri_last_ai(t->messages));
     gr_value *err = decide_all(t, &o, asked), *changed = gr_list_n(NULL, 0);
 
+    if (err == NULL && (gr_error_code(o.calls) != GR_OK || gr_error_code(o.replies) != GR_OK))
+        err = gri_no_memory(); /* or a rejected call would be made */
     if (o.edited)
         changed =
             gr_append(changed, gr_set(gr_value_ref(message), "tool_calls", gr_value_ref(o.calls)));
@@ -195,7 +205,9 @@ gr_value *gri_agent_review(struct gri_turn *t, const gr_value *pending)
     for (size_t i = 0; i < gr_len(pending); i++)
         if (rule_of(t->a, gr_at(pending, i)) != NULL)
             asked = gr_append(asked, gr_value_ref(gr_at(pending, i)));
-    if (gr_len(asked) > 0 && t->decisions == NULL)
+    if (gr_error_code(asked) != GR_OK)
+        err = gr_value_ref(asked);
+    else if (gr_len(asked) > 0 && t->decisions == NULL)
         err = interrupt(t, asked);
     else if (t->decisions != NULL && gr_len(t->decisions) != gr_len(asked))
         err =

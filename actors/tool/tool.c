@@ -133,6 +133,18 @@ static gr_value *check_handle(const gr_value *v, const char *what)
                     gr_type_name(type));
 }
 
+/* broken_among gives an error value among the options; NULL: there is none. */
+static gr_value *broken_among(const gr_tool_opts *o)
+{
+    gr_value *const all[] = { o->args_schema, o->handle_tool_error, o->handle_validation_error,
+                              o->injected };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (all[i] != NULL && gr_error_code(all[i]) != GR_OK)
+            return gr_value_ref(all[i]);
+    return NULL;
+}
+
 /* fill reads the options into t, and takes what they have; NULL, or what is wrong. */
 static gr_value *fill(struct gri_tool *t, gr_ref runnable, const gr_tool_opts *o)
 {
@@ -148,10 +160,12 @@ static gr_value *fill(struct gri_tool *t, gr_ref runnable, const gr_tool_opts *o
                             .timeout_ms = o->timeout_ms,
                             .return_direct = o->return_direct,
                             .artifact = o->content_and_artifact };
-    err =
-        o->max_concurrency != 0
-            ? gr_error(GR_EINVAL, "tool: max_concurrency is for functions; give it to the runnable")
-            : check_injected(t);
+    err = broken_among(o);
+    if (err == NULL && o->max_concurrency != 0)
+        err =
+            gr_error(GR_EINVAL, "tool: max_concurrency is for functions; give it to the runnable");
+    if (err == NULL)
+        err = check_injected(t);
     if (err == NULL)
         err = check_handle(t->on_exception, "handle_tool_error");
     if (err == NULL)

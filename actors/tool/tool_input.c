@@ -150,8 +150,12 @@ static gr_value *judge(const struct gri_tool *t, const gr_value *args)
                    gr_len(errors) == 1 ? "" : "s", t->name != NULL ? t->name : "tool",
                    gr_cstr(text, "?"));
     gr_value_unref(text);
-    err = gr_error_with(err, "kind", gr_str("ValidationError"));
-    return gr_error_with(err, "detail", errors);
+    err = gr_error_with(gr_error_with(err, "kind", gr_str("ValidationError")), "detail", errors);
+    if (gr_get(err, "detail") != NULL &&
+        strcmp(gr_cstr(gr_get(err, "kind"), ""), "ValidationError") == 0)
+        return err;
+    gr_value_unref(err); /* by its kind it is known: without memory for that it is another error */
+    return gr_error(GR_ENOMEM, "out of memory for what is wrong");
 }
 
 gr_value *gri_tool_input(const struct gri_tool *t, gr_ctx *c, const gr_value *input)

@@ -53,11 +53,14 @@ gr_value *gri_tool_content(gr_value *v)
 
 gr_value *gri_tool_reply(const gr_value *call, gr_value *content, const char *status)
 {
-    gr_value *m = gr_tool_message(gr_cstr(gr_get(call, "id"), ""), content);
+    gr_value *m;
 
-    if (gr_get(call, "name") != NULL)
+    if (gr_error_code(content) != GR_OK)
+        return content;
+    m = gr_tool_message(gr_cstr(gr_get(call, "id"), ""), content);
+    if (gr_get(call, "name") != NULL && gr_error_code(m) == GR_OK)
         m = gr_set(m, "name", gr_value_ref(gr_get(call, "name")));
-    return gr_set(m, "status", gr_str(status));
+    return gr_error_code(m) == GR_OK ? gr_set(m, "status", gr_str(status)) : m;
 }
 
 /* ---- answers ---------------------------------------------------------------------------------------- */

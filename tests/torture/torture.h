@@ -40,7 +40,7 @@ struct scenes {
     }
 
 extern const struct scenes engine_scenes, async_scenes, compose_scenes, kinds_scenes, keep_scenes,
-    text_scenes, codec_scenes, http_scenes, provider_scenes, link_scenes, mcp_scenes,
+    text_scenes, codec_scenes, http_scenes, provider_scenes, link_scenes, mcp_scenes, agents_scenes,
     command_scenes;
 
 /* The runtime of the run, unless the scene is SCENE_OWN. */
