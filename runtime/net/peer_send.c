@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-
 #include "runtime/base/log.h"
 #include "runtime/net/lent.h"
 #include "runtime/sched/sched.h"
