@@ -51,6 +51,7 @@ run 0 "$greenroom" info "$url" "$id" --cluster town
 is "by its id" "$by_name" "$(printf '%s\n' "$out" | grep '^id ')"
 run 1 "$greenroom" info "$url" nobody --cluster town
 has "an actor that is not there" "there is no actor 'nobody'" "$err"
+lacks "and who says so is named once" '$node: $node' "$err"
 
 # ---- top ---------------------------------------------------------------------------------------
 
