@@ -124,17 +124,25 @@ static void add_cut(struct gri_strbuf *text, const char *lines, size_t most)
     }
 }
 
-static void add_head(struct gri_strbuf *text, const gr_value *health, const gr_value *stats,
-                     size_t actors)
+static const char *plural(int64_t n)
 {
+    return n == 1 ? "" : "s";
+}
+
+/* more: there are others, which were not asked for. */
+static void add_head(struct gri_strbuf *text, const gr_value *health, const gr_value *stats,
+                     size_t actors, bool more)
+{
+    int64_t links = gr_as_int(gr_get(health, "links"), 0);
     char c[8][GRI_CELL_CAP];
 
     gri_cell(text, gr_cstr(gr_get(health, "node"), ""), 0, false);
-    gri_strbuf_addf(text, "%s%s, up %s: %zu actors, %s links\n",
+    gri_strbuf_addf(text, "%s%s, up %s: %s%zu actor%s, %s link%s\n",
                     gr_cstr(gr_get(health, "node"), "")[0] != '\0' ? " " : "",
                     gr_cstr(gr_get(health, "status"), "?"),
-                    gri_span(gr_get(health, "uptime_ms"), c[0]), actors,
-                    gri_number(gr_get(health, "links"), c[1]));
+                    gri_span(gr_get(health, "uptime_ms"), c[0]), more ? "the first " : "", actors,
+                    plural((int64_t)actors), gri_number(gr_get(health, "links"), c[1]),
+                    plural(links));
     gri_strbuf_addf(
         text, "workers %s, idle %s, queue %s; calls %s, by others %s; bytes %s; lost %s\n",
         gri_number(gr_get(health, "workers"), c[0]),
@@ -180,7 +188,8 @@ static void add_table(struct gri_strbuf *text, const struct look *l, size_t coun
         add_line(text, &l->all[i], class_width);
 }
 
-static bool draw(const struct look *l, const gr_value *health, const gr_value *stats, bool first)
+static bool draw(const struct look *l, const gr_value *health, const gr_value *stats, bool more,
+                 bool first)
 {
     struct gri_strbuf text = GRI_STRBUF_INIT, screen = GRI_STRBUF_INIT;
     size_t width = SIZE_MAX, lines = terminal_lines(&width), most = lines > 0 ? lines : LINES;
@@ -190,7 +199,7 @@ static bool draw(const struct look *l, const gr_value *health, const gr_value *s
         gri_strbuf_adds(&screen, "\033[H\033[2J");
     else if (!first)
         gri_strbuf_addc(&screen, '\n');
-    add_head(&text, health, stats, l->count);
+    add_head(&text, health, stats, l->count, more);
     add_table(&text, l, l->count < most ? l->count : most);
     add_cut(&screen, text.data != NULL ? text.data : "", width);
     screen.failed = screen.failed || text.failed;
@@ -223,7 +232,7 @@ static int look_once(struct gri_operated *n, struct look *before, bool first)
     } else if (!compare(&now, rows, before)) {
         gri_say("out of memory");
         exit_code = GRI_EXIT_FAILED;
-    } else if (!draw(&now, health, stats, first)) {
+    } else if (!draw(&now, health, stats, more, first)) {
         exit_code = GRI_EXIT_FAILED;
     }
     look_free(before);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "runtime/observe/event.h"
+
 static gr_value *texts(const char *const *from)
 {
     gr_value *list = gr_list_n(NULL, 0);
@@ -32,16 +34,6 @@ gr_value *gri_filter_args(gr_value *args, const gr_events_opts *events)
     return args;
 }
 
-static bool is_texts(const gr_value *list)
-{
-    if (gr_value_type(list) != GR_LIST)
-        return false;
-    for (size_t i = 0; i < gr_len(list); i++)
-        if (gr_value_type(gr_at(list, i)) != GR_STR)
-            return false;
-    return true;
-}
-
 gr_value *gri_filter_read(struct gri_event_filter *ret_filter, const gr_value *args)
 {
     struct gri_event_filter f = { .include = { NULL, NULL, NULL } };
@@ -59,7 +51,7 @@ gr_value *gri_filter_read(struct gri_event_filter *ret_filter, const gr_value *a
 
         if (gr_is_nil(list))
             continue;
-        if (!is_texts(list))
+        if (!gri_is_texts(list))
             return gr_error(GR_ETYPE, "%s must be a list of texts", parts[i].key);
         *parts[i].into = list;
     }

@@ -50,7 +50,8 @@ typedef struct gr_stats {
 
     /* what the engine does: docs/architecture.md says what they tell */
     uint64_t turns;           /* of actors: each takes up to 64 messages */
-    uint64_t calls_inline;    /* of calls_started: cheap ones, run on the stack of who waited for them */
+    uint64_t calls_inline;    /* of calls_started: cheap ones, run on the stack of who waited for them, or by the link that
+                                brought them */
     uint64_t calls_direct;    /* a batch's cheap items, run in place; not among calls_started */
     uint64_t waits;           /* handlers that left their stack, to wait or to stand back */
     uint64_t stood_back;      /* of these: they had told so much that others were let run first */

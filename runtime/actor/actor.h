@@ -119,6 +119,7 @@ struct gri_rare {
     struct gri_list room; /* gri_room: senders that wait for room */
     struct gri_list thens;
     uint32_t tie_count, ties_max;
+    size_t reason_bytes;                /* of the exit signals that wait, where it traps them */
     struct gri_map links;               /* the other actor's id -> bond_end */
     struct gri_map monitors;            /* number -> gri_monitor, which this actor has set */
     struct gri_list watchers;           /* gri_watch */

@@ -9,6 +9,9 @@
 #include "runtime/actor/tie.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/log.h"
+#include "runtime/value/value_bytes.h"
+
+#define GRI_REASONS_BYTES_MAX ((size_t)1024 * 1024) /* of exit signals that one actor has waiting */
 
 /* ---- the queue ------------------------------------------------------------------------------- */
 
@@ -83,6 +86,7 @@ struct notice {
     struct gri_signal signal;
     gr_ref from;
     gr_value *reason; /* counted */
+    size_t bytes;     /* of it */
 };
 
 static void notice_run(struct gri_actor *a, struct gri_signal *s, bool live)
@@ -92,6 +96,7 @@ static void notice_run(struct gri_actor *a, struct gri_signal *s, bool live)
     if (live) {
         gri_lock(&a->tie_lock);
         gri_actor_rare(a)->tie_count--;
+        gri_actor_rare(a)->reason_bytes -= n->bytes;
         gri_unlock(&a->tie_lock);
         gri_handle_exited(a, n->from, n->reason);
     }
@@ -107,8 +112,17 @@ static struct notice *notice_new(gr_ref from, const gr_value *reason)
         return NULL;
     n->signal.run = notice_run;
     n->reason = gr_value_ref(reason);
+    n->bytes = gri_value_bytes(reason);
     n->from = from;
     return n;
+}
+
+/* has_room_locked: reasons may be as large as messages are. One of any size may wait. */
+static bool has_room_locked(struct gri_actor *a, const struct notice *n)
+{
+    size_t waiting = gri_actor_rare(a)->reason_bytes;
+
+    return gri_tie_room(a) && (waiting == 0 || waiting + n->bytes <= GRI_REASONS_BYTES_MAX);
 }
 
 /* exit_live_locked does what the signal does to a live actor. GR_EPENDING: it traps exits, and there
@@ -127,9 +141,10 @@ static gr_code exit_live_locked(struct gri_actor *a, const gr_value *reason, boo
     }
     if (*n == NULL)
         return GR_EPENDING;
-    if (!gri_tie_room(a))
+    if (!has_room_locked(a, *n))
         return GR_EFULL;
     gri_actor_rare(a)->tie_count++;
+    gri_actor_rare(a)->reason_bytes += (*n)->bytes;
     gri_signal_push_locked(a, &(*n)->signal, t);
     *n = NULL;
     return GR_OK;

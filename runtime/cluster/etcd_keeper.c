@@ -213,7 +213,7 @@ static gr_value *withdrawn(const struct gri_keeper *s, const gr_value *names)
     gr_value *list = gr_list_n(NULL, 0);
     const struct gri_map_slot *slot;
     struct gri_map published;
-    bool well = true;
+    bool well = gr_error_code(names) == GR_OK; /* else all would look withdrawn */
     size_t at = 0;
 
     gri_map_init(&published, s->registered.seed);

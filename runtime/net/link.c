@@ -151,8 +151,9 @@ static void go_down(struct gri_nng_link *l)
     gri_nng_link_unref(l); /* the driver's. `queued` stays set: the task doesn't run again */
 }
 
-/* asked takes what the task is asked to do, besides what it has put off. 0: nothing, for now. */
-static unsigned asked(struct gri_nng_link *l, unsigned later)
+/* asked takes what the task is asked to do, besides what it has put off. 0: nothing, for now; *ret_again: it is to run
+ * again, else it may run elsewhere from here on, and the link be gone. */
+static unsigned asked(struct gri_nng_link *l, unsigned later, bool *ret_again)
 {
     unsigned asks;
 
@@ -160,7 +161,7 @@ static unsigned asked(struct gri_nng_link *l, unsigned later)
     asks = l->asks | later;
     l->asks = 0;
     if (asks == 0)
-        l->queued = l->later != 0;
+        *ret_again = l->queued = l->later != 0;
     gri_unlock(&l->lock);
     return asks;
 }
@@ -169,9 +170,10 @@ static void run(struct gri_task *t)
 {
     struct gri_nng_link *l = gri_container_of(t, struct gri_nng_link, task);
     unsigned later = l->later, asks;
+    bool again = false;
 
     l->later = 0;
-    while ((asks = asked(l, later)) != 0) {
+    while ((asks = asked(l, later, &again)) != 0) {
         if ((asks & ASK_CLOSE) != 0) {
             go_down(l);
             return;
@@ -186,7 +188,7 @@ static void run(struct gri_task *t)
             gri_nng_read_in(l, (asks & ASK_DATA) != 0);
         later = 0;
     }
-    if (l->later != 0)
+    if (again)
         gri_ready_later(l->sched, &l->task);
 }
 

@@ -132,7 +132,8 @@ static gr_code gather_locked(struct gri_nng_link *l, const struct gri_slice *sli
     return GR_ENOMEM;
 }
 
-/* begins_direct_locked: so much may go from where it is, since nothing is before it. Then the write is the caller's. */
+/* begins_direct_locked: so much may go from where it is, since nothing is before it. Then the write is the caller's, and
+ * the link is busy until all of it is written. */
 static bool begins_direct_locked(struct gri_nng_link *l, const struct gri_slice *slices,
                                  unsigned count)
 {
@@ -142,7 +143,7 @@ static bool begins_direct_locked(struct gri_nng_link *l, const struct gri_slice 
         size += slices[i].size;
     if (size < DIRECT || count > GRI_SLICES || l->tls || l->writing || l->pending.len > 0)
         return false;
-    l->writing = true;
+    l->writing = l->refused = true;
     atomic_fetch_add_explicit(&l->urging, 1, memory_order_relaxed); /* as in urge_locked */
     return true;
 }
@@ -153,7 +154,7 @@ static void ends_direct(struct gri_nng_link *l)
     bool more, over;
 
     gri_lock(&l->lock);
-    l->writing = false;
+    l->writing = l->refused = false; /* who else would have been refused waits for us */
     more = l->pending.len > 0;
     over = !more && l->finishing;
     gri_unlock(&l->lock);
@@ -164,8 +165,8 @@ static void ends_direct(struct gri_nng_link *l)
 }
 
 /* write_direct writes slices without a copy, as far as the socket has room for them; the rest is copied, and goes as
- * ever. Nobody is told of room here: since the last write nobody was refused. */
-static void write_direct(struct gri_nng_link *l, const struct gri_slice *slices, unsigned count)
+ * ever, and room follows. True: that was all, and nobody is told of room: since the last write nobody was refused. */
+static bool write_direct(struct gri_nng_link *l, const struct gri_slice *slices, unsigned count)
 {
     nng_iov iovs[GRI_SLICES];
     unsigned at = 0;
@@ -187,7 +188,7 @@ static void write_direct(struct gri_nng_link *l, const struct gri_slice *slices,
     }
     if (at == count) {
         ends_direct(l);
-        return;
+        return true;
     }
     gri_strbuf_clear(&l->sending);
     l->sent = 0;
@@ -197,6 +198,7 @@ static void write_direct(struct gri_nng_link *l, const struct gri_slice *slices,
         post_write(l);
     else /* a part of it may have gone */
         gri_nng_link_close(&l->base, gr_error(GR_ENOMEM, "out of memory while sending"));
+    return false;
 }
 
 gr_code gri_nng_link_send(struct gri_link *base, const struct gri_slice *slices, unsigned count,
@@ -218,7 +220,7 @@ gr_code gri_nng_link_send(struct gri_link *base, const struct gri_slice *slices,
     l->refused = l->refused || *ret_busy;
     gri_unlock(&l->lock);
     if (direct) {
-        write_direct(l, slices, count);
+        *ret_busy = !write_direct(l, slices, count);
         gri_nng_link_urged(l);
     } else if (start) {
         gri_nng_link_ask(l, ASK_SEND);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/net/node.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/actor/runtime_impl.h"
@@ -264,23 +265,34 @@ gr_ref gri_node_find(struct gri_node *node, const char *name)
     return found;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(gr_cstr(*(gr_value *const *)a, ""), gr_cstr(*(gr_value *const *)b, ""));
+}
+
 gr_value *gri_node_names(struct gri_node *node)
 {
-    gr_value *names = gr_list_n(NULL, 0);
     const struct gri_map_slot *slot;
-    size_t at = 0;
+    size_t at = 0, count = 0;
+    gr_value **names, *all;
 
     gri_lock(&node->lock);
-    while ((slot = gri_map_next(&node->names, &at)) != NULL) {
+    names = gri_alloc_array(node->names.count + 1, sizeof(gr_value *));
+    while (names != NULL && (slot = gri_map_next(&node->names, &at)) != NULL) {
         gr_value *name = gr_str(slot->name);
 
         if (slot->name[0] != GRI_RESERVED && gr_error_code(name) != GR_EINVAL) /* it is UTF-8 */
-            names = gr_append(names, name);
+            names[count++] = name;
         else
             gr_value_unref(name);
     }
     gri_unlock(&node->lock);
-    return names;
+    if (names == NULL)
+        return gr_error(GR_ENOMEM, "out of memory");
+    qsort(names, count, sizeof(gr_value *), by_text);
+    all = gr_list_n(names, count);
+    gri_free(names);
+    return all;
 }
 
 void gri_node_watch(struct gri_node *node, void (*fn)(void *arg), void *arg)

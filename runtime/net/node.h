@@ -143,7 +143,7 @@ gr_ref gri_node_find(struct gri_node *node, const char *name);
 /* gri_node_publish is gr_publish for names of our own, which begin with GRI_RESERVED. */
 #define GRI_RESERVED '$'
 gr_code gri_node_publish(struct gri_node *node, const char *name, gr_ref ref);
-/* gri_node_names lists what is published by others than us: texts, so names that are no UTF-8 are left
+/* gri_node_names lists what is published by others than us, in order: texts, so names that are no UTF-8 are left
  * out. [any] */
 gr_value *gri_node_names(struct gri_node *node);
 /* gri_node_watch has fn called whenever that may have changed, from any thread, without the lock; it

@@ -207,6 +207,7 @@ gr_code gri_peer_begin_text(struct gri_peer *p, uint64_t id, struct gri_ours *ca
                             gr_value **reterr);
 /* gri_peer_enter_ours only enters it: frames about it will come. GR_EUNREACH; GR_EFULL; GR_ENOMEM. */
 gr_code gri_peer_enter_ours(struct gri_peer *p, uint64_t id, struct gri_ours *call);
+gr_code gri_peer_enter_ours_locked(struct gri_peer *p, uint64_t id, struct gri_ours *call);
 /* _forget takes a call out of its map; false: it wasn't in. */
 bool gri_peer_forget_ours(struct gri_peer *p, uint64_t id);
 bool gri_peer_forget_theirs(struct gri_peer *p, uint64_t id, size_t bytes, bool routed);

@@ -9,6 +9,7 @@
 #include "runtime/base/utf8.h"
 #include "runtime/net/frame.h"
 #include "runtime/net/wire_error.h"
+#include "runtime/observe/event.h"
 
 #define ID_MAX 255u                   /* bytes of a run's id */
 #define NAME_MAX 4096u                /* bytes of a run's name, or an event's */
@@ -160,16 +161,6 @@ gr_code gri_watch_pack(const struct gri_far *far, void **ret_data, size_t *ret_s
     return rc;
 }
 
-static bool is_texts(const gr_value *list)
-{
-    if (gr_value_type(list) != GR_LIST)
-        return false;
-    for (size_t i = 0; i < gr_len(list); i++)
-        if (gr_value_type(gr_at(list, i)) != GR_STR)
-            return false;
-    return true;
-}
-
 /* is_name: a text without NUL of 1 to max bytes. */
 static bool is_name(const gr_value *v, size_t max)
 {
@@ -189,12 +180,12 @@ static bool is_origin(const gr_value *v)
         return false;
     if (ids == NULL)
         return true;
-    if (!is_texts(ids) || gr_len(ids) == 0)
+    if (!gri_is_texts(ids) || gr_len(ids) == 0)
         return false;
     for (size_t i = 0; i < gr_len(ids); i++)
         if (!is_name(gr_at(ids, i), ID_MAX))
             return false;
-    return is_texts(gr_get(v, "tags")) && gr_value_type(gr_get(v, "metadata")) == GR_MAP;
+    return gri_is_texts(gr_get(v, "tags")) && gr_value_type(gr_get(v, "metadata")) == GR_MAP;
 }
 
 bool gri_watch_unpack(const gr_value *v, struct gri_watch *ret)
@@ -229,7 +220,7 @@ void gri_origin_fini(struct gri_origin *origin)
 /* texts_of: a tag that is no text is none. */
 static gr_value *texts_of(const gr_value *list)
 {
-    return is_texts(list) ? gr_value_ref(list) : fit_texts(list);
+    return gri_is_texts(list) ? gr_value_ref(list) : fit_texts(list);
 }
 
 static gr_value *start_of(const gr_event *e, uint64_t parent)
@@ -307,7 +298,7 @@ static gr_code tell_start(struct gri_far *far, uint64_t number, const gr_value *
                                  .size = size };
 
     if (!is_name(id, ID_MAX) || !is_name(name, NAME_MAX) || !is_type(type) || in < 0 ||
-        !is_texts(told.tags) || !is_texts(told.passed_tags) ||
+        !gri_is_texts(told.tags) || !gri_is_texts(told.passed_tags) ||
         gr_value_type(told.metadata) != GR_MAP)
         return GR_EPROTO;
     return gri_far_begin(far, number, (uint64_t)in, &told, gr_get(what, "input"));

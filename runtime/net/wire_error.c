@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/net/wire_error.h"
 
+#include <string.h>
+
 #include "runtime/net/frame.h"
 
 #define CAUSES_MAX 16 /* beyond, a chain of causes is cut */
@@ -54,8 +56,9 @@ gr_value *gri_wire_error_out(const gr_value *err)
 gr_value *gri_wire_error_in(gr_value *err, const char *url, const char *name)
 {
     const char *where = gr_cstr(gr_get(err, "where"), NULL);
+    bool further = where != NULL && strcmp(where, name) != 0; /* an actor's name is said once */
     gr_value *there =
-        where != NULL ? gr_strf("%s/%s: %s", url, name, where) : gr_strf("%s/%s", url, name);
+        further ? gr_strf("%s/%s: %s", url, name, where) : gr_strf("%s/%s", url, name);
 
     return gr_error_with(err, "where", there);
 }

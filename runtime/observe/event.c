@@ -152,3 +152,13 @@ gr_value *gr_event_value(const gr_event *event)
                ? chunk_event(event->run->inner, event)
                : event_with(event, data_of(event));
 }
+
+bool gri_is_texts(const gr_value *list)
+{
+    if (gr_value_type(list) != GR_LIST)
+        return false;
+    for (size_t i = 0; i < gr_len(list); i++)
+        if (gr_value_type(gr_at(list, i)) != GR_STR)
+            return false;
+    return true;
+}

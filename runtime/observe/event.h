@@ -11,5 +11,7 @@
 gr_value *gri_event_input(gr_run_type type, const gr_value *input);
 /* gri_event_output: generations and llm_output for a text model; others' as they are. */
 gr_value *gri_event_output(gr_run_type type, const gr_value *output);
+/* gri_is_texts tells whether a value is a list of nothing but texts, as tags and names of runs are. */
+bool gri_is_texts(const gr_value *list);
 
 #endif

@@ -42,6 +42,8 @@ has "where it listens" "$url" "$out"
 has "its links" "links (1)" "$out"
 run 0 "$greenroom" info "$url" --cluster town --json
 has "as JSON" '"node": "shop"' "$out"
+published=$(printf '%s\n' "$out" | tr -d ' \n' | sed 's/.*"published":\[\([^]]*\)\].*/\1/' | tr ',' '\n')
+is "names are in order" "$(printf '%s\n' "$published" | LC_ALL=C sort)" "$published"
 run 0 "$greenroom" info "$url" echo --cluster town
 has "of an actor" "RunnablePassthrough" "$out"
 by_name=$(printf '%s\n' "$out" | grep '^id ')
@@ -49,6 +51,7 @@ run 0 "$greenroom" info "$url" "$id" --cluster town
 is "by its id" "$by_name" "$(printf '%s\n' "$out" | grep '^id ')"
 run 1 "$greenroom" info "$url" nobody --cluster town
 has "an actor that is not there" "there is no actor 'nobody'" "$err"
+lacks "and who says so is named once" '$node: $node' "$err"
 
 # ---- top ---------------------------------------------------------------------------------------
 
@@ -56,6 +59,7 @@ run 0 "$greenroom" top "$url" --cluster town --once
 has "the totals" "workers" "$out"
 has "the node" "shop ok" "$out"
 has "and actors" "echo" "$out"
+is "one link is a link" 1 "$(printf '%s\n' "$out" | grep -c ', 1 link$')"
 lacks "without a terminal nothing is drawn over" "$(printf '\033')" "$out"
 run 0 "$greenroom" top "$url" --cluster town --count 3 --interval 0.05
 is "three looks" 3 "$(printf '%s\n' "$out" | grep -c '^ID ')"

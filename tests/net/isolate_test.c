@@ -274,13 +274,14 @@ Test(isolate, fifty_restarts_leave_nothing_behind)
 {
     gr_child_spec spec =
         GR_CHILD(.id = "one", .cls = &isolated_class, .spawn = GR_SPAWN(.isolate = GR_ISOLATE()));
-    gr_ref sup = gr_supervisor(root, GR_SUPERVISOR(.intensity = 1000, .period_ms = 600000,
-                                                   .children = &spec, .child_count = 1));
-    gr_ref one = gr_child(root, sup, "one", GR_NAMED(.wait_ms = TEST_WAIT_MS));
     int rounds = isolated_sanitized() ? 15 : 50, fds = 0;
+    gr_ref sup, one;
     pid_t last = 0;
 
-    isolated_own_folder();
+    isolated_own_folder(); /* before there is a child, whose start reads the environment */
+    sup = gr_supervisor(root, GR_SUPERVISOR(.intensity = 1000, .period_ms = 600000,
+                                            .children = &spec, .child_count = 1));
+    one = gr_child(root, sup, "one", GR_NAMED(.wait_ms = TEST_WAIT_MS));
     for (int i = 0; i < rounds; i++) {
         pid_t pid = isolated_pid(rt, one);
         gr_value *err = NULL;

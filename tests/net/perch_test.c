@@ -178,3 +178,60 @@ Test(perch, links_take_turns)
         ask(one.here, one.echo, i);
     close_ends(&one);
 }
+
+#define BURST 400
+
+struct computing {
+    gr_ref far;
+    unsigned right;
+};
+
+/* compute has many calls under way, and holds its worker for longer than a peer may be silent when some are answered. */
+static gr_value *compute(gr_ctx *c, void *arg, const gr_value *in)
+{
+    static const char text[] =
+        "a hundred bytes make for a read that brings several frames, after which a link looks "
+        "for more itself";
+    struct computing *k = arg;
+    static gr_future *fs[BURST];
+
+    (void)in;
+    for (unsigned i = 0; i < BURST; i++)
+        fs[i] = gr_ainvoke(gr_runtime_of(c), k->far, gr_str(text), NULL);
+    for (unsigned i = 0; i < BURST; i++) {
+        uint64_t until = gri_clock_ns() + UINT64_C(700000000);
+        gr_value *v = gr_take(fs[i], NULL);
+
+        k->right += v != NULL && strcmp(gr_cstr(v, ""), text) == 0;
+        gr_value_unref(v);
+        while (i == BURST / 8 && gri_clock_ns() < until)
+            gri_cpu_relax();
+    }
+    return gr_nil();
+}
+
+/* The link may have been about to look for more, and have nobody read meanwhile: that is not the other's silence. */
+Test(perch, a_worker_that_computes_after_a_read_takes_nobody_for_silent)
+{
+    gr_node_opts quick = { .size = sizeof(quick), .heartbeat_ms = 20, .detect_ms = 200 };
+    gr_runtime *there = NULL, *here = NULL;
+    struct computing k = { .right = 0 };
+    char url[128];
+    gr_ref near;
+
+    cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 1), &there), GR_OK);
+    cr_assert_eq(
+        gr_runtime_new(GR_RUNTIME(.workers = 1, .stuck_ms = 600000, .report_ms = 600000), &here),
+        GR_OK);
+    cr_assert_eq(gr_node_configure(there, &quick, NULL), GR_OK);
+    cr_assert_eq(gr_node_configure(here, &quick, NULL), GR_OK);
+    test_peer_url(url, "ipc");
+    cr_assert_eq(gr_serve(there, url, NULL), GR_OK);
+    gr_publish(there, "echo", gr_lambda(gr_root(there), GR_CHEAP, echo, NULL, NULL));
+    k.far = gr_remote(gr_root(here), url, "echo");
+    near = gr_lambda(gr_root(here), GR_ASYNC, compute, NULL, &k);
+    gr_value_unref(gr_invoke(here, near, gr_nil(), NULL, NULL));
+    cr_assert_eq(k.right, BURST);
+    gr_runtime_free(here);
+    gr_runtime_free(there);
+}

@@ -393,6 +393,27 @@ Test(exit, p5_signals_do_not_count_in_the_mailbox_but_have_a_bound)
     log_is(&traps, "asleep;interrupted;stopped;");
 }
 
+Test(exit, p5_the_reasons_that_wait_have_a_bound_in_bytes)
+{
+    static struct log traps = LOG;
+    gr_ref a = trapping_proc(&traps);
+    char *bytes = calloc(1, 600001);
+    gr_value *large;
+
+    memset(bytes, 'x', 600000);
+    large = gr_str(bytes);
+    free(bytes);
+    cr_assert_eq(gr_tell(rt, a, gr_int(600000)), GR_OK);
+    log_is(&traps, "asleep;");
+    cr_assert_eq(gr_exit_to(rt, a, gr_value_ref(large)), GR_OK);
+    cr_assert_eq(gr_exit_to(rt, a, gr_str("small")), GR_OK);
+    cr_assert_eq(gr_exit_to(rt, a, gr_value_ref(large)), GR_EFULL);
+    cr_assert_eq(gr_exit_to(rt, a, gr_str("small")), GR_OK);
+    cr_assert_eq(gr_exit_to(rt, a, gr_str("kill")), GR_OK, "that needs no room");
+    log_is(&traps, "asleep;interrupted;stopped;");
+    gr_value_unref(large);
+}
+
 Test(exit, a_class_without_the_method_loses_it_and_that_is_counted)
 {
     static const gr_class deaf = GR_CLASS(.name = "deaf", .state_size = sizeof(struct proc),
