@@ -550,8 +550,7 @@ static void check_actor(struct check *c, const struct gri_chain_node *n)
         check_keys(c, kind, n->items[0].value, key->at);
         c->isolated = outer;
     } else {
-        const char *nearest = gri_chain_nearest(key->text, gri_chain_kinds, gri_chain_kind_count,
-                                                sizeof(gri_chain_kinds[0]));
+        const char *nearest = gri_chain_kind_nearest(key->text);
 
         gri_chain_mistake(c->report, key->at, "there is no kind \"%.60s\"; %s%s%s", key->text,
                           nearest != NULL ? "did you mean \"" : "greenroom kinds lists them",

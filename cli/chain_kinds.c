@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "cli/chain_build.h"
+#include "cli/chain_report.h"
 #include "cli/deploy.h"
 
 #define MS_MAX 86400000.0 /* a day: longer waits are mistakes */
+#define KINDS_MAX 256     /* that are looked through for a name that was meant */
 #define KEY_ENV "name the environment variable that holds it with key_env"
 
 static const struct gri_chain_key hash_embeddings_keys[] = {
@@ -63,10 +65,14 @@ static const struct gri_chain_key chat_prompt_keys[] = {
     { "partial", GRI_ARG_DATA, false, 0, 0, "variables that need not be in the input" },
 };
 static const struct gri_chain_key chat_model_keys[] = {
-    { "model", GRI_ARG_TEXT, true, 0, 0, "the server's name for the model" },
-    { "url", GRI_ARG_TEXT, false, 0, 0, "base URL; default $OPENAI_BASE_URL, else OpenAI's own" },
+    { "model", GRI_ARG_TEXT, true, 0, 0,
+      "the server's name for the model; may begin with the provider's: openai:, azure_openai:, anthropic:, ollama:" },
+    { "provider", GRI_ARG_TEXT, false, 0, 0, "the provider, instead; default openai" },
+    { "url", GRI_ARG_TEXT, false, 0, 0,
+      "base URL; default the provider's variable ($OPENAI_BASE_URL), else its own" },
     { "key_env", GRI_ARG_VARIABLE, false, 0, 0,
-      "the variable that holds the key; default OPENAI_API_KEY" },
+      "the variable that holds the key; default the provider's (OPENAI_API_KEY)" },
+    { "api_version", GRI_ARG_TEXT, false, 0, 0, "of Azure and Anthropic; default the provider's" },
     { "temperature", GRI_ARG_REAL, false, 0, 2, "default the server's" },
     { "max_tokens", GRI_ARG_INT, false, 1, 1e9, "longest answer; default the server's" },
     { "timeout_ms", GRI_ARG_INT, false, 1, MS_MAX, "for one request; default 600000" },
@@ -214,7 +220,7 @@ static const struct gri_chain_key load_keys[] = {
 
 #define KEYS(array) .keys = (array), .key_count = sizeof(array) / sizeof((array)[0])
 
-const struct gri_chain_kind gri_chain_kinds[] = {
+static const struct gri_chain_kind base_kinds[] = {
     { .name = "hash_embeddings",
       .help = "an embedder that needs no model: hashed words and n-grams",
       KEYS(hash_embeddings_keys),
@@ -364,7 +370,15 @@ const struct gri_chain_kind gri_chain_kinds[] = {
       KEYS(directory_loader_keys),
       .build = gri_build_directory_loader },
 };
-const size_t gri_chain_kind_count = sizeof(gri_chain_kinds) / sizeof(gri_chain_kinds[0]);
+/* All kinds: those above, and one table for each further file of them. */
+static const struct {
+    const struct gri_chain_kind *kinds;
+    size_t count;
+} tables[] = {
+    { base_kinds, sizeof(base_kinds) / sizeof(base_kinds[0]) },
+    { gri_chain_kinds_models, GRI_CHAIN_KINDS_MODELS },
+};
+#define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 
 const struct gri_chain_kind gri_chain_load_kind = {
     .name = "load",
@@ -372,13 +386,36 @@ const struct gri_chain_kind gri_chain_load_kind = {
     KEYS(load_keys)
 };
 
-const struct gri_chain_kind *gri_chain_kind_find(const char *name)
+/* kind_at returns the index-th of all kinds; NULL past the last. */
+static const struct gri_chain_kind *kind_at(size_t index)
 {
-    for (size_t i = 0; i < gri_chain_kind_count; i++) {
-        if (strcmp(gri_chain_kinds[i].name, name) == 0)
-            return &gri_chain_kinds[i];
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        if (index < tables[i].count)
+            return &tables[i].kinds[index];
+        index -= tables[i].count;
     }
     return NULL;
+}
+
+const struct gri_chain_kind *gri_chain_kind_find(const char *name)
+{
+    const struct gri_chain_kind *kind;
+
+    for (size_t i = 0; (kind = kind_at(i)) != NULL; i++)
+        if (strcmp(kind->name, name) == 0)
+            return kind;
+    return NULL;
+}
+
+const char *gri_chain_kind_nearest(const char *name)
+{
+    const char *names[KINDS_MAX];
+    const struct gri_chain_kind *kind;
+    size_t count = 0;
+
+    while (count < KINDS_MAX && (kind = kind_at(count)) != NULL)
+        names[count++] = kind->name;
+    return gri_chain_nearest(name, names, count, sizeof(names[0]));
 }
 
 bool gri_chain_alone(const struct gri_chain_kind *kind, const struct gri_chain_node *args)
@@ -484,8 +521,8 @@ bool gri_chain_kinds_print(FILE *to, const char *name, bool markdown)
 {
     bool found = false;
 
-    for (size_t i = 0; i < gri_chain_kind_count; i++)
-        found = print_if(to, &gri_chain_kinds[i], name, markdown) || found;
+    for (size_t i = 0; kind_at(i) != NULL; i++)
+        found = print_if(to, kind_at(i), name, markdown) || found;
     found = print_if(to, &gri_chain_load_kind, name, markdown) || found;
     found = print_if(to, &gri_chain_node_kind, name, markdown) || found;
     found = print_if(to, &gri_chain_nodes_kind, name, markdown) || found;

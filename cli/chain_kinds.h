@@ -54,12 +54,15 @@ struct gri_chain_kind {
     gr_ref (*build)(struct gri_chain_builder *b, const struct gri_chain_node *args);
 };
 
-extern const struct gri_chain_kind gri_chain_kinds[];
-extern const size_t gri_chain_kind_count;
+/* The kinds of cli/kinds_AREA.c; chain_kinds.c has the list of these tables. */
+#define GRI_CHAIN_KINDS_MODELS 1
+extern const struct gri_chain_kind gri_chain_kinds_models[GRI_CHAIN_KINDS_MODELS];
 extern const struct gri_chain_kind gri_chain_load_kind; /* what a store's load: takes */
 extern const struct gri_chain_kind gri_chain_node_kind; /* and the file's own node: */
 
 const struct gri_chain_kind *gri_chain_kind_find(const char *name);
+/* gri_chain_kind_nearest returns the kind that a mistyped name may have meant, or NULL. */
+const char *gri_chain_kind_nearest(const char *name);
 /* gri_chain_key_is_plain: its value is a text, a number or a boolean, so that a config may set it. */
 bool gri_chain_key_is_plain(const struct gri_chain_key *key);
 /* gri_chain_arg_of returns the node of a kind's key, also when it stands alone; NULL when

@@ -208,6 +208,8 @@ gr_ref gri_build_chat_model(struct gri_chain_builder *b, const struct gri_chain_
         b->in,
         GR_CHAT(.url = gri_arg_text(args, "url", NULL), .model = gri_arg_text(args, "model", NULL),
                 .key_env = gri_arg_text(args, "key_env", NULL),
+                .provider = gri_arg_text(args, "provider", NULL),
+                .api_version = gri_arg_text(args, "api_version", NULL),
                 .temperature = gri_arg_real(args, "temperature", &temperature),
                 .max_tokens = (unsigned)gri_arg_int(args, "max_tokens", 0),
                 .timeout_ms = gri_arg_int(args, "timeout_ms", 0),

@@ -206,8 +206,7 @@ int gri_cmd_kinds(struct gri_options *o)
 
     if (gri_chain_kinds_print(stdout, o->args[0], o->markdown))
         return GRI_EXIT_OK;
-    nearest = gri_chain_nearest(o->args[0], gri_chain_kinds, gri_chain_kind_count,
-                                sizeof(gri_chain_kinds[0]));
+    nearest = gri_chain_kind_nearest(o->args[0]);
     gri_say("there is no kind \"%s\"%s%s%s", o->args[0], nearest != NULL ? "; did you mean \"" : "",
             nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
     return GRI_EXIT_USAGE;

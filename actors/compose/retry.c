@@ -22,6 +22,7 @@
 #include "actors/compose/subcall.h"
 #include "runtime/actor/observed.h"
 #include "runtime/base/alloc.h"
+#include "runtime/http/backoff.h"
 
 #define ATTEMPTS 3
 #define BACKOFF_MS 1000
@@ -39,6 +40,7 @@ struct retry {
     double exp_base;
     gr_value *errors; /* counted; names of those that are tried again; nil: see final */
     bool all_errors;
+    bool model; /* as the clients of model servers do it: see gri_retry_model */
 };
 
 struct attempts {
@@ -62,6 +64,8 @@ static bool final(const struct retry *r, const gr_value *err)
 
     if (code == GR_ECANCELED)
         return true;
+    if (r->model)
+        return !gr_error_retryable(err);
     if (!gr_is_nil(r->errors))
         return !gri_error_named(r->errors, err);
     if (r->all_errors || gr_error_retryable(err))
@@ -86,6 +90,8 @@ static int64_t wait_ms(gr_runtime *rt, const struct retry *r, unsigned made, con
 {
     int64_t wait = backoff_ms(r, made), least = gr_as_int(gr_get(err, "retry_after_ms"), 0);
 
+    if (r->model)
+        return gri_backoff_wait_ms(made - 1, least, gri_random(rt));
     if (r->jitter_ms > 0)
         wait += (int64_t)(gri_random(rt) % ((uint64_t)r->jitter_ms + 1));
     if (wait > r->backoff_max_ms)
@@ -131,6 +137,22 @@ static void timer_fire(struct gri_timer *t)
     gri_machine_wake(&gri_container_of(t, struct attempts, timer)->machine);
 }
 
+/* call_opts fills in opts, which is all zero: the call's kwargs, and for a model how often it was tried. */
+static const gr_call_opts *call_opts(const struct attempts *a, gr_call_opts *opts)
+{
+    const gr_call_opts *given = gri_subcall_kwargs(a->call, opts);
+    gr_value *kwargs;
+
+    if (!a->retry->model || a->made < 2)
+        return given;
+    kwargs = given == NULL ? gr_map_n(NULL, 0) : gr_value_ref(gr_get(opts->config, "kwargs"));
+    gr_value_unref(opts->config);
+    kwargs = gr_set(kwargs, GRI_RETRY_KWARG, gr_int((int64_t)a->made - 1));
+    opts->size = sizeof(*opts);
+    opts->config = gr_map(GR_KV("kwargs", kwargs));
+    return opts;
+}
+
 /* attempt makes one: its answer if that came at once, else NULL. */
 static gr_value *attempt(struct attempts *a)
 {
@@ -143,13 +165,13 @@ static gr_value *attempt(struct attempts *a)
     if (a->made > 1)
         gri_run_tag_number(a->call, "retry:attempt:", a->made);
     if (a->call->out != NULL) {
-        a->stream = gri_call_sub_stream(a->call, inner, GRI_STREAM, input, NULL,
-                                        gri_subcall_kwargs(a->call, &opts));
+        a->stream =
+            gri_call_sub_stream(a->call, inner, GRI_STREAM, input, NULL, call_opts(a, &opts));
         return a->stream == NULL ? gri_no_memory() : NULL;
     }
     if (gri_call_direct(a->call, inner, input, &v))
         return v;
-    a->future = gri_call_sub(a->call, inner, GRI_INVOKE, input, gri_subcall_kwargs(a->call, &opts));
+    a->future = gri_call_sub(a->call, inner, GRI_INVOKE, input, call_opts(a, &opts));
     if (a->future == NULL)
         return gri_no_memory();
     a->counted++;
@@ -340,7 +362,7 @@ static void retry_free(void *p)
 }
 
 /* make returns the spawn argument, or an error. */
-static gr_value *make(gr_ref inner, const gr_retry_opts *o)
+static gr_value *make(gr_ref inner, const gr_retry_opts *o, bool model)
 {
     struct retry *r = gri_new0(struct retry);
     gr_value *err = NULL;
@@ -354,7 +376,8 @@ static gr_value *make(gr_ref inner, const gr_retry_opts *o)
                          .jitter_ms = or_default(o->jitter_ms, JITTER_MS),
                          .exp_base = o->exp_base != 0 ? o->exp_base : EXP_BASE,
                          .errors = gri_error_names(o->errors, o->error_count),
-                         .all_errors = o->all_errors };
+                         .all_errors = o->all_errors,
+                         .model = model };
     if (r->exp_base < 1)
         err = gr_error(GR_EINVAL, "with_retry: exp_base must be at least 1");
     else if (gr_error_code(r->errors) != GR_OK)
@@ -378,9 +401,10 @@ static gr_ref spawn(gr_scope *in, const gr_class *cls, gr_ref inner, const gr_re
         return inner;
     }
     name = in != NULL ? gri_ref_name(in->rt, inner) : NULL;
-    ref = gr_spawn(in, cls,
-                   GR_SPAWN(.name = gr_cstr(name, cls->name), .callbacks = callbacks,
-                            .args = make(inner, opts != NULL ? opts : &none)));
+    ref = gr_spawn(
+        in, cls,
+        GR_SPAWN(.name = gr_cstr(name, cls->name), .callbacks = callbacks,
+                 .args = make(inner, opts != NULL ? opts : &none, cls == &retry_model_class)));
     gr_value_unref(name);
     return ref;
 }
@@ -390,7 +414,7 @@ gr_ref gr_with_retry(gr_scope *in, gr_ref inner, const gr_retry_opts *opts)
     return spawn(in, &retry_class, inner, opts, NULL);
 }
 
-gr_ref gri_retry_model(gr_scope *in, gr_ref inner, const gr_retry_opts *opts, gr_value *callbacks)
+gr_ref gri_retry_model(gr_scope *in, gr_ref inner, unsigned attempts, gr_value *callbacks)
 {
-    return spawn(in, &retry_model_class, inner, opts, callbacks);
+    return spawn(in, &retry_model_class, inner, GR_RETRY(.attempts = attempts), callbacks);
 }

@@ -5,9 +5,15 @@
 
 #include <greenroom/runnable.h>
 
-/* gri_retry_model is gr_with_retry for a model's own attempts: they are one run, of a chat model,
- * and inner has none. callbacks are the run's, NULL: none; see gr_spawn_opts. */
-gr_ref gri_retry_model(gr_scope *in, gr_ref inner, const gr_retry_opts *opts,
-                       gr_value *callbacks GR_TAKES);
+/* The kwarg that tells an attempt how many went before it; the first attempt has none. */
+#define GRI_RETRY_KWARG "$retries"
+
+/*
+ * gri_retry_model is gr_with_retry for a model's own attempts, as the official clients of OpenAI and Anthropic
+ * make them (backoff.h): what gr_error_retryable says is tried again, after the wait that the server asked
+ * for, else after half a second, doubled each time up to eight, less a quarter at random. They are one
+ * run, of a chat model, and inner has none. callbacks are the run's, NULL: none; see gr_spawn_opts.
+ */
+gr_ref gri_retry_model(gr_scope *in, gr_ref inner, unsigned attempts, gr_value *callbacks GR_TAKES);
 
 #endif

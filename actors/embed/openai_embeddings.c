@@ -8,7 +8,7 @@
 #include <greenroom/embeddings.h>
 
 #include "actors/embed/openai_vectors.h"
-#include "actors/model/openai_client.h"
+#include "actors/model/openai_wire.h"
 #include "actors/model/transfer.h"
 #include "runtime/base/alloc.h"
 
@@ -16,10 +16,9 @@
 #define TIMEOUT_DEFAULT_MS 60000
 #define RETRIES_DEFAULT 2
 #define BATCH_MAX 2048
-#define HEADERS_MAX 64
 
 struct embedder {
-    struct gri_openai client;
+    struct gri_endpoint endpoint;
     gr_value *body; /* counted: the request without its input */
 };
 
@@ -29,12 +28,15 @@ static void drop_embedder(void *p)
 
     if (e == NULL)
         return;
-    gri_openai_fini(&e->client);
+    gri_endpoint_fini(&e->endpoint);
     gr_value_unref(e->body);
     gri_free(e);
 }
 
 /* ---- one request ----------------------------------------------------------------------------- */
+
+static const struct gri_reader reader = { .answer = gri_openai_vectors,
+                                          .refusal = gri_openai_refusal };
 
 static gr_value *request(gr_ctx *c, void *self, const gr_value *texts)
 {
@@ -42,10 +44,9 @@ static gr_value *request(gr_ctx *c, void *self, const gr_value *texts)
     gr_value *body = gr_set(gr_value_ref(e->body), "input", gr_value_ref(texts)), *err;
 
     (void)self;
-    err = gri_transfer_start(c, &(struct gri_transfer_spec){ .client = &e->client,
-                                                             .body = body,
-                                                             .answer = gri_openai_vectors,
-                                                             .count = gr_len(texts) });
+    err = gri_transfer_start(
+        c, &(struct gri_transfer_spec){
+               .endpoint = &e->endpoint, .reader = &reader, .body = body, .count = gr_len(texts) });
     gr_value_unref(body);
     return err;
 }
@@ -115,6 +116,15 @@ static const gr_method embedder_methods[] = {
 static const gr_class embedder_class =
     GR_CLASS(.name = "OpenAIEmbeddings", GR_METHODS(embedder_methods));
 
+static const struct gri_address address = {
+    .url_env = "OPENAI_BASE_URL",
+    .url_default = "https://api.openai.com/v1",
+    .path = "/embeddings",
+    .key_env = "OPENAI_API_KEY",
+    .env_headers = { { "OPENAI_ORG_ID", "OpenAI-Organization" },
+                     { "OPENAI_PROJECT_ID", "OpenAI-Project" } },
+};
+
 static gr_value *read_opts(struct embedder *e, const gr_embeddings_opts *o)
 {
     e->body = gr_map(GR_KV("model", gr_str(o->model == NULL ? "" : o->model)));
@@ -126,19 +136,17 @@ static gr_value *read_opts(struct embedder *e, const gr_embeddings_opts *o)
         return gr_error(GR_EINVAL, "an embedder needs the name of its model");
     if (o->batch > BATCH_MAX)
         return gr_error(GR_EINVAL, "%u texts in a request: at most %d", o->batch, BATCH_MAX);
-    if (o->header_count > HEADERS_MAX)
-        return gr_error(GR_EINVAL, "%zu headers: at most %d", o->header_count, HEADERS_MAX);
-    return gri_openai_init(
-        &e->client, &(struct gri_openai_opts){ .url = o->url,
-                                               .path = "/embeddings",
-                                               .key_env = o->key_env,
-                                               .headers = o->headers,
-                                               .header_count = o->header_count,
-                                               .timeout_ms = o->timeout_ms,
-                                               .timeout_default_ms = TIMEOUT_DEFAULT_MS,
-                                               .answer_bytes_max = o->answer_bytes_max == 0
-                                                                       ? ANSWER_BYTES_DEFAULT
-                                                                       : o->answer_bytes_max });
+    return gri_endpoint_init(
+        &e->endpoint, &address,
+        &(struct gri_endpoint_opts){ .url = o->url,
+                                     .key_env = o->key_env,
+                                     .headers = o->headers,
+                                     .header_count = o->header_count,
+                                     .timeout_ms = o->timeout_ms,
+                                     .timeout_default_ms = TIMEOUT_DEFAULT_MS,
+                                     .answer_bytes_max = o->answer_bytes_max == 0
+                                                             ? ANSWER_BYTES_DEFAULT
+                                                             : o->answer_bytes_max });
 }
 
 gr_ref gr_openai_embeddings(gr_scope *in, const gr_embeddings_opts *opts)

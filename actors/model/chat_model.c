@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * chat_model.c - gr_chat_model: a client of an OpenAI-compatible server.
+ * chat_model.c - gr_chat_model: a client of a model server, whichever provider's it is.
  *
  * The class is stateless, so requests run side by side: what it needs to know is in a chat struct
  * that never changes, shared through the spawn arguments as an opaque value, where the key is
@@ -11,19 +11,19 @@
 #include <greenroom/model.h>
 
 #include "actors/compose/retry.h"
-#include "actors/model/openai_client.h"
-#include "actors/model/openai_wire.h"
-#include "actors/model/transfer.h"
+#include "actors/model/provider.h"
 #include "runtime/base/alloc.h"
 
 #define ANSWER_BYTES_DEFAULT ((size_t)16 << 20)
 #define TIMEOUT_DEFAULT_MS 600000
 #define RETRIES_DEFAULT 2
-#define HEADERS_MAX 64
 
 struct chat {
-    struct gri_openai client;
-    gr_value *body; /* counted: the request without its messages */
+    const struct gri_provider *provider;
+    struct gri_endpoint endpoint;
+    gr_ref limiter;
+    bool no_streaming, no_tool_streaming;
+    gr_value *settings; /* counted: what each request has, see provider.h */
 };
 
 static void drop_chat(void *p)
@@ -32,49 +32,63 @@ static void drop_chat(void *p)
 
     if (chat == NULL)
         return;
-    gri_openai_fini(&chat->client);
-    gr_value_unref(chat->body);
+    gri_endpoint_fini(&chat->endpoint);
+    gr_value_unref(chat->settings);
     gri_free(chat);
 }
 
-static gr_value *make_answer(const gr_value *json, size_t count)
+/* params_of lays a call's kwargs over the settings. How often the call was tried before is the
+ * retries' own, and no parameter. */
+static gr_value *params_of(const struct chat *chat, const gr_value *kwargs)
 {
-    (void)count;
-    return gri_openai_answer(json);
+    gr_value *params = gr_value_ref(chat->settings);
+
+    if (kwargs == NULL)
+        return params;
+    return gr_without(gr_merge(params, gr_value_ref(kwargs)), GRI_RETRY_KWARG);
 }
 
-/* request_body gives the body for a prompt, or an error value. */
-static gr_value *request_body(const struct chat *chat, const gr_value *input, bool stream)
+/* body_of gives the body for a prompt, or an error value. */
+static gr_value *body_of(const struct chat *chat, const gr_value *input, const gr_value *params,
+                         bool stream)
 {
-    gr_value *messages = gr_messages_coerce(gr_value_ref(input)), *wire, *body;
+    gr_value *messages, *body;
 
+    if (gr_error_code(params) != GR_OK)
+        return gr_value_ref(params);
+    messages = gr_messages_coerce(gr_value_ref(input));
     if (gr_error_code(messages) != GR_OK)
         return messages;
-    wire = gri_openai_messages(messages);
+    body = chat->provider->request(&(struct gri_model_ask){ .messages = messages,
+                                                            .params = params,
+                                                            .version = chat->endpoint.version,
+                                                            .url = chat->endpoint.url,
+                                                            .stream = stream });
     gr_value_unref(messages);
-    if (gr_error_code(wire) != GR_OK)
-        return wire;
-    body = gr_set(gr_value_ref(chat->body), "messages", wire);
-    if (!stream)
-        return body;
-    body = gr_set(body, "stream", gr_bool(true));
-    if (gr_get(body, "stream_options") != NULL)
-        return body;
-    return gr_set(body, "stream_options", gr_map(GR_KV("include_usage", gr_bool(true))));
+    return body;
 }
 
 static gr_value *request(gr_ctx *c, const gr_value *input, bool stream)
 {
     const struct chat *chat = gr_as_opaque(gr_args(c));
-    gr_value *body = request_body(chat, input, stream), *err;
+    gr_value *params = params_of(chat, gr_kwargs(c)), *body, *err;
+    bool whole = stream && (chat->no_streaming ||
+                            (chat->no_tool_streaming && gr_len(gr_get(params, "tools")) > 0));
 
-    if (gr_kwargs(c) != NULL && gr_error_code(body) == GR_OK)
-        body = gr_merge(body, gr_value_ref(gr_kwargs(c)));
+    body = body_of(chat, input, params, stream && !whole);
+    gr_value_unref(params);
     if (gr_error_code(body) != GR_OK)
         return body;
     err = gri_transfer_start(
         c, &(struct gri_transfer_spec){
-               .client = &chat->client, .body = body, .stream = stream, .answer = make_answer });
+               .endpoint = &chat->endpoint,
+               .reader = &chat->provider->reader,
+               .body = body,
+               .stream = stream,
+               .whole = whole,
+               .message = true,
+               .limiter = chat->limiter,
+               .retries = (unsigned)gr_as_int(gr_get(gr_kwargs(c), GRI_RETRY_KWARG), 0) });
     gr_value_unref(body);
     return err;
 }
@@ -104,39 +118,48 @@ static const gr_class chat_class =
 static const gr_class attempt_class =
     GR_CLASS(.name = "ChatModel", .run_type = GR_TYPE_NONE, GR_METHODS(chat_methods));
 
-/* base_body takes opts' extra. */
-static gr_value *base_body(const gr_chat_opts *o)
+/* settings_of takes opts' extra. */
+static gr_value *settings_of(const gr_chat_opts *o, const char *model)
 {
-    gr_value *body = gr_map(GR_KV("model", gr_str(o->model == NULL ? "" : o->model)));
+    gr_value *settings = gr_map(GR_KV("model", gr_str(model == NULL ? "" : model)));
 
     if (o->temperature != NULL)
-        body = gr_set(body, "temperature", gr_real(*o->temperature));
+        settings = gr_set(settings, "temperature", gr_real(*o->temperature));
     if (o->max_tokens != 0)
-        body = gr_set(body, "max_tokens", gr_int((int64_t)o->max_tokens));
-    return o->extra == NULL ? body : gr_merge(body, o->extra);
+        settings = gr_set(settings, "max_tokens", gr_int((int64_t)o->max_tokens));
+    return o->extra == NULL ? settings : gr_merge(settings, o->extra);
 }
 
 static gr_value *read_opts(struct chat *chat, const gr_chat_opts *o)
 {
-    chat->body = base_body(o);
-    if (gr_error_code(chat->body) != GR_OK)
-        return gr_value_ref(chat->body);
-    if (o->model == NULL || o->model[0] == '\0')
+    gr_value *err = NULL;
+    const char *model;
+
+    chat->limiter = o->limiter;
+    chat->no_streaming = o->no_streaming;
+    chat->no_tool_streaming = o->no_tool_streaming;
+    chat->provider = gri_provider_of(o->model, o->provider, &model, &err);
+    chat->settings = settings_of(o, model);
+    if (chat->provider == NULL)
+        return err;
+    if (gr_error_code(chat->settings) != GR_OK)
+        return gr_value_ref(chat->settings);
+    if (model == NULL || model[0] == '\0')
         return gr_error(GR_EINVAL, "a chat model needs the name of its model");
-    if (o->header_count > HEADERS_MAX)
-        return gr_error(GR_EINVAL, "%zu headers: at most %d", o->header_count, HEADERS_MAX);
-    return gri_openai_init(
-        &chat->client, &(struct gri_openai_opts){ .url = o->url,
-                                                  .path = "/chat/completions",
-                                                  .key_env = o->key_env,
-                                                  .headers = o->headers,
-                                                  .header_count = o->header_count,
-                                                  .timeout_ms = o->timeout_ms,
-                                                  .timeout_default_ms = TIMEOUT_DEFAULT_MS,
-                                                  .idle_ms = o->idle_ms,
-                                                  .answer_bytes_max = o->answer_bytes_max == 0
-                                                                          ? ANSWER_BYTES_DEFAULT
-                                                                          : o->answer_bytes_max });
+    return gri_endpoint_init(
+        &chat->endpoint, &chat->provider->chat,
+        &(struct gri_endpoint_opts){ .url = o->url,
+                                     .model = model,
+                                     .key_env = o->key_env,
+                                     .version = o->api_version,
+                                     .headers = o->headers,
+                                     .header_count = o->header_count,
+                                     .timeout_ms = o->timeout_ms,
+                                     .timeout_default_ms = TIMEOUT_DEFAULT_MS,
+                                     .idle_ms = o->idle_ms,
+                                     .answer_bytes_max = o->answer_bytes_max == 0
+                                                             ? ANSWER_BYTES_DEFAULT
+                                                             : o->answer_bytes_max });
 }
 
 gr_ref gr_chat_model(gr_scope *in, const gr_chat_opts *opts)
@@ -161,8 +184,5 @@ gr_ref gr_chat_model(gr_scope *in, const gr_chat_opts *opts)
                             .callbacks = retries < 0 ? o->callbacks : NULL));
     if (retries < 0)
         return ref;
-    return gri_retry_model(in, ref,
-                           GR_RETRY(.attempts = (unsigned)retries + 1, .backoff_ms = 500,
-                                    .backoff_max_ms = 8000, .jitter_ms = 250),
-                           o->callbacks);
+    return gri_retry_model(in, ref, (unsigned)retries + 1, o->callbacks);
 }

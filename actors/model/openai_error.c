@@ -71,7 +71,7 @@ gr_value *gri_openai_error_of(int status, const gr_value *error, int64_t retry_a
     if (status == 200 && code >= 400 && code < 600)
         status = (int)code;
     err = gr_error(code_of(status, error), "%s%s%s",
-                   status == 200 ? "the stream failed" : name_of(status),
+                   status == 200 ? "the server reported an error" : name_of(status),
                    text[0] == '\0' ? "" : ": ", text);
     if (status != 200)
         err = gr_error_with(err, "status", gr_int(status));
@@ -83,19 +83,31 @@ gr_value *gri_openai_error_of(int status, const gr_value *error, int64_t retry_a
     return err;
 }
 
-gr_value *gri_openai_error(int status, const char *body, size_t len, int64_t retry_after_ms)
+/* text_of gives the text of an error that is no OpenAI's: FastAPI's "detail", or what came, if that is
+ * no JSON. */
+static gr_value *text_of(const gr_value *json, const char *body, size_t len)
 {
-    gr_value *json = gr_json_parse(body, len, NULL), *text, *err;
+    const gr_value *detail = gr_get(json, "detail"), *first = gr_get(gr_at(detail, 0), "msg");
+
+    if (gr_value_type(detail) == GR_STR)
+        return gr_value_ref(detail);
+    if (gr_value_type(first) == GR_STR)
+        return gr_value_ref(first);
+    return gr_strn(body, gri_utf8_valid_len(body, len < TEXT_MAX ? len : TEXT_MAX));
+}
+
+gr_value *gri_openai_refusal(const struct gri_refusal *r)
+{
+    gr_value *json = gr_json_parse(r->body, r->len, NULL), *text, *err;
     const gr_value *error = gr_get(json, "error");
-    size_t shown = gri_utf8_valid_len(body, len < TEXT_MAX ? len : TEXT_MAX);
 
     if (gr_error_code(json) == GR_OK && !gr_is_nil(error)) {
-        err = gri_openai_error_of(status, error, retry_after_ms);
+        err = gri_openai_error_of(r->status, error, r->retry_after_ms);
     } else if (gr_error_code(json) == GR_OK && gr_get(json, "message") != NULL) {
-        err = gri_openai_error_of(status, json, retry_after_ms); /* vLLM, older */
+        err = gri_openai_error_of(r->status, json, r->retry_after_ms); /* vLLM, older */
     } else {
-        text = gr_strn(body, shown); /* a proxy's page, say */
-        err = gri_openai_error_of(status, text, retry_after_ms);
+        text = text_of(json, r->body, r->len); /* a proxy's page, say */
+        err = gri_openai_error_of(r->status, text, r->retry_after_ms);
         gr_value_unref(text);
     }
     gr_value_unref(json);

@@ -9,30 +9,53 @@
 
 #include <greenroom/value.h>
 
+#include "actors/model/provider.h"
+
+/* ---- openai_request.c, openai_content.c ------------------------------------------------------ */
+
+/* gri_openai_request makes the body of a request, or an error value: GR_EINVAL for what has no form
+ * there. Parameters that are nil are not sent. */
+gr_value *gri_openai_request(const struct gri_model_ask *ask);
 /* gri_openai_messages turns a list of messages into the request's; GR_EINVAL for what has no role
  * there. */
 gr_value *gri_openai_messages(const gr_value *messages);
+/* gri_openai_content gives a message's content as the request has it: a text as it is, of a list the
+ * blocks in OpenAI's own form. What only other providers know (thinking, tool use) is left out. */
+gr_value *gri_openai_content(const gr_value *content, size_t message);
+/* gri_openai_arguments gives a tool call's arguments as the JSON text that OpenAI has. */
+gr_value *gri_openai_arguments(const gr_value *args);
+
+/* ---- openai_answer.c -------------------------------------------------------------------------- */
 
 /* gri_openai_answer reads a chat.completion: the ai message, or an error value, GR_EPROTO with
  * where. */
 gr_value *gri_openai_answer(const gr_value *json);
 
+/* What a stream keeps until its end; begins as zeros. */
+struct gri_openai_stream {
+    gr_value
+        *usage; /* owned: the last that was told, since some servers tell the sum with each chunk */
+};
+
 /*
- * gri_openai_chunk reads one chat.completion.chunk: an AIMessageChunk; nil when it says nothing;
- * an error value: what the server reports under "error", or GR_EPROTO. *finished is set once a
- * finish_reason was seen.
+ * gri_openai_event reads one event of a stream: an AIMessageChunk; nil when it says nothing; an error
+ * value: what the server reports under "error" or in an event of that name, or GR_EPROTO. *finished is
+ * set once a finish_reason was seen.
  */
-gr_value *gri_openai_chunk(const gr_value *json, bool *finished);
+gr_value *gri_openai_event(struct gri_openai_stream *s, const char *name, const gr_value *json,
+                           bool *finished);
+/* gri_openai_end gives the last chunk: nothing to say but that it is, and the usage. */
+gr_value *gri_openai_end(struct gri_openai_stream *s);
+void gri_openai_drop(struct gri_openai_stream *s);
 
 /* gri_openai_usage gives usage_metadata, or nil. */
 gr_value *gri_openai_usage(const gr_value *usage);
 
-/*
- * gri_openai_error makes the error value of an answer with a status other than 200: body is what
- * came, JSON or not; retry_after_ms is negative when unknown.
- */
-gr_value *gri_openai_error(int status, const char *body, size_t len, int64_t retry_after_ms);
-/* gri_openai_error_of does so for the object under "error" in a stream. */
+/* ---- openai_error.c --------------------------------------------------------------------------- */
+
+/* gri_openai_refusal makes the error value of an answer whose status is not 2xx. */
+gr_value *gri_openai_refusal(const struct gri_refusal *r);
+/* gri_openai_error_of does so for the object under "error" in an answer or a stream. */
 gr_value *gri_openai_error_of(int status, const gr_value *error, int64_t retry_after_ms);
 
 #endif

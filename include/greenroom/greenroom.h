@@ -7,6 +7,7 @@
 #include <greenroom/value.h>
 #include <greenroom/codec.h>
 #include <greenroom/config.h>
+#include <greenroom/schema.h>
 #include <greenroom/runtime.h>
 #include <greenroom/future.h>
 #include <greenroom/stream.h>

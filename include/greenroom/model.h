@@ -37,6 +37,14 @@ typedef struct gr_chat_opts {
     gr_value *extra;
     size_t answer_bytes_max; /* longest answer, stream or not; default 16 MiB */
     gr_value *callbacks;  /* taken: who hears of this model's own runs; see callbacks.h */
+    /* "openai" (the default: any OpenAI-compatible server), "azure_openai", "anthropic", "ollama"; or as
+     * the beginning of model, "ollama:llama3.2" */
+    const char *provider;
+    const char *api_version; /* where the provider has versions; default the provider's */
+    /* a stream gives the whole answer as its only chunk: always, or if the call has tools. LangChain's
+     * disable_streaming */
+    bool no_streaming, no_tool_streaming;
+    gr_ref limiter;       /* is told what answers say of rate limits (budget.h); {0, 0}: nobody is */
 } gr_chat_opts;
 #define GR_CHAT(...) GR_OPT(gr_chat_opts, __VA_ARGS__)
 
@@ -57,6 +65,49 @@ typedef struct gr_chat_opts {
  * Cancelling a call, or leaving its stream, closes the transfer; a slow reader pauses it. [any]
  */
 GR_API gr_ref gr_chat_model(gr_scope *in, const gr_chat_opts *opts);
+
+/*
+ * gr_generate answers a list of prompts with {"generations": [[{"text", "message"}] …], "llm_output":
+ * {"token_usage"?: the sum of all}}: BaseChatModel.generate, and agenerate by gr_ainvoke. All prompts are with
+ * the model at once, as a batch is; each is a run of its own, this has none. If some fail, the others are
+ * waited for, then the first failure in the order of the prompts is the error. [any]
+ */
+GR_API gr_ref gr_generate(gr_scope *in, gr_ref model);
+
+typedef struct gr_structured_opts {
+    size_t size;
+    /*
+     * How the model is made to:
+     *   "function_calling"  by a tool that it must call; the default, since most models can
+     *   "json_schema"       by the server, which knows the schema (response_format)
+     *   "json_mode"         by the server, which only sees to JSON; the prompt must say what is wanted
+     */
+    const char *method;
+    bool include_raw; /* the answer is {"raw": message, "parsed": nil on failure, "parsing_error": nil or why} */
+    int strict;       /* 1: the server is to keep to the schema exactly, -1: it is not; 0: nothing is sent */
+    bool unchecked;   /* answers are not judged by the schema */
+} gr_structured_opts;
+#define GR_STRUCTURED(...) GR_OPT(gr_structured_opts, __VA_ARGS__)
+
+/*
+ * gr_with_structured_output has a chat model answer with data of a schema:
+ * BaseChatModel.with_structured_output. model is any runnable that heeds the kwargs "tools", "tool_choice" and
+ * "response_format" in OpenAI's form and answers with an ai message.
+ *
+ * schema is a JSON Schema with a "title"; or what names it beside: {"name", "description", "parameters"}, a tool
+ * of OpenAI {"type": "function", "function": …} or Anthropic {"name", "input_schema"}. nil only with "json_mode".
+ * With strict 1, objects in it that don't say it get additionalProperties false.
+ *
+ * It streams what can be read so far whenever that has grown; the schema judges the whole, at the end.
+ * A model that calls no tool gives nil.
+ *
+ * Errors:  GR_EINVAL  kind "OutputParserException": no JSON, or not by the schema (detail: what is wrong, see
+ *                     schema.h)
+ *          GR_EREMOTE kind "Refusal": the model would not; its text
+ *          broken, GR_EINVAL: an unknown method; a schema that has no name, or that can't be read     [any]
+ */
+GR_API gr_ref gr_with_structured_output(gr_scope *in, gr_ref model, gr_value *schema GR_TAKES,
+                                        const gr_structured_opts *opts);
 
 typedef struct gr_extractive_opts {
     size_t size;

@@ -102,7 +102,8 @@ GR_API gr_value *gr_error_with(gr_value *err GR_TAKES, const char *field, gr_val
 GR_API gr_code gr_error_code(const gr_value *v);
 GR_API const char *gr_error_text(const gr_value *v);
 /* gr_error_retryable tells whether the same call may succeed later (GR_EFULL, GR_EUNREACH, GR_ERATE
- * …; also what an actor's exit failed, see link.h). */
+ * …; also what an actor's exit failed, see link.h). Where a server has said so itself, detail.should_retry of an
+ * error with a status, that counts. */
 GR_API bool gr_error_retryable(const gr_value *v);
 
 /* ---- keeping -------------------------------------------------------------------------------- */

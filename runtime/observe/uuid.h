@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* gri: for actors/ */
 /* uuid.h - the ids of runs: UUIDs of version 7 (RFC 9562), which sort by time. */
 #ifndef GR_RUNTIME_OBSERVE_UUID_H
 #define GR_RUNTIME_OBSERVE_UUID_H

@@ -275,8 +275,10 @@ static bool status_retryable(int64_t status)
 
 bool gr_error_retryable(const gr_value *v)
 {
-    const gr_value *status;
+    const gr_value *status, *said = gr_get(gr_get(v, "detail"), "should_retry");
 
+    if (gr_value_type(said) == GR_BOOL && gr_get(v, "status") != NULL)
+        return gr_as_bool(said, false); /* the server knows best: x-should-retry */
     switch (gr_error_code(v)) {
     case GR_ETIMEDOUT:
     case GR_EUNREACH: return true;

@@ -154,6 +154,62 @@ Test(chat_model, an_overload_is_tried_again, .init = start, .fini = stop)
     gr_value_unref(got);
 }
 
+Test(chat_model, attempts_after_the_first_say_how_many_there_were, .init = start, .fini = stop)
+{
+    char *request;
+
+    fault_server_reply(server, PATH, 500, "Retry-After-Ms: 1\r\n", "");
+    fault_server_reply(server, PATH, 500, "Retry-After-Ms: 1\r\n", "");
+    fault_server_reply(server, PATH, 200, "Content-Type: application/json\r\n", good);
+    gr_value_unref(gr_invoke(rt, model(2), gr_str("hi"), NULL, &err));
+    cr_assert_null(err);
+    request = fault_server_request(server, 0);
+    cr_assert_null(strstr(request, "X-Stainless-Retry-Count"));
+    free(request);
+    request = fault_server_request(server, 2);
+    cr_assert_not_null(strstr(request, "X-Stainless-Retry-Count: 2\r\n"));
+    cr_assert_null(strstr(request, "$retries"));
+    free(request);
+}
+
+static const char *model_sent(const char *model, const char *provider, char *out, size_t size)
+{
+    gr_ref m = gr_chat_model(
+        gr_root(rt), GR_CHAT(.url = url, .model = model, .provider = provider, .max_retries = -1));
+    size_t before = fault_server_count(server, FAULT_REQUESTS);
+    gr_value *why = NULL, *sent;
+    char *request;
+
+    fault_server_reply(server, PATH, 200, "Content-Type: application/json\r\n", good);
+    gr_value_unref(gr_invoke(rt, m, gr_str("hi"), NULL, &why));
+    snprintf(out, size, "%s", gr_error_text(why));
+    gr_value_unref(why);
+    if (why != NULL)
+        return out;
+    request = fault_server_request(server, before);
+    sent = gr_json_parse(strstr(request, "\r\n\r\n") + 4, strlen(strstr(request, "\r\n\r\n") + 4),
+                         NULL);
+    snprintf(out, size, "%s", gr_cstr(gr_get(sent, "model"), "?"));
+    gr_value_unref(sent);
+    free(request);
+    return out;
+}
+
+Test(chat_model, a_name_may_say_the_provider, .init = start, .fini = stop)
+{
+    char got[256];
+
+    cr_assert_str_eq(model_sent("gpt-5", NULL, got, sizeof(got)), "gpt-5");
+    cr_assert_str_eq(model_sent("openai:gpt-5", NULL, got, sizeof(got)), "gpt-5");
+    cr_assert_str_eq(model_sent("llama3:8b", NULL, got, sizeof(got)), "llama3:8b");
+    cr_assert_str_eq(model_sent("llama3:8b", "openai", got, sizeof(got)), "llama3:8b");
+    cr_assert_str_eq(model_sent("openai:gpt-5", "openai", got, sizeof(got)), "gpt-5");
+    cr_assert_str_eq(model_sent("openai:", NULL, got, sizeof(got)),
+                     "a chat model needs the name of its model");
+    cr_assert_not_null(
+        strstr(model_sent("m", "nobody", got, sizeof(got)), "unknown provider 'nobody'"));
+}
+
 Test(chat_model, nobody_there_is_unreachable, .init = start, .fini = stop)
 {
     gr_ref m = gr_chat_model(
@@ -300,7 +356,8 @@ Test(chat_model, a_slow_reader_pauses_the_server, .init = start, .fini = stop)
     for (count = 1; (o = gr_next(s, TEST_WAIT_MS)).code == GR_OK; count++)
         ;
     cr_assert_eq(o.code, GR_EOS, "after %zu: %d %s", count, (int)o.code, gr_error_text(o.error));
-    cr_assert_eq(count, 100001);
+    cr_assert_eq(count,
+                 100002); /* the deltas, the finish_reason, and the last one, which says so */
     gr_stream_free(s);
 }
 

@@ -24,12 +24,18 @@ static gr_value *read_answer(const char *text)
     return m;
 }
 
-static gr_value *read_chunk(const char *text, bool *finished)
+static gr_value *read_event(struct gri_openai_stream *s, const char *text, bool *finished)
 {
-    gr_value *v = json(text), *m = gri_openai_chunk(v, finished);
+    gr_value *v = json(text), *m = gri_openai_event(s, "message", v, finished);
 
     gr_value_unref(v);
     return m;
+}
+
+static gr_value *refuse(int status, const char *body, int64_t retry_after_ms)
+{
+    return gri_openai_refusal(&(struct gri_refusal){
+        .status = status, .body = body, .len = strlen(body), .retry_after_ms = retry_after_ms });
 }
 
 static gr_value *read_vectors(const char *text, size_t count)
@@ -69,7 +75,8 @@ Test(openai_wire, answers_become_ai_messages)
                        "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,"
                        "\"completion_tokens\":4,\"total_tokens\":7,"
                        "\"prompt_tokens_details\":{\"cached_tokens\":1}}}"),
-           "{\"type\":\"ai\",\"content\":\"hi\",\"response_metadata\":{\"model_name\":\"m\","
+           "{\"type\":\"ai\",\"content\":\"hi\",\"response_metadata\":"
+           "{\"model_provider\":\"openai\",\"model_name\":\"m\",\"id\":\"x1\","
            "\"finish_reason\":\"stop\"},\"usage_metadata\":{\"input_tokens\":3,"
            "\"output_tokens\":4,\"total_tokens\":7,\"input_token_details\":"
            "{\"cache_read\":1}},\"id\":\"x1\"}"));
@@ -81,7 +88,8 @@ Test(openai_wire, null_content_with_tool_calls_is_legal)
                              "\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\","
                              "\"arguments\":\"{}\"}}]}}]}"),
                  "{\"type\":\"ai\",\"content\":\"\",\"tool_calls\":[{\"name\":\"f\",\"args\":{},"
-                 "\"id\":\"c\",\"type\":\"tool_call\"}],\"response_metadata\":{}}"));
+                 "\"id\":\"c\",\"type\":\"tool_call\"}],\"response_metadata\":"
+                 "{\"model_provider\":\"openai\"}}"));
 }
 
 Test(openai_wire, what_is_no_answer_is_a_protocol_error)
@@ -115,16 +123,22 @@ Test(openai_wire, deltas_add_up_to_the_answer)
         "{\"id\":\"x\",\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,"
         "\"total_tokens\":3}}",
     };
+    struct gri_openai_stream stream = { 0 };
     gr_value *sum = NULL;
     bool finished = false;
 
     for (size_t i = 0; i < sizeof(deltas) / sizeof(deltas[0]); i++) {
-        gr_value *chunk = read_chunk(deltas[i], &finished);
+        gr_value *chunk = read_event(&stream, deltas[i], &finished);
 
         cr_assert_eq(gr_error_code(chunk), GR_OK, "%s", gr_error_text(chunk));
         cr_assert_eq(finished, i >= 5);
-        sum = gr_add(sum, chunk);
+        if (gr_is_nil(chunk))
+            gr_value_unref(chunk);
+        else
+            sum = gr_add(sum, chunk);
     }
+    sum = gr_add(sum, gri_openai_end(&stream));
+    gri_openai_drop(&stream);
     sum = gr_message_of_chunk(sum);
     cr_assert_str_eq(gr_cstr(gr_get(sum, "type"), ""), "ai");
     cr_assert_str_eq(gr_cstr(gr_get(sum, "content"), ""), "hello");
@@ -140,19 +154,22 @@ Test(openai_wire, deltas_add_up_to_the_answer)
 
 Test(openai_wire, empty_chunks_say_nothing_and_errors_are_raised)
 {
+    struct gri_openai_stream stream = { 0 };
     bool finished = false;
-    gr_value *chunk = read_chunk("{\"choices\":[],\"prompt_filter_results\":[]}", &finished);
+    gr_value *chunk =
+        read_event(&stream, "{\"choices\":[],\"prompt_filter_results\":[]}", &finished);
 
     cr_assert(gr_is_nil(chunk));
-    chunk =
-        read_chunk("{\"error\":{\"message\":\"too busy\",\"type\":\"server_error\"}}", &finished);
+    chunk = read_event(&stream, "{\"error\":{\"message\":\"too busy\",\"type\":\"server_error\"}}",
+                       &finished);
     cr_assert_eq(gr_error_code(chunk), GR_EREMOTE);
     cr_assert_not_null(strstr(gr_error_text(chunk), "too busy"));
     gr_value_unref(chunk);
-    chunk = read_chunk("{\"object\":\"error\",\"message\":\"old\",\"code\":503}", &finished);
+    chunk =
+        read_event(&stream, "{\"object\":\"error\",\"message\":\"old\",\"code\":503}", &finished);
     cr_assert_eq(gr_as_int(gr_get(chunk, "status"), 0), 503);
     gr_value_unref(chunk);
-    chunk = read_chunk("[1]", &finished);
+    chunk = read_event(&stream, "[1]", &finished);
     cr_assert_eq(gr_error_code(chunk), GR_EPROTO);
     gr_value_unref(chunk);
     cr_assert_not(finished);
@@ -161,7 +178,7 @@ Test(openai_wire, empty_chunks_say_nothing_and_errors_are_raised)
 static bool error_is(int status, const char *body, gr_code code, const char *kind, const char *text,
                      bool retryable)
 {
-    gr_value *err = gri_openai_error(status, body, strlen(body), status == 429 ? 1500 : -1);
+    gr_value *err = refuse(status, body, status == 429 ? 1500 : -1);
     bool same = gr_error_code(err) == code && gr_as_int(gr_get(err, "status"), 0) == status &&
                 strcmp(gr_cstr(gr_get(err, "kind"), ""), kind) == 0 &&
                 strstr(gr_error_text(err), text) != NULL && gr_error_retryable(err) == retryable;
@@ -203,7 +220,7 @@ Test(openai_wire, errors_say_status_kind_and_whether_to_retry)
 
 Test(openai_wire, retry_after_is_kept)
 {
-    gr_value *err = gri_openai_error(429, "{}", 2, 1500);
+    gr_value *err = refuse(429, "{}", 1500);
 
     cr_assert_eq(gr_as_int(gr_get(err, "retry_after_ms"), 0), 1500);
     gr_value_unref(err);
@@ -257,6 +274,7 @@ Test(openai_wire, wrong_vectors_are_protocol_errors)
 
 static void read_all(void)
 {
+    struct gri_openai_stream stream = { 0 };
     bool finished = false;
     gr_value *m = gr_messages_coerce(gr_str("hi"));
 
@@ -265,11 +283,14 @@ static void read_all(void)
     gr_value_unref(read_answer("{\"id\":\"x\",\"choices\":[{\"message\":{\"content\":\"a\","
                                "\"refusal\":\"r\",\"tool_calls\":[{\"function\":{\"name\":\"f\","
                                "\"arguments\":\"{\"}}]}}],\"usage\":{\"prompt_tokens\":1}}"));
-    gr_value_unref(
-        read_chunk("{\"id\":\"x\",\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,"
-                   "\"function\":{\"arguments\":{\"a\":1}}}]},\"finish_reason\":\"s\"}]}",
-                   &finished));
-    gr_value_unref(gri_openai_error(429, "{\"error\":{\"message\":\"m\"}}", 25, 5));
+    gr_value_unref(read_event(&stream,
+                              "{\"id\":\"x\",\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,"
+                              "\"function\":{\"arguments\":{\"a\":1}}}]},\"finish_reason\":\"s\"}],"
+                              "\"usage\":{\"prompt_tokens\":1}}",
+                              &finished));
+    gr_value_unref(gri_openai_end(&stream));
+    gri_openai_drop(&stream);
+    gr_value_unref(refuse(429, "{\"error\":{\"message\":\"m\"}}", 5));
     gr_value_unref(read_vectors("{\"data\":[{\"embedding\":\"AACAPw==\"}]}", 1));
 }
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* openai.c - OpenAI, whatever speaks its chat completions, and Azure's form of it, as providers. */
+#include "actors/model/openai_wire.h"
+#include "actors/model/provider.h"
+
+static gr_value *answer(const gr_value *json, size_t count)
+{
+    (void)count;
+    return gri_openai_answer(json);
+}
+
+static gr_value *event(void *state, const char *name, const gr_value *json, bool *ret_last)
+{
+    return gri_openai_event(state, name, json, ret_last);
+}
+
+static gr_value *end(void *state)
+{
+    return gri_openai_end(state);
+}
+
+static void drop(void *state)
+{
+    gri_openai_drop(state);
+}
+
+#define OPENAI_READER                                                                              \
+    {                                                                                              \
+        .framing = GRI_SSE, .done = "[DONE]", .state_size = sizeof(struct gri_openai_stream),      \
+        .answer = answer, .event = event, .end = end, .drop = drop, .refusal = gri_openai_refusal  \
+    }
+
+const struct gri_provider gri_openai = {
+    .name = "openai",
+    .title = "ChatOpenAI",
+    .chat = { .url_env = "OPENAI_BASE_URL",
+              .url_default = "https://api.openai.com/v1",
+              .path = "/chat/completions",
+              .key_env = "OPENAI_API_KEY",
+              .env_headers = { { "OPENAI_ORG_ID", "OpenAI-Organization" },
+                               { "OPENAI_PROJECT_ID", "OpenAI-Project" } } },
+    .reader = OPENAI_READER,
+    .request = gri_openai_request,
+};
+
+const struct gri_provider gri_azure_openai = {
+    .name = "azure_openai",
+    .title = "AzureChatOpenAI",
+    .chat = { .url_env = "AZURE_OPENAI_ENDPOINT",
+              .path = "/openai/deployments/{model}/chat/completions",
+              .path_bare = "/openai/v1/chat/completions",
+              .key_env = "AZURE_OPENAI_API_KEY",
+              .key_header = "api-key",
+              .version_env = "OPENAI_API_VERSION",
+              .version_query = "api-version" },
+    .reader = OPENAI_READER,
+    .request = gri_openai_request,
+};

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* openai_answer.c - answers and the events of streams to messages. */
+#include "actors/model/openai_wire.h"
+
+#include <string.h>
+
+#include "actors/message/tool_calls.h"
+
+static gr_value *keep(gr_value *map, const char *as, const gr_value *v)
+{
+    return gr_is_nil(v) ? map : gr_set(map, as, gr_value_ref(v));
+}
+
+/* set_unless_empty takes over. */
+static gr_value *set_unless_empty(gr_value *map, const char *key, gr_value *over)
+{
+    if (gr_error_code(over) == GR_OK && gr_len(over) == 0) {
+        gr_value_unref(over);
+        return map;
+    }
+    return gr_set(map, key, over);
+}
+
+/* ---- usage ----------------------------------------------------------------------------------- */
+
+static int64_t count_of(const gr_value *usage, const char *key)
+{
+    return gr_as_int(gr_get(usage, key), 0);
+}
+
+static gr_value *keep_count(gr_value *map, const char *as, const gr_value *v)
+{
+    return gr_value_type(v) == GR_INT ? gr_set(map, as, gr_value_ref(v)) : map;
+}
+
+gr_value *gri_openai_usage(const gr_value *usage)
+{
+    const gr_value *in = gr_get(usage, "prompt_tokens_details");
+    const gr_value *out = gr_get(usage, "completion_tokens_details");
+    int64_t sum = count_of(usage, "prompt_tokens") + count_of(usage, "completion_tokens");
+    gr_value *all, *details;
+
+    if (gr_value_type(usage) != GR_MAP)
+        return gr_nil();
+    all = gr_map(GR_KV("input_tokens", gr_int(count_of(usage, "prompt_tokens"))),
+                 GR_KV("output_tokens", gr_int(count_of(usage, "completion_tokens"))),
+                 GR_KV("total_tokens", gr_int(gr_as_int(gr_get(usage, "total_tokens"), sum))));
+    details = keep_count(gr_map_n(NULL, 0), "audio", gr_get(in, "audio_tokens"));
+    details = keep_count(details, "cache_read", gr_get(in, "cached_tokens"));
+    all = set_unless_empty(all, "input_token_details", details);
+    details = keep_count(gr_map_n(NULL, 0), "audio", gr_get(out, "audio_tokens"));
+    details = keep_count(details, "reasoning", gr_get(out, "reasoning_tokens"));
+    return set_unless_empty(all, "output_token_details", details);
+}
+
+/* ---- what answers and deltas have in common --------------------------------------------------- */
+
+/* extras adds what has no place of its own. Reasoning has two names among the servers; one that sends
+ * both sends the same text twice. */
+static gr_value *extras(gr_value *m, const gr_value *from)
+{
+    static const char *const keys[] = { "refusal", "audio", "annotations", "function_call" };
+    const gr_value *thought = gr_get(from, "reasoning_content");
+    gr_value *kwargs = gr_map_n(NULL, 0);
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        kwargs = keep(kwargs, keys[i], gr_get(from, keys[i]));
+    if (gr_is_nil(thought))
+        thought = gr_get(from, "reasoning");
+    if (gr_value_type(thought) == GR_STR && gr_len(thought) > 0)
+        kwargs = gr_set(kwargs, "reasoning_content", gr_value_ref(thought));
+    return set_unless_empty(m, "additional_kwargs", kwargs);
+}
+
+static gr_value *content_of(const gr_value *content)
+{
+    gr_type type = gr_value_type(content);
+
+    return type == GR_STR || type == GR_LIST ? gr_value_ref(content) : gr_str("");
+}
+
+/* response_metadata: what is told of the answer as a whole. */
+static gr_value *response_metadata(const gr_value *json, const gr_value *finish)
+{
+    gr_value *meta = gr_map(GR_KV("model_provider", gr_str("openai")));
+
+    meta = keep(meta, "model_name", gr_get(json, "model"));
+    meta = keep(meta, "system_fingerprint", gr_get(json, "system_fingerprint"));
+    meta = keep(meta, "service_tier", gr_get(json, "service_tier"));
+    meta = keep(meta, "id", gr_get(json, "id"));
+    return keep(meta, "finish_reason", finish);
+}
+
+static gr_value *set_id(gr_value *m, const gr_value *json)
+{
+    const gr_value *id = gr_get(json, "id");
+
+    return gr_value_type(id) == GR_STR && gr_len(id) > 0 ? gr_set(m, "id", gr_value_ref(id)) : m;
+}
+
+/* failure finds an error in an answer whose status was 200: NULL if there is none. OpenRouter has them in
+ * a choice, too. */
+static gr_value *failure(const gr_value *json, const gr_value *choice)
+{
+    const gr_value *error = gr_get(json, "error");
+    const gr_value *finish = gr_get(choice, "finish_reason");
+
+    if (gr_is_nil(error))
+        error = gr_get(choice, "error");
+    if (!gr_is_nil(error))
+        return gri_openai_error_of(200, error, -1);
+    if (strcmp(gr_cstr(gr_get(json, "object"), ""), "error") == 0) /* vLLM, older */
+        return gri_openai_error_of(200, json, -1);
+    if (strcmp(gr_cstr(finish, ""), "error") == 0)
+        return gri_openai_error_of(200, NULL, -1);
+    return NULL;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+gr_value *gri_openai_answer(const gr_value *json)
+{
+    const gr_value *choice = gr_at(gr_get(json, "choices"), 0), *from = gr_get(choice, "message");
+    const gr_value *calls = gr_get(from, "tool_calls");
+    gr_value *m = failure(json, choice), *usage;
+
+    if (m != NULL)
+        return m;
+    if (gr_value_type(json) != GR_MAP)
+        return gr_error(GR_EPROTO, "the answer is no JSON object");
+    if (gr_value_type(from) != GR_MAP)
+        return gr_error(GR_EPROTO, "the answer has no choices[0].message");
+    m = gr_map(GR_KV("type", gr_str("ai")), GR_KV("content", content_of(gr_get(from, "content"))));
+    m = extras(m, from);
+    if (gr_len(calls) > 0)
+        m = gri_tool_calls_add(m, calls);
+    m = gr_set(m, "response_metadata",
+               keep(response_metadata(json, gr_get(choice, "finish_reason")), "logprobs",
+                    gr_get(choice, "logprobs")));
+    usage = gri_openai_usage(gr_get(json, "usage"));
+    m = gr_is_nil(usage) ? m : gr_set(m, "usage_metadata", usage);
+    return set_id(m, json);
+}
+
+/* ---- streams --------------------------------------------------------------------------------- */
+
+/* An empty text where a later fragment repeats its field means nothing (LM Studio sends name
+ * ""). */
+static gr_value *text_or_nil(const gr_value *v)
+{
+    return gr_value_type(v) == GR_STR && gr_len(v) > 0 ? gr_value_ref(v) : gr_nil();
+}
+
+static gr_value *call_chunks(const gr_value *calls)
+{
+    gr_value *list = gr_list_n(NULL, 0);
+
+    for (size_t i = 0; i < gr_len(calls); i++) {
+        const gr_value *call = gr_at(calls, i), *fn = gr_get(call, "function");
+        const gr_value *args = gr_get(fn, "arguments");
+
+        list = gr_append(
+            list, gr_map(GR_KV("name", text_or_nil(gr_get(fn, "name"))),
+                         GR_KV("args", gr_value_type(args) == GR_MAP ? gri_openai_arguments(args)
+                                                                     : text_or_nil(args)),
+                         GR_KV("id", text_or_nil(gr_get(call, "id"))),
+                         GR_KV("index", gr_int(gr_as_int(gr_get(call, "index"), (int64_t)i))),
+                         GR_KV("type", gr_str("tool_call_chunk"))));
+    }
+    return list;
+}
+
+/* metadata_of: only the last delta tells of the whole, since texts of several would be added up. */
+static gr_value *metadata_of(const gr_value *json, const gr_value *choice)
+{
+    const gr_value *finish = gr_get(choice, "finish_reason");
+    gr_value *meta =
+        gr_value_type(finish) == GR_STR ? response_metadata(json, finish) : gr_map_n(NULL, 0);
+
+    return keep(meta, "logprobs", gr_get(choice, "logprobs"));
+}
+
+static gr_value *delta_chunk(const gr_value *json, const gr_value *choice)
+{
+    const gr_value *delta = gr_get(choice, "delta"), *calls = gr_get(delta, "tool_calls");
+    gr_value *m = gr_map(GR_KV("type", gr_str("AIMessageChunk")),
+                         GR_KV("content", content_of(gr_get(delta, "content"))));
+
+    m = extras(m, delta);
+    if (gr_len(calls) > 0)
+        m = gr_set(m, "tool_call_chunks", call_chunks(calls));
+    m = set_unless_empty(m, "response_metadata", metadata_of(json, choice));
+    return set_id(m, json);
+}
+
+/* first_choice: others come if the request has an n. */
+static const gr_value *first_choice(const gr_value *choices)
+{
+    for (size_t i = 0; i < gr_len(choices); i++)
+        if (gr_as_int(gr_get(gr_at(choices, i), "index"), 0) == 0)
+            return gr_at(choices, i);
+    return NULL;
+}
+
+gr_value *gri_openai_event(struct gri_openai_stream *s, const char *name, const gr_value *json,
+                           bool *finished)
+{
+    const gr_value *choice = first_choice(gr_get(json, "choices")), *usage = gr_get(json, "usage");
+    gr_value *err = failure(json, choice);
+
+    if (err != NULL)
+        return err;
+    if (strcmp(name, "error") == 0) /* llama.cpp, older */
+        return gri_openai_error_of(200, json, -1);
+    if (gr_value_type(json) != GR_MAP)
+        return gr_error(GR_EPROTO, "a chunk of the stream is no JSON object");
+    if (gr_value_type(usage) == GR_MAP) {
+        gr_value_unref(s->usage);
+        s->usage = gr_value_ref(usage);
+    }
+    if (choice == NULL)
+        return gr_nil();
+    if (gr_value_type(gr_get(choice, "finish_reason")) == GR_STR)
+        *finished = true;
+    return delta_chunk(json, choice);
+}
+
+gr_value *gri_openai_end(struct gri_openai_stream *s)
+{
+    gr_value *usage = gri_openai_usage(s->usage);
+    gr_value *m = gr_map(GR_KV("type", gr_str("AIMessageChunk")), GR_KV("content", gr_str("")),
+                         GR_KV("chunk_position", gr_str("last")));
+
+    return gr_is_nil(usage) ? m : gr_set(m, "usage_metadata", usage);
+}
+
+void gri_openai_drop(struct gri_openai_stream *s)
+{
+    gr_value_unref(s->usage);
+    s->usage = NULL;
+}
