@@ -27,4 +27,8 @@ void gri_text_json_fini(struct gri_text_json *t);
 gr_value *gri_text_json_add(struct gri_text_json *t, const char *more);
 gr_value *gri_text_json_end(struct gri_text_json *t);
 
+/* gri_json_in reads the JSON in a text that is whole, closing what is not finished: the value, or an error of kind
+ * "OutputParserException". */
+gr_value *gri_json_in(const gr_value *text);
+
 #endif
