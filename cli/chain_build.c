@@ -246,3 +246,35 @@ const struct gri_chain_node *gri_build_arg(const char *kind, const struct gri_ch
 {
     return gri_chain_arg_of(gri_chain_kind_find(kind), args, key);
 }
+
+const char **gri_build_names(const struct gri_chain_node *n, size_t *ret_count)
+{
+    const char **texts;
+
+    *ret_count = 0;
+    if (n == NULL || n->type != GRI_CHAIN_LIST)
+        return NULL;
+    texts = gri_alloc_array(n->count + 1, sizeof(*texts));
+    for (size_t i = 0; texts != NULL && i < n->count; i++)
+        texts[(*ret_count)++] = gri_chain_text(n->items[i].value);
+    return texts;
+}
+
+gr_header *gri_build_headers(const struct gri_chain_node *args, size_t *ret_count)
+{
+    const struct gri_chain_node *n = gri_chain_get(args, "headers");
+    size_t count = n == NULL ? 0 : n->count;
+    gr_header *headers = gri_alloc_array(count + 1, sizeof(*headers));
+
+    *ret_count = headers == NULL ? 0 : count;
+    for (size_t i = 0; headers != NULL && i < count; i++)
+        headers[i] = (gr_header){ n->items[i].key->text, gri_chain_text(n->items[i].value) };
+    return headers;
+}
+
+int gri_build_retries(const struct gri_chain_node *args)
+{
+    long long retries = gri_arg_int(args, "max_retries", 2);
+
+    return retries == 0 ? -1 : (int)retries;
+}

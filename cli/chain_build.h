@@ -82,6 +82,14 @@ long long gri_arg_int(const struct gri_chain_node *args, const char *key, long l
 const double *gri_arg_real(const struct gri_chain_node *args, const char *key, double *place);
 bool gri_arg_bool(const struct gri_chain_node *args, const char *key);
 
+/* gri_build_names makes an array of the texts of a list, which it borrows; NULL: there is none, or no
+ * memory. gri_build_headers does so of a kind's headers, with room for one more; NULL: no memory. Free them with
+ * gri_free. */
+const char **gri_build_names(const struct gri_chain_node *n, size_t *ret_count);
+gr_header *gri_build_headers(const struct gri_chain_node *args, size_t *ret_count);
+/* gri_build_retries reads max_retries; "none", 0 in a file, is the library's negative number. */
+int gri_build_retries(const struct gri_chain_node *args);
+
 gr_ref gri_build_hash_embeddings(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_openai_embeddings(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_memory_store(struct gri_chain_builder *b, const struct gri_chain_node *args);

@@ -11,21 +11,6 @@ static gr_ref actor_of(struct gri_chain_builder *b, const char *kind,
     return gri_build_actor(b, gri_build_arg(kind, args, key));
 }
 
-/* texts_of makes the array of a list's texts, which it borrows; NULL with *ret_count 0: there is no
- * list, or no memory. */
-static const char **texts_of(const struct gri_chain_node *n, size_t *ret_count)
-{
-    const char **texts;
-
-    *ret_count = 0;
-    if (n == NULL || n->type != GRI_CHAIN_LIST)
-        return NULL;
-    texts = gri_alloc_array(n->count + 1, sizeof(*texts));
-    for (size_t i = 0; texts != NULL && i < n->count; i++)
-        texts[(*ret_count)++] = gri_chain_text(n->items[i].value);
-    return texts;
-}
-
 /* make_list builds the actors of a list, and what `make` makes of them. */
 static gr_ref make_list(struct gri_chain_builder *b, const struct gri_chain_node *n,
                         gr_ref (*make)(gr_scope *in, const gr_ref *refs, size_t count))
@@ -119,7 +104,7 @@ gr_ref gri_build_pick(struct gri_chain_builder *b, const struct gri_chain_node *
 
     if (n->type == GRI_CHAIN_SCALAR)
         return gr_pick(b->in, gri_chain_text(n));
-    keys = texts_of(n, &count);
+    keys = gri_build_names(n, &count);
     if (keys == NULL)
         return gri_build_no_memory(b, n);
     ref = gr_pick_n(b->in, keys, count);
@@ -165,7 +150,7 @@ gr_ref gri_build_with_retry(struct gri_chain_builder *b, const struct gri_chain_
     gr_ref inner = gri_build_actor(b, gri_chain_get(args, "runnable")), ref;
     double base = 0;
     size_t count;
-    const char **errors = texts_of(named, &count);
+    const char **errors = gri_build_names(named, &count);
 
     if (errors == NULL && named != NULL)
         return gri_build_no_memory(b, named);
@@ -187,7 +172,7 @@ gr_ref gri_build_with_fallbacks(struct gri_chain_builder *b, const struct gri_ch
     const struct gri_chain_node *named = gri_chain_get(args, "errors");
     gr_ref *refs = gri_alloc_array(list->count, sizeof(*refs)), ref;
     size_t count;
-    const char **errors = texts_of(named, &count);
+    const char **errors = gri_build_names(named, &count);
 
     if (refs == NULL || (errors == NULL && named != NULL)) {
         gri_free(refs);
@@ -244,7 +229,7 @@ gr_ref gri_build_with_message_history(struct gri_chain_builder *b,
     gr_ref runnable = gri_build_actor(b, gri_chain_get(args, "runnable"));
     gr_ref history = gri_build_actor(b, gri_chain_get(args, "history")), ref;
     size_t count;
-    const char **ids = texts_of(named, &count);
+    const char **ids = gri_build_names(named, &count);
 
     if (ids == NULL && named != NULL)
         return gri_build_no_memory(b, named);
@@ -254,7 +239,7 @@ gr_ref gri_build_with_message_history(struct gri_chain_builder *b,
                    .input_messages_key = gri_arg_text(args, "input_messages_key", NULL),
                    .output_messages_key = gri_arg_text(args, "output_messages_key", NULL),
                    .history_messages_key = gri_arg_text(args, "history_messages_key", NULL),
-                   .ids = ids, .id_count = count));
+                   .ids = ids, .id_count = count, .overlaps = gri_arg_bool(args, "overlaps")));
     gri_free(ids);
     return ref;
 }

@@ -9,9 +9,9 @@
 #include "cli/chain_report.h"
 #include "cli/deploy.h"
 
-#define MS_MAX 86400000.0 /* a day: longer waits are mistakes */
+#define MS_MAX GRI_MS_MAX
 #define KINDS_MAX 256     /* that are looked through for a name that was meant */
-#define KEY_ENV "name the environment variable that holds it with key_env"
+#define KEY_ENV GRI_KEY_ENV
 
 static const struct gri_chain_key hash_embeddings_keys[] = {
     { "dimensions", GRI_ARG_INT, false, 1, 65536, "length of a vector; default 384" },
@@ -23,6 +23,13 @@ static const struct gri_chain_key openai_embeddings_keys[] = {
       "the variable that holds the key; default OPENAI_API_KEY" },
     { "dimensions", GRI_ARG_INT, false, 1, 65536, "length of a vector; default the model's own" },
     { "batch", GRI_ARG_INT, false, 1, 2048, "texts in a request; default 2048" },
+    { "batch_bytes", GRI_ARG_INT, false, 1, 1e9,
+      "of texts in a request, unless it is one text; default 1 MiB" },
+    { "max_concurrency", GRI_ARG_INT, false, 1, 1e6,
+      "requests of a call under way at once; default 4" },
+    { "encoding", GRI_ARG_TEXT, false, 0, 0,
+      "how vectors are sent: base64, the default, or float" },
+    { "limiter", GRI_ARG_ACTOR, false, 0, 0, "a rate_limiter that grants each request" },
     { "timeout_ms", GRI_ARG_INT, false, 1, MS_MAX, "for one request; default 60000" },
     { "max_retries", GRI_ARG_INT, false, 0, 100, "of a request; default 2" },
     { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },
@@ -81,6 +88,9 @@ static const struct gri_chain_key chat_model_keys[] = {
       "of a request, or of a stream before its first chunk; default 2" },
     { "max_concurrency", GRI_ARG_INT, false, 1, 1e6,
       "requests under way at once; default no limit" },
+    { "limiter", GRI_ARG_ACTOR, false, 0, 0,
+      "a rate_limiter that grants each request, and hears what servers say of their limits" },
+    { "cache", GRI_ARG_ACTOR, false, 0, 0, "a response_cache that keeps answers" },
     { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },
     { "extra", GRI_ARG_DATA, false, 0, 0, "laid over the request's body: top_p, stop and so on" },
     { "key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
@@ -166,6 +176,8 @@ static const struct gri_chain_key with_message_history_keys[] = {
       "where to put the history; default before the new ones" },
     { "ids", GRI_ARG_TEXTS, false, 0, 0,
       "keys of the config's configurable that name the session; default session_id" },
+    { "overlaps", GRI_ARG_BOOL, false, 0, 0,
+      "turns of one session may overlap; default: one after the other" },
 };
 static const struct gri_chain_key as_tool_keys[] = {
     { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what does the work" },
@@ -377,6 +389,8 @@ static const struct {
 } tables[] = {
     { base_kinds, sizeof(base_kinds) / sizeof(base_kinds[0]) },
     { gri_chain_kinds_models, GRI_CHAIN_KINDS_MODELS },
+    { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
+    { gri_chain_kinds_keep, GRI_CHAIN_KINDS_KEEP },
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 

@@ -54,9 +54,17 @@ struct gri_chain_kind {
     gr_ref (*build)(struct gri_chain_builder *b, const struct gri_chain_node *args);
 };
 
+/* What keys of several kinds say. */
+#define GRI_MS_MAX 86400000.0 /* a day: longer waits are mistakes */
+#define GRI_KEY_ENV "name the environment variable that holds it with key_env"
+
 /* The kinds of cli/kinds_AREA.c; chain_kinds.c has the list of these tables. */
 #define GRI_CHAIN_KINDS_MODELS 1
 extern const struct gri_chain_kind gri_chain_kinds_models[GRI_CHAIN_KINDS_MODELS];
+#define GRI_CHAIN_KINDS_PROVIDERS 3
+extern const struct gri_chain_kind gri_chain_kinds_providers[GRI_CHAIN_KINDS_PROVIDERS];
+#define GRI_CHAIN_KINDS_KEEP 13
+extern const struct gri_chain_kind gri_chain_kinds_keep[GRI_CHAIN_KINDS_KEEP];
 extern const struct gri_chain_kind gri_chain_load_kind; /* what a store's load: takes */
 extern const struct gri_chain_kind gri_chain_node_kind; /* and the file's own node: */
 

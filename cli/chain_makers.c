@@ -14,54 +14,6 @@ gr_ref gri_build_hash_embeddings(struct gri_chain_builder *b, const struct gri_c
     return gr_hash_embeddings(b->in, (unsigned)gri_arg_int(args, "dimensions", 0));
 }
 
-/* headers_of makes the array of an actor's headers, which borrows its texts; *ret_count 0: none. */
-static gr_header *headers_of(const struct gri_chain_node *args, size_t *ret_count)
-{
-    const struct gri_chain_node *n = gri_chain_get(args, "headers");
-    gr_header *headers;
-
-    *ret_count = 0;
-    if (n == NULL || n->count == 0)
-        return NULL;
-    headers = gri_alloc_array(n->count, sizeof(*headers));
-    if (headers == NULL)
-        return NULL;
-    for (size_t i = 0; i < n->count; i++)
-        headers[i] = (gr_header){ n->items[i].key->text, gri_chain_text(n->items[i].value) };
-    *ret_count = n->count;
-    return headers;
-}
-
-/* retries_of turns "none", 0 in a file, into the library's negative number. */
-static int retries_of(const struct gri_chain_node *args)
-{
-    long long retries = gri_arg_int(args, "max_retries", 2);
-
-    return retries == 0 ? -1 : (int)retries;
-}
-
-gr_ref gri_build_openai_embeddings(struct gri_chain_builder *b, const struct gri_chain_node *args)
-{
-    const struct gri_chain_node *wanted = gri_chain_get(args, "headers");
-    size_t count;
-    gr_header *headers = headers_of(args, &count);
-    gr_ref ref;
-
-    if (headers == NULL && wanted != NULL && wanted->count > 0)
-        return gri_build_no_memory(b, args);
-    ref = gr_openai_embeddings(
-        b->in,
-        GR_EMBEDDINGS(.url = gri_arg_text(args, "url", NULL),
-                      .model = gri_arg_text(args, "model", NULL),
-                      .key_env = gri_arg_text(args, "key_env", NULL),
-                      .dimensions = (unsigned)gri_arg_int(args, "dimensions", 0),
-                      .batch = (unsigned)gri_arg_int(args, "batch", 0),
-                      .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
-                      .max_retries = retries_of(args), .headers = headers, .header_count = count));
-    gri_free(headers);
-    return ref;
-}
-
 /* note_load remembers a store's files for chain_load.c. */
 static bool note_load(struct gri_chain_builder *b, gr_ref store, const struct gri_chain_node *n)
 {
@@ -196,13 +148,13 @@ gr_ref gri_build_chat_prompt(struct gri_chain_builder *b, const struct gri_chain
 gr_ref gri_build_chat_model(struct gri_chain_builder *b, const struct gri_chain_node *args)
 {
     const struct gri_chain_node *extra = gri_chain_get(args, "extra");
-    const struct gri_chain_node *wanted = gri_chain_get(args, "headers");
     size_t count;
-    gr_header *headers = headers_of(args, &count);
+    gr_header *headers = gri_build_headers(args, &count);
+    gr_ref limiter = gri_build_actor(b, gri_chain_get(args, "limiter"));
+    gr_ref cache = gri_build_actor(b, gri_chain_get(args, "cache")), ref;
     double temperature = 0;
-    gr_ref ref;
 
-    if (headers == NULL && wanted != NULL && wanted->count > 0)
+    if (headers == NULL)
         return gri_build_no_memory(b, args);
     ref = gr_chat_model(
         b->in,
@@ -213,9 +165,9 @@ gr_ref gri_build_chat_model(struct gri_chain_builder *b, const struct gri_chain_
                 .temperature = gri_arg_real(args, "temperature", &temperature),
                 .max_tokens = (unsigned)gri_arg_int(args, "max_tokens", 0),
                 .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
-                .idle_ms = gri_arg_int(args, "idle_ms", 0), .max_retries = retries_of(args),
+                .idle_ms = gri_arg_int(args, "idle_ms", 0), .max_retries = gri_build_retries(args),
                 .max_concurrency = (unsigned)gri_arg_int(args, "max_concurrency", 0),
-                .headers = headers, .header_count = count,
+                .limiter = limiter, .cache = cache, .headers = headers, .header_count = count,
                 .extra = extra != NULL ? gri_build_data(extra) : NULL));
     gri_free(headers);
     return ref;

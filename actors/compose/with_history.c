@@ -3,25 +3,33 @@
  * with_history.c - gr_with_message_history: a session's messages into a runnable, the new ones back
  * into the session.
  *
- * Its handlers wait, each on a fiber. The new messages and the answer are added by one message to
- * the history's actor, so that turns of one session that overlap lose nothing, though each of them
- * has seen only what was there when it began.
+ * Its handlers wait, each on a fiber: for the turn of their session, unless turns may overlap, then for
+ * the runnable. Who has the turn says so in the configurable of what it calls, so that a call that
+ * comes back to the same session is let through: it would wait for itself. The new messages and the
+ * answer are added by one message to the history's actor, so that turns that overlap lose nothing.
  */
+#include <greenroom/codec.h>
 #include <greenroom/history.h>
 #include <greenroom/message.h>
 
 #include "actors/compose/describe.h"
+#include "actors/compose/pass.h"
 #include "actors/compose/steps.h"
+#include "actors/compose/turnstile.h"
+#include "actors/message/session.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/log.h"
 
 #define IDS_MAX 64
+#define TURNS "__history_turns" /* in the configurable: the turns that a call is made in */
 
 struct talk {
     gr_ref runnable, history;
     char *input_key, *output_key, *history_key; /* owned, or NULL */
     gr_value *ids;                              /* counted; a list of names */
     bool default_ids;                           /* none were given */
+    bool overlaps;
+    struct gri_turnstile *turns; /* owned */
 };
 
 static void talk_free(void *p)
@@ -32,6 +40,7 @@ static void talk_free(void *p)
     gri_free(t->output_key);
     gri_free(t->history_key);
     gr_value_unref(t->ids);
+    gri_free(t->turns);
     gri_free(t);
 }
 
@@ -107,10 +116,12 @@ struct turn {
     gr_value *ids;           /* counted */
     gr_value *said;          /* counted; the new messages */
     gr_call_opts opts;       /* the runnable's */
+    struct gri_ticket *ticket;
 };
 
 static void turn_end(struct turn *t)
 {
+    gri_turnstile_leave(t->talk->turns, t->ticket);
     gr_value_unref(t->ids);
     gr_value_unref(t->said);
 }
@@ -133,28 +144,86 @@ static gr_value *with_history(const struct turn *t, const gr_value *input, gr_va
     return gr_set(gr_value_ref(input), key, history);
 }
 
-/* turn_begin fills t in and gives the runnable's input, or an error; in both cases turn_end is
- * due. */
-static gr_value *turn_begin(gr_ctx *c, struct turn *t, const gr_value *input)
+/* turn_name names the session's turn, for this actor. */
+static gr_value *turn_name(gr_ctx *c, const struct turn *t, gr_value **ret_err)
 {
-    const struct talk *talk = gr_as_opaque(gr_args(c));
-    const gr_value *kwargs = gr_kwargs(c);
+    char *session = gri_session_name(t->ids, ret_err);
+    gr_value *name = NULL;
+
+    if (session != NULL)
+        name = gr_strf("%llx %s", (unsigned long long)gr_self(c).id, session);
+    gr_free(session);
+    return name;
+}
+
+static bool has(const gr_value *list, const gr_value *text)
+{
+    for (size_t i = 0; i < gr_len(list); i++)
+        if (gr_equal(gr_at(list, i), text))
+            return true;
+    return false;
+}
+
+/* take_turn waits until it is the session's turn of this call. NULL, or why not. */
+static gr_value *take_turn(gr_ctx *c, struct turn *t)
+{
+    const gr_value *configurable = gr_get(gr_config(c), "configurable");
+    const gr_value *held = gr_get(configurable, TURNS);
+    gr_value *err = NULL, *name;
+    gr_code rc;
+
+    if (t->talk->overlaps)
+        return NULL;
+    name = turn_name(c, t, &err);
+    if (name == NULL || has(held, name)) {
+        gr_value_unref(name);
+        return err;
+    }
+    rc = gri_turnstile_enter(t->talk->turns, gr_runtime_of(c), gr_cstr(name, ""), &t->ticket);
+    if (rc != GR_OK) {
+        gr_value_unref(name);
+        return rc == GR_ECANCELED ? gri_was_cancelled() : gr_error(rc, "no wait for a session's turn");
+    }
+    name = gr_append(held != NULL ? gr_value_ref(held) : gr_list_n(NULL, 0), name);
+    t->opts.config = gr_set(
+        t->opts.config != NULL ? t->opts.config : gr_map_n(NULL, 0), "configurable",
+        gr_set(configurable != NULL ? gr_value_ref(configurable) : gr_map_n(NULL, 0), TURNS, name));
+    return NULL;
+}
+
+/* turn_input gives the runnable's input, or an error. */
+static gr_value *turn_input(gr_ctx *c, struct turn *t, const gr_value *input)
+{
+    const struct talk *talk = t->talk;
     gr_value *history, *err = NULL;
 
-    *t = (struct turn){ .talk = talk, .opts.size = sizeof(gr_call_opts) };
     t->ids = ids_of(c, talk);
     if (gr_error_code(t->ids) != GR_OK)
         return gr_value_ref(t->ids);
     t->said = messages_of(input, talk->input_key, "input", "human");
     if (gr_error_code(t->said) != GR_OK)
         return gr_value_ref(t->said);
+    err = take_turn(c, t);
+    if (err != NULL)
+        return err;
     history =
         gr_do(gr_runtime_of(c), talk->history, "get_messages", gr_value_ref(t->ids), NULL, &err);
     if (history == NULL)
         return err;
-    if (kwargs != NULL)
-        t->opts.config = gr_map(GR_KV("kwargs", gr_value_ref(kwargs)));
     return with_history(t, input, history);
+}
+
+/* turn_begin fills t in and gives the runnable's input, or an error; then its options are gone, too. In
+ * both cases turn_end is due. */
+static gr_value *turn_begin(gr_ctx *c, struct turn *t, const gr_value *input)
+{
+    gr_value *v;
+
+    *t = (struct turn){ .talk = gr_as_opaque(gr_args(c)), .opts = gri_pass_opts(c) };
+    v = turn_input(c, t, input);
+    if (gr_error_code(v) != GR_OK)
+        gr_value_unref(t->opts.config);
+    return v;
 }
 
 /* keep adds what was said, and the answer, to the session. */
@@ -195,28 +264,10 @@ static gr_value *talk_invoke(gr_ctx *c, void *self, const gr_value *input)
     return v;
 }
 
-/* pass_on sends s's chunks on and gives their sum in *ret_sum; frees s. */
-static gr_code pass_on(gr_ctx *c, gr_stream *s, gr_value **ret_sum)
-{
-    gr_value *sum = NULL;
-    gr_outcome o;
-    gr_code rc = GR_OK;
-
-    while (rc == GR_OK && (o = gr_next(s, -1)).code == GR_OK) {
-        sum = gr_add(sum, gr_value_ref(o.value));
-        rc = gr_emit(c, gr_value_ref(o.value));
-    }
-    if (rc == GR_OK && o.code != GR_EOS)
-        rc = o.error != NULL ? gr_fail(c, gr_value_ref(o.error)) : o.code;
-    gr_stream_free(s);
-    *ret_sum = sum;
-    return rc;
-}
-
 static gr_code talk_stream(gr_ctx *c, void *self, gr_stream *in, const gr_value *input)
 {
     struct turn t;
-    gr_value *v = turn_begin(c, &t, input), *sum = NULL;
+    gr_value *v = turn_begin(c, &t, input), *sum = NULL, *err = NULL;
     gr_code rc;
 
     (void)self;
@@ -225,7 +276,9 @@ static gr_code talk_stream(gr_ctx *c, void *self, gr_stream *in, const gr_value 
         turn_end(&t);
         return gr_fail(c, v);
     }
-    rc = pass_on(c, gr_astream(gr_runtime_of(c), t.talk->runnable, v, &t.opts), &sum);
+    rc = gri_pass_stream(c, gr_astream(gr_runtime_of(c), t.talk->runnable, v, &t.opts), &sum, &err);
+    if (err != NULL)
+        rc = gr_fail(c, err);
     if (rc == GR_OK)
         keep(c, &t, sum);
     gr_value_unref(sum);
@@ -279,6 +332,11 @@ static gr_value *read_opts(struct talk *t, const gr_history_opts *o)
 
     t->history = o->history;
     t->default_ids = o->ids == NULL;
+    t->overlaps = o->overlaps;
+    t->turns = gri_new0(struct gri_turnstile);
+    if (t->turns == NULL)
+        return gri_no_memory();
+    gri_turnstile_init(t->turns);
     t->ids = gr_list_n(NULL, 0);
     if (count == 0 || count > IDS_MAX)
         return gr_error(GR_EINVAL, "with_message_history: 1 to %d ids name a session", IDS_MAX);

@@ -2,12 +2,14 @@
 /*
  * memory_history.c - gr_memory_history: LangChain's InMemoryChatMessageHistory, for all sessions.
  *
- * The state is one map from sessions, named by their ids as JSON, to lists of messages. Who reads
+ * The state is one map from sessions, by their names, to lists of messages. Who reads
  * gets the list as it is at that moment; adding to it copies it only while a reader has it.
  */
 #include <greenroom/codec.h>
 #include <greenroom/history.h>
 #include <greenroom/message.h>
+
+#include "actors/message/session.h"
 
 #define SESSIONS_MAX 65536
 #define MESSAGES_MAX 65536
@@ -36,24 +38,11 @@ static void histories_stopped(void *self, const gr_value *args)
     gr_value_unref(h->sessions);
 }
 
-/* name_of gives the session's key, to be freed by gr_free; NULL, with *ret_err: it has no ids. */
-static char *name_of(const gr_value *ids, gr_value **ret_err)
-{
-    char *name = NULL;
-
-    if (gr_value_type(ids) != GR_MAP || gr_len(ids) == 0)
-        *ret_err = gr_error(GR_EINVAL, "a session is named by a map of ids, not %s",
-                            gr_type_name(gr_value_type(ids)));
-    else if ((name = gr_json_print(ids, 0, NULL)) == NULL)
-        *ret_err = gr_error(GR_ENOMEM, "out of memory for a session");
-    return name;
-}
-
 static gr_value *get_messages(gr_ctx *c, void *self, const gr_value *ids)
 {
     struct histories *h = self;
     gr_value *err = NULL;
-    char *name = name_of(ids, &err);
+    char *name = gri_session_name(ids, &err);
     const gr_value *list;
 
     (void)c;
@@ -96,7 +85,7 @@ static gr_value *add_messages(gr_ctx *c, void *self, const gr_value *args)
     (void)c;
     if (gr_error_code(messages) != GR_OK)
         return messages;
-    name = name_of(gr_get(args, "ids"), &err);
+    name = gri_session_name(gr_get(args, "ids"), &err);
     if (name == NULL)
         gr_value_unref(messages);
     else
@@ -109,7 +98,7 @@ static gr_value *clear(gr_ctx *c, void *self, const gr_value *ids)
 {
     struct histories *h = self;
     gr_value *err = NULL;
-    char *name = name_of(ids, &err);
+    char *name = gri_session_name(ids, &err);
 
     (void)c;
     if (name == NULL)

@@ -6,12 +6,14 @@
  * that never changes, shared through the spawn arguments as an opaque value, where the key is
  * safe from printing. Retries are those of gr_with_retry around it.
  */
+#include <greenroom/budget.h>
 #include <greenroom/callbacks.h>
 #include <greenroom/message.h>
 #include <greenroom/model.h>
 
 #include "actors/compose/retry.h"
 #include "actors/model/provider.h"
+#include "actors/store/digest.h"
 #include "runtime/base/alloc.h"
 
 #define ANSWER_BYTES_DEFAULT ((size_t)16 << 20)
@@ -162,27 +164,57 @@ static gr_value *read_opts(struct chat *chat, const gr_chat_opts *o)
                                                              : o->answer_bytes_max });
 }
 
+/* fingerprint names all that decides about an answer, but for the prompt and a call's kwargs, without
+ * telling it: a cache may be another process's. */
+static gr_value *fingerprint(const struct chat *chat)
+{
+    gr_value *all = gr_list(gr_str(chat->provider->name), gr_str(chat->endpoint.url),
+                            chat->endpoint.version != NULL ? gr_str(chat->endpoint.version) : gr_nil(),
+                            gr_value_ref(chat->settings));
+    char hex[GRI_DIGEST_LEN + 1];
+    bool done = gri_digest_value(all, hex);
+
+    gr_value_unref(all);
+    return done ? gr_str(hex) : gr_error(GR_ENOMEM, "out of memory for a chat model");
+}
+
+/* spend puts the limiter and the cache around the model's attempts. print is taken. */
+static gr_ref spend(gr_scope *in, gr_ref ref, const gr_chat_opts *o, gr_value *print)
+{
+    if (o->limiter.id != 0)
+        ref = gr_with_rate_limiter(
+            in, ref, o->limiter, GR_LIMITED(.counts_tokens = true, .tokens_answer = o->max_tokens));
+    if (o->cache.id != 0)
+        return gr_with_cache(in, ref, o->cache, print);
+    gr_value_unref(print);
+    return ref;
+}
+
 gr_ref gr_chat_model(gr_scope *in, const gr_chat_opts *opts)
 {
     const gr_chat_opts defaults = { .size = sizeof(defaults) };
     const gr_chat_opts *o = opts == NULL ? &defaults : opts;
     int retries = o->max_retries == 0 ? RETRIES_DEFAULT : o->max_retries;
+    bool alone = retries < 0 && o->limiter.id == 0 && o->cache.id == 0;
     struct chat *chat = gri_new0(struct chat);
-    gr_value *args;
+    gr_value *args, *print = NULL;
     gr_ref ref;
 
     if (chat == NULL)
         gr_value_unref(o->extra);
     args =
         chat == NULL ? gr_error(GR_ENOMEM, "out of memory for a chat model") : read_opts(chat, o);
+    if (args == NULL && o->cache.id != 0)
+        print = fingerprint(chat);
     if (args == NULL)
         args = gr_opaque(chat, drop_chat);
     else
         drop_chat(chat);
-    ref = gr_spawn(in, retries < 0 ? &chat_class : &attempt_class,
+    ref = gr_spawn(in, alone ? &chat_class : &attempt_class,
                    GR_SPAWN(.name = o->model, .args = args, .max_concurrency = o->max_concurrency,
-                            .callbacks = retries < 0 ? o->callbacks : NULL));
-    if (retries < 0)
+                            .callbacks = alone ? o->callbacks : NULL));
+    if (alone)
         return ref;
-    return gri_retry_model(in, ref, (unsigned)retries + 1, o->callbacks);
+    return gri_retry_model(in, spend(in, ref, o, print), retries < 0 ? 1 : (unsigned)retries + 1,
+                           o->callbacks);
 }

@@ -2,55 +2,30 @@
 /* openai_answer.c - answers and the events of streams to messages. */
 #include "actors/model/openai_wire.h"
 
-#include <string.h>
-
 #include "actors/message/tool_calls.h"
-
-static gr_value *keep(gr_value *map, const char *as, const gr_value *v)
-{
-    return gr_is_nil(v) ? map : gr_set(map, as, gr_value_ref(v));
-}
-
-/* set_unless_empty takes over. */
-static gr_value *set_unless_empty(gr_value *map, const char *key, gr_value *over)
-{
-    if (gr_error_code(over) == GR_OK && gr_len(over) == 0) {
-        gr_value_unref(over);
-        return map;
-    }
-    return gr_set(map, key, over);
-}
+#include "actors/model/wire.h"
 
 /* ---- usage ----------------------------------------------------------------------------------- */
-
-static int64_t count_of(const gr_value *usage, const char *key)
-{
-    return gr_as_int(gr_get(usage, key), 0);
-}
-
-static gr_value *keep_count(gr_value *map, const char *as, const gr_value *v)
-{
-    return gr_value_type(v) == GR_INT ? gr_set(map, as, gr_value_ref(v)) : map;
-}
 
 gr_value *gri_openai_usage(const gr_value *usage)
 {
     const gr_value *in = gr_get(usage, "prompt_tokens_details");
     const gr_value *out = gr_get(usage, "completion_tokens_details");
-    int64_t sum = count_of(usage, "prompt_tokens") + count_of(usage, "completion_tokens");
+    int64_t asked = gri_token_count(usage, "prompt_tokens");
+    int64_t said = gri_token_count(usage, "completion_tokens");
     gr_value *all, *details;
 
     if (gr_value_type(usage) != GR_MAP)
         return gr_nil();
-    all = gr_map(GR_KV("input_tokens", gr_int(count_of(usage, "prompt_tokens"))),
-                 GR_KV("output_tokens", gr_int(count_of(usage, "completion_tokens"))),
-                 GR_KV("total_tokens", gr_int(gr_as_int(gr_get(usage, "total_tokens"), sum))));
-    details = keep_count(gr_map_n(NULL, 0), "audio", gr_get(in, "audio_tokens"));
-    details = keep_count(details, "cache_read", gr_get(in, "cached_tokens"));
-    all = set_unless_empty(all, "input_token_details", details);
-    details = keep_count(gr_map_n(NULL, 0), "audio", gr_get(out, "audio_tokens"));
-    details = keep_count(details, "reasoning", gr_get(out, "reasoning_tokens"));
-    return set_unless_empty(all, "output_token_details", details);
+    all = gr_map(GR_KV("input_tokens", gr_int(asked)), GR_KV("output_tokens", gr_int(said)),
+                 GR_KV("total_tokens", gr_int(asked + said)));
+    all = gri_keep_count(all, "total_tokens", usage, "total_tokens");
+    details = gri_keep_count(gr_map_n(NULL, 0), "audio", in, "audio_tokens");
+    details = gri_keep_count(details, "cache_read", in, "cached_tokens");
+    all = gri_keep_some(all, "input_token_details", details);
+    details = gri_keep_count(gr_map_n(NULL, 0), "audio", out, "audio_tokens");
+    details = gri_keep_count(details, "reasoning", out, "reasoning_tokens");
+    return gri_keep_some(all, "output_token_details", details);
 }
 
 /* ---- what answers and deltas have in common --------------------------------------------------- */
@@ -64,12 +39,12 @@ static gr_value *extras(gr_value *m, const gr_value *from)
     gr_value *kwargs = gr_map_n(NULL, 0);
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        kwargs = keep(kwargs, keys[i], gr_get(from, keys[i]));
+        kwargs = gri_keep(kwargs, keys[i], gr_get(from, keys[i]));
     if (gr_is_nil(thought))
         thought = gr_get(from, "reasoning");
     if (gr_value_type(thought) == GR_STR && gr_len(thought) > 0)
         kwargs = gr_set(kwargs, "reasoning_content", gr_value_ref(thought));
-    return set_unless_empty(m, "additional_kwargs", kwargs);
+    return gri_keep_some(m, "additional_kwargs", kwargs);
 }
 
 static gr_value *content_of(const gr_value *content)
@@ -84,11 +59,11 @@ static gr_value *response_metadata(const gr_value *json, const gr_value *finish)
 {
     gr_value *meta = gr_map(GR_KV("model_provider", gr_str("openai")));
 
-    meta = keep(meta, "model_name", gr_get(json, "model"));
-    meta = keep(meta, "system_fingerprint", gr_get(json, "system_fingerprint"));
-    meta = keep(meta, "service_tier", gr_get(json, "service_tier"));
-    meta = keep(meta, "id", gr_get(json, "id"));
-    return keep(meta, "finish_reason", finish);
+    meta = gri_keep(meta, "model_name", gr_get(json, "model"));
+    meta = gri_keep(meta, "system_fingerprint", gr_get(json, "system_fingerprint"));
+    meta = gri_keep(meta, "service_tier", gr_get(json, "service_tier"));
+    meta = gri_keep(meta, "id", gr_get(json, "id"));
+    return gri_keep(meta, "finish_reason", finish);
 }
 
 static gr_value *set_id(gr_value *m, const gr_value *json)
@@ -135,8 +110,8 @@ gr_value *gri_openai_answer(const gr_value *json)
     if (gr_len(calls) > 0)
         m = gri_tool_calls_add(m, calls);
     m = gr_set(m, "response_metadata",
-               keep(response_metadata(json, gr_get(choice, "finish_reason")), "logprobs",
-                    gr_get(choice, "logprobs")));
+               gri_keep(response_metadata(json, gr_get(choice, "finish_reason")), "logprobs",
+                        gr_get(choice, "logprobs")));
     usage = gri_openai_usage(gr_get(json, "usage"));
     m = gr_is_nil(usage) ? m : gr_set(m, "usage_metadata", usage);
     return set_id(m, json);
@@ -161,7 +136,7 @@ static gr_value *call_chunks(const gr_value *calls)
 
         list = gr_append(
             list, gr_map(GR_KV("name", text_or_nil(gr_get(fn, "name"))),
-                         GR_KV("args", gr_value_type(args) == GR_MAP ? gri_openai_arguments(args)
+                         GR_KV("args", gr_value_type(args) == GR_MAP ? gri_wire_text(args)
                                                                      : text_or_nil(args)),
                          GR_KV("id", text_or_nil(gr_get(call, "id"))),
                          GR_KV("index", gr_int(gr_as_int(gr_get(call, "index"), (int64_t)i))),
@@ -177,7 +152,7 @@ static gr_value *metadata_of(const gr_value *json, const gr_value *choice)
     gr_value *meta =
         gr_value_type(finish) == GR_STR ? response_metadata(json, finish) : gr_map_n(NULL, 0);
 
-    return keep(meta, "logprobs", gr_get(choice, "logprobs"));
+    return gri_keep(meta, "logprobs", gr_get(choice, "logprobs"));
 }
 
 static gr_value *delta_chunk(const gr_value *json, const gr_value *choice)
@@ -189,7 +164,7 @@ static gr_value *delta_chunk(const gr_value *json, const gr_value *choice)
     m = extras(m, delta);
     if (gr_len(calls) > 0)
         m = gr_set(m, "tool_call_chunks", call_chunks(calls));
-    m = set_unless_empty(m, "response_metadata", metadata_of(json, choice));
+    m = gri_keep_some(m, "response_metadata", metadata_of(json, choice));
     return set_id(m, json);
 }
 

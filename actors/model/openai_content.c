@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * openai_content.c - blocks of a message's content, in OpenAI's form.
- *
- * Three ways of saying the same are read: langchain-core's standard blocks ({"type": "image", "url"} or
- * "base64" with "mime_type"), its first version of them ("source_type", "data"), and OpenAI's own parts,
- * which go through as they are.
+ * openai_content.c - blocks of a message's content, in OpenAI's form. media.h reads the ways there are to
+ * write an image or a file; OpenAI's own parts go through as they are.
  */
+#include "actors/model/media.h"
 #include "actors/model/openai_wire.h"
-
-#include <string.h>
-
-static bool is_text(const gr_value *v)
-{
-    return gr_value_type(v) == GR_STR && gr_len(v) > 0;
-}
+#include "actors/model/wire.h"
 
 /* is_one_of: names ends with NULL. */
 static bool is_one_of(const char *name, const char *const *names)
@@ -23,93 +15,92 @@ static bool is_one_of(const char *name, const char *const *names)
     return *names != NULL;
 }
 
-/* field reads a block's own field, or one that langchain-core keeps under "extras". */
+/* field reads a block's own field, or one that langchain-core keeps under "extras"; NULL for what is no
+ * text. */
 static const gr_value *field(const gr_value *block, const char *key)
 {
     const gr_value *v = gr_get(block, key);
 
-    return v != NULL ? v : gr_get(gr_get(block, "extras"), key);
+    if (v == NULL)
+        v = gr_get(gr_get(block, "extras"), key);
+    return gr_value_type(v) == GR_STR && gr_len(v) > 0 ? v : NULL;
 }
 
-/* data_of gives a block's base64, or NULL. */
-static const gr_value *data_of(const gr_value *block)
-{
-    const gr_value *data = gr_get(block, "base64");
+/* ---- images, sounds, files ------------------------------------------------------------------- */
 
-    if (is_text(data))
-        return data;
-    data = gr_get(block, "data");
-    return strcmp(gr_cstr(gr_get(block, "source_type"), ""), "base64") == 0 && is_text(data) ? data
-                                                                                             : NULL;
+static gr_value *data_url(const struct gri_media *m, const char *mime)
+{
+    int len = m->mime != NULL ? (int)m->mime_len : (int)strlen(mime);
+
+    return gr_strf("data:%.*s;base64,%.*s", len, m->mime != NULL ? m->mime : mime, (int)m->data_len,
+                   m->data);
 }
 
-static const char *mime_of(const gr_value *block, const char *otherwise)
+static gr_value *image(const gr_value *block, const struct gri_media *m)
 {
-    return gr_cstr(gr_get(block, "mime_type"), otherwise);
+    const gr_value *detail = field(block, "detail");
+    gr_value *inner =
+        gr_map(GR_KV("url", m->url != NULL ? gr_str(m->url) : data_url(m, "image/png")));
+
+    return gr_map(GR_KV("type", gr_str("image_url")),
+                  GR_KV("image_url", gri_keep(inner, "detail", detail)));
 }
 
-/* url_of gives a block's URL, or its data as one; NULL: it has neither. */
-static gr_value *url_of(const gr_value *block, const char *mime)
+/* audio_format gives what OpenAI calls a sound's MIME type. */
+static gr_value *audio_format(const gr_value *block, const struct gri_media *m)
 {
-    const gr_value *url = gr_get(block, "url"), *data = data_of(block);
+    const gr_value *format = field(block, "format");
+    const char *slash = m->mime == NULL ? NULL : memchr(m->mime, '/', m->mime_len);
 
-    if (is_text(url))
-        return gr_value_ref(url);
-    if (data == NULL)
-        return NULL;
-    return gr_strf("data:%s;base64,%s", mime_of(block, mime), gr_cstr(data, ""));
+    if (format != NULL)
+        return gr_value_ref(format);
+    if (slash == NULL)
+        return gr_str("wav");
+    if (m->mime_len == strlen("audio/mpeg") && memcmp(m->mime, "audio/mpeg", m->mime_len) == 0)
+        return gr_str("mp3");
+    return gr_strn(slash + 1, m->mime_len - (size_t)(slash + 1 - m->mime));
 }
 
-static gr_value *image(const gr_value *block)
+static gr_value *audio(const gr_value *block, const struct gri_media *m)
 {
-    const gr_value *source = gr_get(block, "source"), *detail = field(block, "detail");
-    gr_value *url = url_of(block, "image/png"), *inner;
-
-    if (url == NULL && is_text(gr_get(source, "data"))) /* Anthropic's */
-        url = gr_strf("data:%s;base64,%s", gr_cstr(gr_get(source, "media_type"), "image/png"),
-                      gr_cstr(gr_get(source, "data"), ""));
-    else if (url == NULL && is_text(gr_get(source, "url")))
-        url = gr_value_ref(gr_get(source, "url"));
-    if (url == NULL)
-        return NULL;
-    inner = gr_map(GR_KV("url", url));
-    if (is_text(detail))
-        inner = gr_set(inner, "detail", gr_value_ref(detail));
-    return gr_map(GR_KV("type", gr_str("image_url")), GR_KV("image_url", inner));
-}
-
-static gr_value *audio(const gr_value *block)
-{
-    const gr_value *data = data_of(block), *format = field(block, "format");
-    const char *mime = mime_of(block, "audio/wav"), *slash = strrchr(mime, '/');
-    const char *name = slash == NULL ? mime : slash + 1;
-
-    if (data == NULL)
-        return NULL;
-    if (is_text(format))
-        name = gr_cstr(format, "");
-    else if (strcmp(name, "mpeg") == 0)
-        name = "mp3";
     return gr_map(GR_KV("type", gr_str("input_audio")),
-                  GR_KV("input_audio",
-                        gr_map(GR_KV("data", gr_value_ref(data)), GR_KV("format", gr_str(name)))));
+                  GR_KV("input_audio", gr_map(GR_KV("data", gr_strn(m->data, m->data_len)),
+                                              GR_KV("format", audio_format(block, m)))));
 }
 
-static gr_value *file(const gr_value *block)
+static gr_value *file(const gr_value *block, const struct gri_media *m)
 {
-    const gr_value *id = gr_get(block, "file_id"), *name = field(block, "filename");
+    const gr_value *name = field(block, "filename");
     gr_value *inner;
 
-    if (is_text(id))
-        inner = gr_map(GR_KV("file_id", gr_value_ref(id)));
-    else if (data_of(block) != NULL)
-        inner = gr_map(
-            GR_KV("filename", is_text(name) ? gr_value_ref(name) : gr_str("LC_AUTOGENERATED")),
-            GR_KV("file_data", url_of(block, "application/pdf")));
+    if (name == NULL)
+        name = field(block, "title");
+    if (m->file_id != NULL)
+        inner = gr_map(GR_KV("file_id", gr_str(m->file_id)));
     else
-        return NULL;
+        inner = gr_map(
+            GR_KV("filename", name != NULL ? gr_value_ref(name) : gr_str("LC_AUTOGENERATED")),
+            GR_KV("file_data", data_url(m, "application/pdf")));
     return gr_map(GR_KV("type", gr_str("file")), GR_KV("file", inner));
 }
+
+/* media gives the part of what a block names; NULL: it has none here. */
+static gr_value *media(const gr_value *block)
+{
+    const struct gri_media m = gri_media_read(block);
+
+    if (m.kind == GRI_MEDIA_IMAGE && (m.url != NULL || m.data != NULL))
+        return image(block, &m);
+    if (m.kind == GRI_MEDIA_AUDIO && m.data != NULL)
+        return audio(block, &m);
+    if (m.kind == GRI_MEDIA_FILE && m.text != NULL)
+        return gr_map(GR_KV("type", gr_str("text")), GR_KV("text", gr_value_ref(m.text)));
+    if (m.kind == GRI_MEDIA_FILE && (m.file_id != NULL || m.data != NULL))
+        return file(block, &m);
+    return NULL;
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 /* text keeps of a text block what a server may know of, not what only sums of chunks need. */
 static gr_value *text(const gr_value *block)
@@ -130,7 +121,7 @@ static gr_value *part(const gr_value *block, size_t message, size_t index)
                                            "server_tool_call",   "server_tool_call_chunk",
                                            "server_tool_result", NULL };
     const char *type = gr_cstr(gr_get(block, "type"), "");
-    gr_value *out = NULL;
+    gr_value *out;
 
     if (gr_value_type(block) == GR_STR)
         return gr_map(GR_KV("type", gr_str("text")), GR_KV("text", gr_value_ref(block)));
@@ -140,17 +131,9 @@ static gr_value *part(const gr_value *block, size_t message, size_t index)
         return gr_value_ref(block);
     if (strcmp(type, "text") == 0)
         return text(block);
-    if (strcmp(type, "text-plain") == 0 && is_text(gr_get(block, "text")))
-        return gr_map(GR_KV("type", gr_str("text")),
-                      GR_KV("text", gr_value_ref(gr_get(block, "text"))));
     if (strcmp(type, "non_standard") == 0 && gr_get(block, "value") != NULL)
         return gr_value_ref(gr_get(block, "value"));
-    if (strcmp(type, "image") == 0)
-        out = image(block);
-    else if (strcmp(type, "audio") == 0)
-        out = audio(block);
-    else if (strcmp(type, "file") == 0)
-        out = file(block);
+    out = media(block);
     if (out != NULL)
         return out;
     return gr_error(

@@ -2,28 +2,23 @@
 /* openai_error.c - what a server said no with, as an error value. */
 #include "actors/model/openai_wire.h"
 
-#include <string.h>
-
 #include <greenroom/codec.h>
 
+#include "actors/model/wire.h"
 #include "runtime/base/utf8.h"
 
 #define TEXT_MAX 500 /* bytes of a body that is no JSON, quoted in the error */
 
-static bool is_text(const gr_value *v, const char *text)
-{
-    return gr_value_type(v) == GR_STR && strcmp(gr_cstr(v, ""), text) == 0;
-}
-
 static bool is_quota(const gr_value *error)
 {
-    return is_text(gr_get(error, "code"), "insufficient_quota") ||
-           is_text(gr_get(error, "type"), "insufficient_quota");
+    return gri_is_text(gr_get(error, "code"), "insufficient_quota") ||
+           gri_is_text(gr_get(error, "type"), "insufficient_quota");
 }
 
 static gr_code code_of(int status, const gr_value *error)
 {
-    if (status == 429 || is_quota(error) || is_text(gr_get(error, "code"), "rate_limit_exceeded"))
+    if (status == 429 || is_quota(error) ||
+        gri_is_text(gr_get(error, "code"), "rate_limit_exceeded"))
         return GR_ERATE;
     return GR_EREMOTE;
 }

@@ -2,9 +2,7 @@
 /* openai_request.c - messages and parameters to the body of a request. */
 #include "actors/model/openai_wire.h"
 
-#include <string.h>
-
-#include <greenroom/codec.h>
+#include "actors/model/wire.h"
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
@@ -34,20 +32,12 @@ static const char *role_of(const gr_value *m)
     return NULL;
 }
 
-gr_value *gri_openai_arguments(const gr_value *args)
+/* arguments_of: a call without any has the arguments {}. */
+static gr_value *arguments_of(const gr_value *call)
 {
-    size_t len = 0;
-    char *json;
-    gr_value *text;
+    const gr_value *args = gr_get(call, "args");
 
-    if (gr_value_type(args) == GR_STR)
-        return gr_value_ref(args);
-    json = args == NULL ? NULL : gr_json_print(args, 0, &len);
-    if (json == NULL)
-        return args == NULL ? gr_str("{}") : gr_str(NULL) /* broken */;
-    text = gr_strn(json, len);
-    gr_free(json);
-    return text;
+    return gr_is_nil(args) ? gr_str("{}") : gri_wire_text(args);
 }
 
 static gr_value *add_calls(gr_value *list, const gr_value *calls)
@@ -55,7 +45,7 @@ static gr_value *add_calls(gr_value *list, const gr_value *calls)
     for (size_t i = 0; i < gr_len(calls); i++) {
         const gr_value *call = gr_at(calls, i), *id = gr_get(call, "id");
         gr_value *fn = gr_map(GR_KV("name", gr_str(gr_cstr(gr_get(call, "name"), ""))),
-                              GR_KV("arguments", gri_openai_arguments(gr_get(call, "args"))));
+                              GR_KV("arguments", arguments_of(call)));
 
         list = gr_append(list, gr_map(GR_KV("id", gr_str(gr_cstr(id, ""))),
                                       GR_KV("type", gr_str("function")), GR_KV("function", fn)));

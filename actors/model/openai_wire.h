@@ -22,8 +22,6 @@ gr_value *gri_openai_messages(const gr_value *messages);
 /* gri_openai_content gives a message's content as the request has it: a text as it is, of a list the
  * blocks in OpenAI's own form. What only other providers know (thinking, tool use) is left out. */
 gr_value *gri_openai_content(const gr_value *content, size_t message);
-/* gri_openai_arguments gives a tool call's arguments as the JSON text that OpenAI has. */
-gr_value *gri_openai_arguments(const gr_value *args);
 
 /* ---- openai_answer.c -------------------------------------------------------------------------- */
 

@@ -13,8 +13,8 @@ static const struct {
     { "openai", &gri_openai },
     { "azure_openai", &gri_azure_openai },
     { "azure", &gri_azure_openai },
-    { "anthropic", NULL },
-    { "ollama", NULL },
+    { "anthropic", &gri_anthropic },
+    { "ollama", &gri_ollama },
 };
 
 #define PROVIDER_COUNT (sizeof(providers) / sizeof(providers[0]))

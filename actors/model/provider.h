@@ -35,7 +35,7 @@ struct gri_provider {
     gr_value *(*request)(const struct gri_model_ask *ask);
 };
 
-extern const struct gri_provider gri_openai, gri_azure_openai;
+extern const struct gri_provider gri_openai, gri_azure_openai, gri_anthropic, gri_ollama;
 
 /*
  * gri_provider_of finds the provider of a model's name: "openai:gpt-5"; only known names count before

@@ -37,6 +37,8 @@
 #include <greenroom/tool.h>
 #include <greenroom/guard.h>
 #include <greenroom/embeddings.h>
+#include <greenroom/byte_store.h>
+#include <greenroom/budget.h>
 #include <greenroom/store.h>
 #include <greenroom/retriever.h>
 #include <greenroom/text.h>

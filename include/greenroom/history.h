@@ -11,6 +11,7 @@
 #ifndef GREENROOM_HISTORY_H
 #define GREENROOM_HISTORY_H
 
+#include <greenroom/byte_store.h>
 #include <greenroom/runnable.h>
 
 #ifdef __cplusplus
@@ -27,6 +28,68 @@ typedef struct gr_memory_history_opts {
  * InMemoryChatMessageHistory. [any] */
 GR_API gr_ref gr_memory_history(gr_scope *in, const gr_memory_history_opts *opts);
 
+typedef struct gr_file_history_opts {
+    size_t size;
+    size_t bytes_max; /* of a session's file; default 64 MiB; beyond: GR_EFULL */
+    int64_t lock_ms;  /* how long to wait for who has the file; default 5000, negative: not at all */
+    bool no_sync;     /* what was added may be lost with the power, not with the process; default: each
+                       * call's messages are on the disk when it is answered */
+} gr_file_history_opts;
+#define GR_FILE_HISTORY(...) GR_OPT(gr_file_history_opts, __VA_ARGS__)
+/*
+ * gr_file_history keeps each session in a file of folder, which it makes: FileChatMessageHistory, but
+ * for the form. A line of JSON is what one call added, and a line without its end is no line: what a
+ * crash tore off is dropped, and the lines before it hold. Files are locked (flock), so several
+ * processes may use a folder. "clear" empties a file.
+ *
+ * Errors:  the text names the file: GR_EINVAL it can't be opened; GR_EPROTO "…: line 3: …" it is
+ *          damaged; GR_EFULL above bytes_max, no room on the disk, or others held it for lock_ms (kind
+ *          "busy", worth a retry); GR_EREMOTE the disk failed    [any]
+ */
+GR_API gr_ref gr_file_history(gr_scope *in, const char *folder, const gr_file_history_opts *opts);
+
+/*
+ * gr_sqlite_history keeps sessions in a table of an SQLite database: SQLChatMessageHistory, with the same
+ * table (message_store) and rows, so that each can read what the other wrote. A session that has only
+ * a session_id has that as its name there. Errors as for gr_sqlite_store; GR_EPROTO a row is no
+ * message. [any]
+ */
+GR_API gr_ref gr_sqlite_history(gr_scope *in, const char *path, const gr_sqlite_opts *opts);
+
+/* ---- less than all of it --------------------------------------------------------------------- */
+
+typedef struct gr_window_opts {
+    size_t size;
+    unsigned turns;    /* the last so many, each from a human's message on; 0: any */
+    unsigned messages; /* the last so many; 0: any */
+    unsigned tokens;   /* the last messages of so many, about, four characters each; 0: any */
+} gr_window_opts;
+#define GR_WINDOW(...) GR_OPT(gr_window_opts, __VA_ARGS__)
+/*
+ * gr_window_history shows the end of what history keeps: ConversationBufferWindowMemory (turns, 5 if nothing
+ * is said), ConversationTokenBufferMemory (tokens). It never begins with the answer of a tool whose call it
+ * does not show. Adding and clearing are history's. [any]
+ */
+GR_API gr_ref gr_window_history(gr_scope *in, gr_ref history, const gr_window_opts *opts);
+
+typedef struct gr_summary_opts {
+    size_t size;
+    unsigned tokens;         /* of the messages that stay as they are, about; default 2000 */
+    const char *instruction; /* what the model is told to do, a system message; copied */
+    gr_ref store;            /* a store by key (byte_store.h) for the summaries; {0, 0}: in memory */
+} gr_summary_opts;
+#define GR_SUMMARY(...) GR_OPT(gr_summary_opts, __VA_ARGS__)
+/*
+ * gr_summary_history shows a summary, as a system message, and the last messages of what history keeps:
+ * ConversationSummaryBufferMemory. When an added message makes them more than tokens, model summarises
+ * the oldest together with the summary so far, before the adding is answered. history keeps all of it.
+ * If the model fails, that is logged, at level 3, and tried again with the next message. [any]
+ */
+GR_API gr_ref gr_summary_history(gr_scope *in, gr_ref history, gr_ref model,
+                                 const gr_summary_opts *opts);
+
+/* ---- in front of a runnable ------------------------------------------------------------------ */
+
 typedef struct gr_history_opts {
     size_t size;
     gr_ref history;                   /* required; who keeps the histories */
@@ -35,6 +98,7 @@ typedef struct gr_history_opts {
     const char *history_messages_key; /* where to put the history; default: before the new ones */
     const char *const *ids;           /* keys of the config's configurable; default "session_id" */
     size_t id_count;
+    bool overlaps; /* turns of one session may overlap, as in LangChain; default: one after the other */
 } gr_history_opts;
 #define GR_HISTORY(...) GR_OPT(gr_history_opts, __VA_ARGS__)
 
@@ -47,6 +111,10 @@ typedef struct gr_history_opts {
  * input_messages_key (default: its only key, else "input"); the answer likewise, "output". A stream
  * is passed on chunk by chunk, and its sum is kept before it ends. Of a call that fails nothing is
  * kept. That the answer could not be kept is logged, at level 3, and the answer given all the same.
+ *
+ * Turns of one session that come through one gr_with_message_history take their turn in the order in which
+ * they came, each seeing what the one before has added; those of different sessions run side by side. A call
+ * that the runnable makes, in its turn, to the same session is part of that turn, and does not wait.
  *
  * Errors:  GR_EINVAL  the config lacks an id
  *          GR_ETYPE   input or answer have no messages

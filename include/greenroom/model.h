@@ -20,13 +20,14 @@ typedef struct gr_header {
 
 typedef struct gr_chat_opts {
     size_t size;
-    /* base, before "/chat/completions"; default: $OPENAI_BASE_URL, else OpenAI's own */
+    /* base URL, before the provider's path ("/chat/completions", "/v1/messages", "/api/chat"); default: the
+     * provider's variable ($OPENAI_BASE_URL, $ANTHROPIC_BASE_URL, $OLLAMA_HOST), else its own */
     const char *url;
     const char *model;    /* required */
-    /* the environment variable that holds the key; default "OPENAI_API_KEY" */
+    /* the environment variable that holds the key; default the provider's, "OPENAI_API_KEY" */
     const char *key_env;
     const double *temperature; /* NULL: not sent. &(double){ 0.2 } */
-    unsigned max_tokens;  /* 0: not sent */
+    unsigned max_tokens;  /* 0: not sent; but to Anthropic, which wants one, 1024 */
     int64_t timeout_ms;   /* one request, from start to end; default 600000, negative: none */
     int64_t idle_ms;      /* the longest silence of the server; default 60000 */
     int max_retries;      /* default 2, negative: none; see gr_with_retry */
@@ -44,15 +45,19 @@ typedef struct gr_chat_opts {
     /* a stream gives the whole answer as its only chunk: always, or if the call has tools. LangChain's
      * disable_streaming */
     bool no_streaming, no_tool_streaming;
-    gr_ref limiter;       /* is told what answers say of rate limits (budget.h); {0, 0}: nobody is */
+    /* grants each request, and its tokens, about, and is told what answers say of rate limits:
+     * budget.h; {0, 0}: none */
+    gr_ref limiter;
+    gr_ref cache; /* keeps answers, streams apart: budget.h; {0, 0}: none */
 } gr_chat_opts;
 #define GR_CHAT(...) GR_OPT(gr_chat_opts, __VA_ARGS__)
 
 /*
- * gr_chat_model makes a client of an OpenAI-compatible server: POST url/chat/completions. The key
+ * gr_chat_model makes a client of a provider's servers: LangChain's init_chat_model. The key
  * is read once, now, and kept in memory only: no log line, error, value or trace ever holds it.
  * Without a key none is sent, which local servers accept. A call's kwargs (gr_bind) are laid over the
- * request's body, after extra: gr_bind(in, model, gr_map(GR_KV("stop", …))).
+ * request's body, after extra: gr_bind(in, model, gr_map(GR_KV("stop", …))). What all providers are told
+ * in OpenAI's words, each in its own, is in docs/models.md.
  *
  * Errors:  GR_EREMOTE  the server said no: "status", "kind" (its error type or code) and its text;
  *                      401, 403, 404, 400, 422 are final, 408, 409, 5xx worth a retry

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* gri: for actors/ */
 /* value_bytes.h - how much memory a value holds, for what has a limit in bytes. */
 #ifndef GR_RUNTIME_VALUE_VALUE_BYTES_H
 #define GR_RUNTIME_VALUE_VALUE_BYTES_H

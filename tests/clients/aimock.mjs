@@ -4,7 +4,7 @@
 //
 // Prints a line at once for whatever happens:
 //   ready URL                         it listens
-//   request N PATH BEARER             a request; BEARER is "key" or "no key", never the key itself
+//   request N PATH KEY                a request; KEY is "key" or "no key", never the key itself
 //   end N whole|cut PEAK              its answer was sent to the end, or the connection went away before;
 //                                     PEAK is how many requests there were at once at most
 import { writeSync } from "node:fs";
@@ -30,9 +30,21 @@ const toolTurn = (req) => {
   );
 };
 
+// Ollama's calls have no ids: only their order tells which one is answered.
+const ollamaTurn = (req) => last(req).role === "tool" && req.model === "llama" && last(req).content === "7";
+
 const words = Array.from({ length: 400 }, (_, i) => `word${i}`).join(" ");
 const fixtures = [
   { match: { predicate: toolTurn }, response: { content: "It is 7 degrees in Oslo." } },
+  { match: { predicate: ollamaTurn }, response: { content: "It is 7 degrees there." } },
+  {
+    match: { userMessage: "think first", toolName: "get_weather" },
+    response: {
+      reasoning: "Where is that?",
+      toolCalls: [{ id: "call_1", name: "get_weather", arguments: '{"city": "Oslo"}' }],
+    },
+    chunkSize: 4,
+  },
   { match: { userMessage: "say hello" }, response: { content: "Hello from another server." }, chunkSize: 5 },
   { match: { userMessage: "slowly" }, response: { content: words }, latency: 200, chunkSize: 8 },
   {
@@ -43,6 +55,12 @@ const fixtures = [
   {
     match: { userMessage: "what time", toolName: "get_time" },
     response: { toolCalls: [{ id: "call_2", name: "get_time", arguments: "" }] },
+  },
+  // What the examples of providers ask: examples/openai.c and its like.
+  { match: { userMessage: "what is an actor" }, response: { content: "An actor is a mailbox with a mind." }, chunkSize: 6 },
+  {
+    match: { userMessage: "the first program", toolName: "person" },
+    response: { toolCalls: [{ id: "call_3", name: "person", arguments: '{"name": "Ada Lovelace", "born": 1815}' }] },
   },
   { match: { userMessage: "break off" }, response: { content: words }, latency: 50, chunkSize: 8, truncateAfterChunks: 3 },
   {
@@ -58,6 +76,13 @@ const fixtures = [
     match: {
       systemMessage: "You are brief.",
       predicate: (req) => req.temperature === 0.25 && req.top_p === 0.5 && req.max_tokens === 7 && req.model === "small",
+    },
+    response: { content: "All options came." },
+  },
+  {
+    match: {
+      systemMessage: "You are brief.",
+      predicate: (req) => req.temperature === 0.25 && req.max_tokens === 7 && req.model === "claude",
     },
     response: { content: "All options came." },
   },
@@ -83,7 +108,8 @@ let peak = 0;
 mock.server.on("request", (req, res) => {
   const n = ++count;
   peak = Math.max(peak, ++now);
-  say(`request ${n} ${req.url} ${req.headers.authorization === undefined ? "no key" : "key"}`);
+  const told = req.headers.authorization ?? req.headers["x-api-key"];
+  say(`request ${n} ${req.url} ${told === undefined ? "no key" : "key"}`);
   res.on("close", () => {
     now--;
     say(`end ${n} ${res.writableFinished ? "whole" : "cut"} ${peak}`);

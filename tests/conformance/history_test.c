@@ -132,7 +132,7 @@ Test(history, his_04_of_a_failure_nothing_is_kept)
 Test(history, his_05_turns_that_overlap_lose_nothing)
 {
     static struct gate g = GATE;
-    gr_ref h = gr_memory_history(root, NULL);
+    gr_ref h = gr_memory_history(root, NULL); /* two ways to one session: they know not of each other */
     gr_ref slow = gr_with_message_history(root, gate(&g), GR_HISTORY(.history = h));
     gr_ref fast = gr_with_message_history(root, counts(), GR_HISTORY(.history = h));
     gr_call_opts o = session("s");
@@ -144,6 +144,111 @@ Test(history, his_05_turns_that_overlap_lose_nothing)
     is(answer(f), "\"late\"");
     is(said(h, "s"),
        "[[\"human\",\"two\"],[\"ai\",\"n=1\"],[\"human\",\"one\"],[\"ai\",\"late\"]]");
+}
+
+/* LangChain gives n=1 twice */
+Test(history, his_05_turns_take_their_turn)
+{
+    gr_ref h = gr_memory_history(root, NULL);
+    gr_ref r = gr_with_message_history(root, counts(), GR_HISTORY(.history = h));
+    gr_future *f[8];
+    gr_value *list = gr_list_n(NULL, 0), *kept;
+
+    for (int i = 0; i < 8; i++) {
+        gr_call_opts o = session("s");
+
+        f[i] = gr_ainvoke(rt, r, gr_str("hi"), &o);
+    }
+    for (int i = 0; i < 8; i++)
+        list = gr_append(list, answer(f[i]));
+    for (int i = 0; i < 8; i++) { /* each has seen another number: whichever came first */
+        gr_value *wanted = gr_strf("n=%d", 2 * i + 1);
+        int times = 0;
+
+        for (size_t k = 0; k < 8; k++)
+            times += gr_equal(gr_at(list, k), wanted);
+        cr_assert_eq(times, 1, "%s: %d times", gr_cstr(wanted, "?"), times);
+        gr_value_unref(wanted);
+    }
+    gr_value_unref(list);
+    kept = said(h, "s");
+    cr_assert_eq(gr_len(kept), 16);
+    gr_value_unref(kept);
+}
+
+Test(history, a_turn_waits_for_the_one_before_it_alone)
+{
+    static struct gate g = GATE;
+    gr_ref h = gr_memory_history(root, NULL);
+    gr_ref r = gr_with_message_history(root, gate(&g), GR_HISTORY(.history = h));
+    gr_call_opts o = session("s"), o2 = session("s"), o3 = session("s"), other = session("t");
+    gr_future *one = gr_ainvoke(rt, r, gr_str("one"), &o), *two, *three, *apart;
+
+    gate_wait(&g, &g.entered, 1);
+    two = gr_ainvoke(rt, r, gr_str("two"), &o2);
+    cr_assert_eq(gr_await(two, 20).code, GR_EPENDING);
+    three = gr_ainvoke(rt, r, gr_str("three"), &o3);
+    cr_assert_eq(gr_await(three, 20).code, GR_EPENDING);
+    cr_assert_eq(g.entered, 1);
+    gr_future_free(two); /* who waits may leave, and holds nobody up */
+    gate_open(&g, gr_str("1"));
+    is(answer(one), "\"1\"");
+    gate_wait(&g, &g.entered, 2);
+    {
+        gr_promise *third = g.promise;
+
+        apart = gr_ainvoke(rt, r, gr_str("apart"), &other); /* another session does not wait */
+        gate_wait(&g, &g.entered, 3);
+        gate_open(&g, gr_str("t"));
+        is(answer(apart), "\"t\"");
+        gr_resolve(third, gr_str("3"));
+    }
+    is(answer(three), "\"3\"");
+    is(said(h, "s"), "[[\"human\",\"one\"],[\"ai\",\"1\"],[\"human\",\"three\"],[\"ai\",\"3\"]]");
+}
+
+static gr_ref myself;
+
+/* asks the same session again, once */
+static gr_value *again_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    gr_value *err = NULL, *v;
+
+    (void)arg;
+    if (gr_len(input) > 1)
+        return gr_strf("n=%zu", gr_len(input));
+    v = gr_invoke(rt, myself, gr_list(gr_human("a"), gr_human("b")), NULL, &err);
+    (void)c;
+    return v != NULL ? v : err;
+}
+
+Test(history, a_call_that_comes_back_does_not_wait_for_itself)
+{
+    gr_ref h = gr_memory_history(root, NULL);
+
+    myself = gr_with_message_history(root, lambda(GR_ASYNC, again_fn), GR_HISTORY(.history = h));
+    is(say(myself, "\"hi\"", "s"), "\"n=2\"");
+    is(said(h, "s"), "[[\"human\",\"a\"],[\"human\",\"b\"],[\"ai\",\"n=2\"],[\"human\",\"hi\"],[\"ai\","
+                     "\"n=2\"]]");
+}
+
+Test(history, turns_may_overlap_if_so_wished)
+{
+    static struct gate g = GATE;
+    gr_ref h = gr_memory_history(root, NULL);
+    gr_ref r = gr_with_message_history(root, gate(&g), GR_HISTORY(.history = h, .overlaps = true));
+    gr_call_opts o = session("s"), o2 = session("s");
+    gr_future *one = gr_ainvoke(rt, r, gr_str("one"), &o), *two;
+    gr_promise *first;
+
+    gate_wait(&g, &g.entered, 1);
+    first = g.promise;
+    two = gr_ainvoke(rt, r, gr_str("two"), &o2);
+    gate_wait(&g, &g.entered, 2);
+    gate_open(&g, gr_str("2"));
+    is(answer(two), "\"2\"");
+    gr_resolve(first, gr_str("1"));
+    is(answer(one), "\"1\"");
 }
 
 Test(history, his_06_a_stream_is_passed_on_and_kept)

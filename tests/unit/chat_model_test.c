@@ -390,7 +390,7 @@ Test(chat_model, a_server_that_cannot_stream_answers_in_one_chunk, .init = start
 Test(chat_model, embeds_in_batches, .init = start, .fini = stop)
 {
     gr_ref e =
-        gr_openai_embeddings(gr_root(rt), GR_EMBEDDINGS(.url = url, .model = "e", .batch = 2));
+        gr_openai_embeddings(gr_root(rt), GR_EMBEDDINGS(.url = url, .model = "e", .batch = 2, .max_concurrency = 1));
     gr_value *list;
 
     fault_server_reply(
@@ -406,4 +406,69 @@ Test(chat_model, embeds_in_batches, .init = start, .fini = stop)
     list = gr_embed_query(rt, e, "q", NULL, &err);
     cr_assert_eq(gr_len(list), 1);
     gr_value_unref(list);
+}
+
+/* ---- limiter and cache ----------------------------------------------------------------------- */
+
+Test(chat_model, a_limiter_grants_requests_and_hears_of_limits, .init = start, .fini = stop)
+{
+    gr_ref limiter = gr_rate_limiter(gr_root(rt), GR_RATE_LIMITER(.tokens_per_minute = 1e6, .starts_full = true));
+    gr_ref m = gr_chat_model(gr_root(rt), GR_CHAT(.url = url, .model = "m1", .max_retries = -1,
+                                                  .max_tokens = 100, .limiter = limiter));
+    gr_value *got, *stats = NULL;
+
+    fault_server_reply(server, PATH, 200,
+                       "Content-Type: application/json\r\nx-ratelimit-remaining-requests: 3\r\n"
+                       "x-ratelimit-reset-requests: 1h\r\nx-ratelimit-remaining-tokens: 5\r\n"
+                       "x-ratelimit-reset-tokens: 1ms\r\n",
+                       good);
+    got = gr_invoke(rt, m, gr_str("hi"), NULL, &err);
+    cr_assert_str_eq(gr_cstr(gr_get(got, "content"), gr_error_text(err)), "Hello.");
+    cr_assert_null(gr_get(gr_get(got, "response_metadata"), "x-ratelimit-remaining-requests"));
+    gr_value_unref(got);
+    for (int i = 0; i < 2000; i++) { /* it is told, not called */
+        stats = gr_do(rt, limiter, "stats", gr_nil(), NULL, NULL);
+        if (!gr_is_nil(gr_get(stats, "requests")))
+            break;
+        gr_value_unref(stats);
+        stats = NULL;
+        gr_sleep(rt, 1);
+    }
+    cr_assert_float_eq(gr_as_real(gr_get(stats, "requests"), -1), 3, 1e-9);
+    cr_assert_eq(gr_as_int(gr_get(stats, "granted"), 0), 1);
+    gr_value_unref(stats);
+}
+
+Test(chat_model, each_attempt_asks_the_limiter, .init = start, .fini = stop)
+{
+    gr_ref limiter = gr_rate_limiter(gr_root(rt), NULL);
+    gr_ref m = gr_chat_model(gr_root(rt), GR_CHAT(.url = url, .model = "m1", .max_retries = 1, .limiter = limiter));
+    gr_value *stats;
+
+    fault_server_reply(server, PATH, 503, "retry-after-ms: 1\r\n", "");
+    fault_server_reply(server, PATH, 200, "Content-Type: application/json\r\n", good);
+    gr_value_unref(gr_invoke(rt, m, gr_str("hi"), NULL, &err));
+    cr_assert_null(err, "%s", gr_error_text(err));
+    stats = gr_do(rt, limiter, "stats", gr_nil(), NULL, NULL);
+    cr_assert_eq(gr_as_int(gr_get(stats, "granted"), 0), 2);
+    gr_value_unref(stats);
+}
+
+Test(chat_model, a_cache_answers_for_the_server, .init = start, .fini = stop)
+{
+    gr_ref cache = gr_response_cache(gr_root(rt), gr_memory_byte_store(gr_root(rt), NULL), NULL);
+    gr_ref m = gr_chat_model(gr_root(rt), GR_CHAT(.url = url, .model = "m1", .cache = cache));
+    gr_ref warm = gr_chat_model(gr_root(rt), GR_CHAT(.url = url, .model = "m1", .cache = cache,
+                                                     .temperature = &(double){ 1 }));
+    gr_value *got;
+
+    fault_server_reply(server, PATH, 200, "Content-Type: application/json\r\n", good);
+    for (int i = 0; i < 3; i++) {
+        got = gr_invoke(rt, m, gr_str("hi"), NULL, &err);
+        cr_assert_str_eq(gr_cstr(gr_get(got, "content"), gr_error_text(err)), "Hello.");
+        gr_value_unref(got);
+    }
+    cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 1);
+    gr_value_unref(gr_invoke(rt, warm, gr_str("hi"), NULL, &err));
+    cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 2);
 }

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sqlite.c - the only user of SQLite. */
+#include "actors/store/sqlite.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "actors/compose/steps.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/strbuf.h"
+
+#define BUSY_MS 5000
+#define BUSY_MAX_MS 3600000
+#define VALUE_MAX ((size_t)64 << 20)
+#define TABLE_MAX 64
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+static bool is_table(const char *name)
+{
+    if (name[0] == '\0' || strlen(name) > TABLE_MAX || isdigit((unsigned char)name[0]))
+        return false;
+    for (; *name != '\0'; name++)
+        if (!isalnum((unsigned char)*name) && *name != '_')
+            return false;
+    return true;
+}
+
+gr_value *gri_sqlite_args(const char *path, const gr_sqlite_opts *opts, const char *table)
+{
+    static const gr_sqlite_opts none = { .size = sizeof(none) };
+    const gr_sqlite_opts *o = opts != NULL ? opts : &none;
+    const char *name = o->table != NULL ? o->table : table;
+    size_t most = o->value_max != 0 ? o->value_max : VALUE_MAX;
+
+    if (path == NULL || path[0] == '\0')
+        return gr_error(GR_EINVAL, "an SQLite database needs a path");
+    if (!is_table(name) || strncmp(name, "sqlite_", 7) == 0)
+        return gr_error(GR_EINVAL, "\"%.64s\" is no name of a table: letters, digits and _, at most %d",
+                        name, TABLE_MAX);
+    if (o->busy_ms > BUSY_MAX_MS || most > INT_MAX)
+        return gr_error(GR_EINVAL, "%s: busy_ms is at most %d, value_max at most %d", path,
+                        BUSY_MAX_MS, INT_MAX);
+#if !defined(GR_SQLITE3)
+    return gr_error(GR_EINVAL, "%s: Greenroom was built without SQLite", path);
+#endif
+    return gr_map(GR_KV("path", gr_str(path)), GR_KV("table", gr_str(name)),
+                  GR_KV("busy_ms", gr_int(o->busy_ms == 0  ? BUSY_MS
+                                          : o->busy_ms > 0 ? o->busy_ms
+                                                           : 0)),
+                  GR_KV("is_durable", gr_bool(o->is_durable)),
+                  GR_KV("value_max", gr_int((int64_t)most)));
+}
+
+const char *gri_sqlite_table(const gr_value *args)
+{
+    return gr_cstr(gr_get(args, "table"), "greenroom");
+}
+
+#if defined(GR_SQLITE3)
+
+#include <sqlite3.h>
+
+#define STATEMENTS_MAX 16
+#define ROWS_MAX ((size_t)4 << 20)
+
+struct statement {
+    const char *sql; /* borrowed: a constant */
+    sqlite3_stmt *stmt; /* owned */
+};
+
+struct gri_sqlite {
+    sqlite3 *db;                              /* owned */
+    struct statement statements[STATEMENTS_MAX];
+    size_t statement_count;
+    gr_value *args; /* counted */
+};
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+static const struct {
+    int code;
+    gr_code ours;
+    const char *kind;
+} codes[] = {
+    { SQLITE_BUSY, GR_EFULL, "busy" },       { SQLITE_LOCKED, GR_EFULL, "busy" },
+    { SQLITE_FULL, GR_EFULL, "full" },       { SQLITE_NOMEM, GR_ENOMEM, NULL },
+    { SQLITE_CORRUPT, GR_EINVAL, "damaged" }, { SQLITE_NOTADB, GR_EINVAL, "damaged" },
+    { SQLITE_CANTOPEN, GR_EINVAL, NULL },    { SQLITE_READONLY, GR_EINVAL, NULL },
+    { SQLITE_PERM, GR_EINVAL, NULL },        { SQLITE_AUTH, GR_EINVAL, NULL },
+    { SQLITE_TOOBIG, GR_EFULL, "too big" },  { SQLITE_ERROR, GR_EINVAL, NULL },
+};
+
+static gr_value *error_of(const char *path, int rc, const char *text)
+{
+    gr_value *err;
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (codes[i].code != (rc & 0xff))
+            continue;
+        err = gr_error(codes[i].ours, "%s: %s", path, text);
+        return codes[i].kind != NULL ? gr_error_with(err, "kind", gr_str(codes[i].kind)) : err;
+    }
+    return gr_error(GR_EREMOTE, "%s: %s", path, text);
+}
+
+static gr_value *why(const struct gri_sqlite *db, int rc)
+{
+    return error_of(gr_cstr(gr_get(db->args, "path"), "?"), rc,
+                    db->db != NULL ? sqlite3_errmsg(db->db) : sqlite3_errstr(rc));
+}
+
+/* ---- statements ------------------------------------------------------------------------------ */
+
+/* with_table writes the table's name for each %s of sql; NULL: out of memory. */
+static char *with_table(const char *sql, const char *table)
+{
+    struct gri_strbuf b = GRI_STRBUF_INIT;
+    const char *at;
+
+    while ((at = strstr(sql, "%s")) != NULL) {
+        gri_strbuf_add(&b, sql, (size_t)(at - sql));
+        gri_strbuf_adds(&b, table);
+        sql = at + 2;
+    }
+    gri_strbuf_adds(&b, sql);
+    return gri_strbuf_take(&b);
+}
+
+/* prepared finds or makes a statement; *ret_err says why not. */
+static sqlite3_stmt *prepared(struct gri_sqlite *db, const char *sql, gr_value **ret_err)
+{
+    struct statement *s;
+    char *whole;
+    int rc;
+
+    for (size_t i = 0; i < db->statement_count; i++)
+        if (db->statements[i].sql == sql)
+            return db->statements[i].stmt;
+    if (db->statement_count == STATEMENTS_MAX)
+        sqlite3_finalize(db->statements[--db->statement_count].stmt);
+    s = &db->statements[db->statement_count];
+    *s = (struct statement){ .sql = sql };
+    whole = with_table(sql, gri_sqlite_table(db->args));
+    if (whole == NULL) {
+        *ret_err = gri_no_memory();
+        return NULL;
+    }
+    rc = sqlite3_prepare_v3(db->db, whole, -1, SQLITE_PREPARE_PERSISTENT, &s->stmt, NULL);
+    gri_free(whole);
+    if (rc != SQLITE_OK) {
+        *ret_err = why(db, rc);
+        return NULL;
+    }
+    db->statement_count++;
+    return s->stmt;
+}
+
+static int bind(sqlite3_stmt *stmt, int at, const gr_value *v)
+{
+    const void *data;
+    size_t size = 0;
+
+    switch (gr_value_type(v)) {
+    case GR_NIL: return sqlite3_bind_null(stmt, at);
+    case GR_BOOL: return sqlite3_bind_int(stmt, at, gr_as_bool(v, false));
+    case GR_INT: return sqlite3_bind_int64(stmt, at, gr_as_int(v, 0));
+    case GR_REAL: return sqlite3_bind_double(stmt, at, gr_as_real(v, 0));
+    case GR_STR:
+        return sqlite3_bind_text64(stmt, at, gr_cstr(v, ""), gr_len(v), SQLITE_STATIC, SQLITE_UTF8);
+    case GR_BIN:
+        data = gr_as_bin(v, &size);
+        return sqlite3_bind_blob64(stmt, at, size == 0 ? "" : data, size, SQLITE_STATIC);
+    default: return SQLITE_MISMATCH;
+    }
+}
+
+static gr_value *column(sqlite3_stmt *stmt, int at)
+{
+    switch (sqlite3_column_type(stmt, at)) {
+    case SQLITE_INTEGER: return gr_int(sqlite3_column_int64(stmt, at));
+    case SQLITE_FLOAT: return gr_real(sqlite3_column_double(stmt, at));
+    case SQLITE_TEXT: {
+        const char *text = (const char *)sqlite3_column_text(stmt, at);
+
+        return text == NULL ? gri_no_memory()
+                            : gr_strn(text, (size_t)sqlite3_column_bytes(stmt, at));
+    }
+    case SQLITE_BLOB: {
+        const void *data = sqlite3_column_blob(stmt, at);
+
+        return gr_bin(data, data == NULL ? 0 : (size_t)sqlite3_column_bytes(stmt, at));
+    }
+    default: return gr_nil();
+    }
+}
+
+static gr_value *row_of(sqlite3_stmt *stmt)
+{
+    gr_value *row = gr_list_n(NULL, 0);
+
+    for (int i = 0; i < sqlite3_column_count(stmt); i++)
+        row = gr_append(row, column(stmt, i));
+    return row;
+}
+
+gr_value *gri_sqlite_run(struct gri_sqlite *db, const char *sql, gr_value *params,
+                         gri_sqlite_row_fn *row, void *arg)
+{
+    gr_value *err = NULL;
+    sqlite3_stmt *stmt = gr_error_code(params) == GR_OK ? prepared(db, sql, &err) : NULL;
+    int rc = SQLITE_OK;
+    size_t rows = 0;
+
+    if (gr_error_code(params) != GR_OK || stmt == NULL) {
+        if (err != NULL)
+            gr_value_unref(params);
+        return err != NULL ? err : params;
+    }
+    for (size_t i = 0; i < gr_len(params) && rc == SQLITE_OK; i++)
+        rc = bind(stmt, (int)i + 1, gr_at(params, i));
+    if (rc == SQLITE_OK) {
+        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && rows++ < ROWS_MAX)
+            if (row == NULL || !row(arg, row_of(stmt)))
+                break;
+    }
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+        err = why(db, rc);
+    (void)sqlite3_reset(stmt);
+    (void)sqlite3_clear_bindings(stmt);
+    gr_value_unref(params);
+    return err;
+}
+
+/* ---- the database ---------------------------------------------------------------------------- */
+
+static gr_value *run_script(struct gri_sqlite *db, const char *script)
+{
+    char *whole = with_table(script, gri_sqlite_table(db->args));
+    gr_value *err = NULL;
+    int rc;
+
+    if (whole == NULL)
+        return gri_no_memory();
+    rc = sqlite3_exec(db->db, whole, NULL, NULL, NULL);
+    if (rc != SQLITE_OK)
+        err = why(db, rc);
+    gri_free(whole);
+    return err;
+}
+
+gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, const gr_value *args, const char *schema)
+{
+    struct gri_sqlite *db;
+    gr_value *err = NULL;
+    int rc;
+
+    if (*ret_db != NULL)
+        return NULL;
+    db = gri_new0(struct gri_sqlite);
+    if (db == NULL)
+        return gri_no_memory();
+    db->args = gr_value_ref(args);
+    rc = sqlite3_open_v2(gr_cstr(gr_get(args, "path"), ""), &db->db,
+                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                             SQLITE_OPEN_EXRESCODE,
+                         NULL);
+    if (rc != SQLITE_OK) {
+        err = why(db, rc);
+    } else {
+        (void)sqlite3_busy_timeout(db->db, (int)gr_as_int(gr_get(args, "busy_ms"), BUSY_MS));
+        (void)sqlite3_limit(db->db, SQLITE_LIMIT_LENGTH,
+                            (int)gr_as_int(gr_get(args, "value_max"), INT_MAX));
+        (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        err = run_script(db, gr_as_bool(gr_get(args, "is_durable"), false)
+                                 ? "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
+                                 : "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;");
+        if (err == NULL)
+            err = run_script(db, schema);
+    }
+    if (err != NULL)
+        gri_sqlite_close(db);
+    else
+        *ret_db = db;
+    return err;
+}
+
+void gri_sqlite_close(struct gri_sqlite *db)
+{
+    if (db == NULL)
+        return;
+    for (size_t i = 0; i < db->statement_count; i++)
+        sqlite3_finalize(db->statements[i].stmt);
+    (void)sqlite3_close(db->db);
+    gr_value_unref(db->args);
+    gri_free(db);
+}
+
+gr_value *gri_sqlite_begin(struct gri_sqlite *db)
+{
+    return gri_sqlite_run(db, "BEGIN IMMEDIATE", gr_nil(), NULL, NULL);
+}
+
+gr_value *gri_sqlite_end(struct gri_sqlite *db, gr_value *err)
+{
+    if (err == NULL)
+        err = gri_sqlite_run(db, "COMMIT", gr_nil(), NULL, NULL);
+    if (err != NULL && !sqlite3_get_autocommit(db->db))
+        gr_value_unref(gri_sqlite_run(db, "ROLLBACK", gr_nil(), NULL, NULL));
+    return err;
+}
+
+#else
+
+gr_value *gri_sqlite_open(struct gri_sqlite **db, const gr_value *args, const char *schema)
+{
+    (void)db, (void)schema;
+    return gr_error(GR_EINVAL, "%s: Greenroom was built without SQLite",
+                    gr_cstr(gr_get(args, "path"), "?"));
+}
+
+void gri_sqlite_close(struct gri_sqlite *db)
+{
+    (void)db;
+}
+
+gr_value *gri_sqlite_run(struct gri_sqlite *db, const char *sql, gr_value *params,
+                         gri_sqlite_row_fn *row, void *arg)
+{
+    (void)db, (void)sql, (void)row, (void)arg;
+    gr_value_unref(params);
+    return gr_error(GR_EINVAL, "Greenroom was built without SQLite");
+}
+
+gr_value *gri_sqlite_begin(struct gri_sqlite *db)
+{
+    return gri_sqlite_run(db, "", gr_nil(), NULL, NULL);
+}
+
+gr_value *gri_sqlite_end(struct gri_sqlite *db, gr_value *err)
+{
+    (void)db;
+    return err;
+}
+
+#endif
