@@ -73,7 +73,6 @@ has "nodes: an answer from four processes" "scope" "$out"
 is "nodes: no socket is left" "" "$(find "$work" -name '*.ipc')"
 run 0 "$greenroom" stream examples/docs.yaml --text "What is a scope?" --text-out
 has "docs: cites its source" "[docs/" "$out"
-finish
 
 # Prompts and parsers.
 prompts() { run 0 "$greenroom" run examples/prompts.yaml "$@"; }
@@ -88,3 +87,5 @@ prompts verdict --text 'Yes, it is so.'
 is "a boolean" true "$out"
 prompts recent --input '["a long story about the sea, and what came of it", "and then?"]'
 is "what fits" '[{"type": "human", "content": "and then?"}]' "$out"
+
+finish
