@@ -166,7 +166,7 @@ static gr_ref make(gr_scope *in, const gr_class *cls, gr_ref parser, gr_ref mode
 {
     static const gr_fix_opts none = { .size = sizeof(none) };
     const gr_fix_opts *o = opts != NULL ? opts : &none;
-    unsigned retries = o->max_retries != 0 ? o->max_retries : 1;
+    unsigned retries = o->max_retries != 0 ? o->max_retries : GRI_FIX_RETRIES;
     gr_ref asked = o->prompt.id != 0 ? o->prompt : gr_prompt(in, prompt);
     gr_value *args =
         retries > RETRIES_MAX

@@ -5,6 +5,7 @@
 
 #include <greenroom/parser.h>
 
+#define GRI_FIX_RETRIES 1                       /* of a parser that asks a model */
 #define GRI_PARSER_BYTES_MAX ((size_t)64 << 20) /* of a text that is parsed */
 
 /* gri_parse_error makes an error of kind "OutputParserException", GR_EINVAL, whose detail is {"llm_output": text}; of the

@@ -9,7 +9,6 @@
 #include "runtime/base/alloc.h"
 
 #define MAX_LENGTH_DEFAULT 2048
-#define EXAMPLES_MAX_DEFAULT 65536
 
 /* What the spawn arguments hold. */
 struct settings {
@@ -164,7 +163,7 @@ static gr_value *read_opts(const gr_length_selector_opts *o, struct settings *s)
     }
     s->examples = o->examples != NULL ? o->examples : gr_list_n(NULL, 0);
     s->max_length = o->max_length != 0 ? o->max_length : MAX_LENGTH_DEFAULT;
-    s->examples_max = o->examples_max != 0 ? o->examples_max : EXAMPLES_MAX_DEFAULT;
+    s->examples_max = o->examples_max != 0 ? o->examples_max : GRI_EXAMPLES_MAX;
     if (o->example == NULL)
         return gr_error(GR_EINVAL, "a selector by length needs the template of an example");
     (void)gri_template_read(o->example, strlen(o->example), o->format, &s->example, &err);

@@ -7,9 +7,13 @@
 #include <string.h>
 
 #include <greenroom/call.h>
+#include <greenroom/few_shot.h>
+#include <greenroom/parser.h>
 #include <greenroom/stats.h>
 
 #include "actors/observe/run_collector.h"
+#include "actors/parse/parsing.h"
+#include "actors/prompt/examples.h"
 #include "actors/observe/tap.h"
 #include "actors/observe/trim.h"
 #include "runtime/actor/runtime_impl.h"
@@ -31,6 +35,15 @@ static size_t limit_count;
 static void expect(const char *table, const char *option, long long value)
 {
     limits[limit_count++] = (struct limit){ .table = table, .option = option, .value = value };
+}
+
+static void expect_prompts(void)
+{
+#define PROMPTS(type, field, value)                                                                \
+    expect("Prompts and parsers", #field,                                                          \
+           (long long)(value) + 0 * (long long)sizeof(((type *)NULL)->field))
+    PROMPTS(gr_length_selector_opts, examples_max, GRI_EXAMPLES_MAX);
+    PROMPTS(gr_fix_opts, max_retries, GRI_FIX_RETRIES);
 }
 
 static void expect_node(void)
@@ -67,6 +80,7 @@ static void expect_all(void)
     r.workers = 2;
     cr_assert_eq(gri_runtime_defaults(&r), GR_OK);
     limit_count = 0;
+    expect_prompts();
 #define RUNTIME(field) expect("A runtime", #field, (long long)r.field)
     RUNTIME(mailbox_max), RUNTIME(bytes_max), RUNTIME(calls_max), RUNTIME(actors_max);
     RUNTIME(fibers_max), RUNTIME(stack_size), RUNTIME(blocking_max), RUNTIME(blocking_queue_max);
