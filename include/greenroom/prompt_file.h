@@ -12,8 +12,8 @@
  * "n_messages". What dumpd writes of prompts, {"lc": 1, "type": "constructor", …}, is read too, of the classes of prompts and
  * messages only. Nothing in a file is run: templates in jinja2 are refused.
  *
- * Paths in a file are seen from its folder, and stay below it: absolute ones, and those with "..", are refused. A
- * file has at most 1 MiB.
+ * Paths in a file are seen from its folder, and stay below it: absolute ones, and those with "..", are refused; links are
+ * followed. A file has at most 1 MiB.
  */
 #ifndef GREENROOM_PROMPT_FILE_H
 #define GREENROOM_PROMPT_FILE_H
