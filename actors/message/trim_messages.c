@@ -78,21 +78,21 @@ static bool fits(struct job *j, const gr_value *messages, int64_t most)
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
-/* part gives n elements of a list from one on. */
+/* part gives n elements of a list from one on; of an error that. */
 static gr_value *part(const gr_value *list, size_t from, size_t n)
 {
-    gr_value *some = gr_list_n(NULL, 0);
+    gr_value *some = gr_error_code(list) == GR_OK ? gr_list_n(NULL, 0) : gr_value_ref(list);
 
-    for (size_t i = from; i < from + n; i++)
+    for (size_t i = from; i < from + n && gr_error_code(some) == GR_OK; i++)
         some = gr_append(some, gr_value_ref(gr_at(list, i)));
     return some;
 }
 
 static gr_value *turned(const gr_value *list)
 {
-    gr_value *back = gr_list_n(NULL, 0);
+    gr_value *back = gr_error_code(list) == GR_OK ? gr_list_n(NULL, 0) : gr_value_ref(list);
 
-    for (size_t i = gr_len(list); i-- > 0;)
+    for (size_t i = gr_len(list); i-- > 0 && gr_error_code(back) == GR_OK;)
         back = gr_append(back, gr_value_ref(gr_at(list, i)));
     return back;
 }

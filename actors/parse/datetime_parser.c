@@ -33,6 +33,8 @@ static gr_value *datetime_invoke(gr_ctx *c, void *self, const gr_value *input)
         return text;
     word = gri_trimmed(text);
     gr_value_unref(text);
+    if (gr_error_code(word) != GR_OK)
+        return word;
     wrong = gri_datetime_read(gr_cstr(word, ""), gr_cstr(gr_args(c), ""), &t, &at);
     v = wrong == NULL ? map_of(&t)
                       : gri_parse_error(word, "no date by %s: position %u: expected %s",

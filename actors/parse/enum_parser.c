@@ -31,6 +31,8 @@ static gr_value *enum_invoke(gr_ctx *c, void *self, const gr_value *input)
         return text;
     word = gri_trimmed(text);
     gr_value_unref(text);
+    if (gr_error_code(word) != GR_OK)
+        return word;
     for (size_t i = 0; i < gr_len(texts); i++)
         if (gr_equal(gr_at(texts, i), word))
             return word;

@@ -24,6 +24,10 @@ gr_value *gri_parse_error(const gr_value *text, const char *fmt, ...)
     if (gr_error_code(err) != GR_EINVAL)
         return err;
     err = gr_error_with(err, "kind", gr_str(KIND));
+    if (!gri_is_parse_error(err)) { /* it goes without what can't be set */
+        gr_value_unref(err);
+        return gr_error(GR_ENOMEM, "out of memory for a parser's error");
+    }
     if (text == NULL)
         return err;
     return gr_error_with(err, "detail", gr_map(GR_KV("llm_output", gr_value_ref(text))));

@@ -78,6 +78,8 @@ static gr_code tell(gr_ctx *c, struct reading *r, gr_value *v)
     r->good = gr_error_code(v) == GR_OK;
     if (r->good)
         return gr_emit(c, v);
+    if (!gri_is_parse_error(v))
+        return gr_fail(c, v);
     gr_value_unref(v);
     return GR_OK;
 }

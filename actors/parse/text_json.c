@@ -73,12 +73,15 @@ static gr_value *read_all(struct gri_text_json *t, bool ended)
     bool changed = false, fence = false;
     gr_value *v = gri_json_feed(&t->whole, t->text.data, t->text.len, &changed);
 
-    if (gr_is_nil(v) || gr_error_code(v) != GR_OK) {
-        gr_value_unref(v);
+    if (gr_error_code(v) != GR_OK)
+        return v;
+    if (gr_is_nil(v)) {
         fence = true;
         v = read_fence(t, ended, &changed);
     }
-    if (!gr_is_nil(v) && gr_error_code(v) == GR_OK) {
+    if (gr_error_code(v) != GR_OK)
+        return v;
+    if (!gr_is_nil(v)) {
         if (fence != t->in_fence)
             changed = true;
         t->in_fence = fence;

@@ -50,20 +50,23 @@ static gr_value *chosen(gr_ctx *c, gr_value *list)
     return first;
 }
 
+static gr_value *bad_arguments(const gr_value *name, const gr_value *args, const char *why)
+{
+    return gri_parse_error(args, "Function %s arguments:\n\n%.200s\n\nare not valid JSON: %s",
+                           gr_cstr(name, ""), gr_cstr(args, ""), why);
+}
+
 /* unreadable gives the error for a call whose arguments are no object; NULL: there is none that counts. */
 static gr_value *unreadable(gr_ctx *c, const gr_value *message)
 {
-    const gr_value *calls = gr_get(message, "invalid_tool_calls"), *key;
+    const gr_value *calls = gr_get(message, "invalid_tool_calls");
+    const gr_value *key = gr_get(gr_args(c), "key_name");
 
-    key = gr_get(gr_args(c), "key_name");
     for (size_t i = 0; i < gr_len(calls); i++) {
         const gr_value *call = gr_at(calls, i), *name = gr_get(call, "name");
 
         if (gr_is_nil(key) || gr_equal(key, name))
-            return gri_parse_error(gr_get(call, "args"),
-                                   "Function %s arguments:\n\n%.200s\n\nare not valid JSON: %s",
-                                   gr_cstr(name, ""), gr_cstr(gr_get(call, "args"), ""),
-                                   gr_cstr(gr_get(call, "error"), ""));
+            return bad_arguments(name, gr_get(call, "args"), gr_cstr(gr_get(call, "error"), ""));
     }
     return NULL;
 }
@@ -150,7 +153,8 @@ static struct call *add_call(struct reading *r)
     return call;
 }
 
-/* read_call reads on in a call's arguments; false: out of memory. *changed is set when something is new. */
+/* read_call reads on in a call's arguments; false: out of memory, or a limit. *changed is set when something is
+ * new. */
 static bool read_call(struct reading *r, size_t i, const gr_value *chunk, bool *changed)
 {
     struct call *call = i < r->count ? r->calls[i] : add_call(r);
@@ -168,6 +172,10 @@ static bool read_call(struct reading *r, size_t i, const gr_value *chunk, bool *
         v = gr_map_n(NULL, 0);
     else
         v = gri_json_feed(&call->feed, gr_cstr(text, ""), gr_len(text), &grown);
+    if (gr_error_code(v) != GR_OK) {
+        gr_value_unref(v);
+        return false;
+    }
     if (gr_value_type(v) != GR_MAP) { /* they may have been, and be no longer */
         gr_value_unref(v);
         v = NULL;
@@ -233,25 +241,30 @@ static gr_code tools_next(gr_ctx *c, void *state, const gr_value *chunk)
         return gr_fail(c, gr_error(GR_EFULL, "a message of more than %d tool calls", CALLS_MAX));
     for (size_t i = 0; i < gr_len(chunks); i++)
         if (!read_call(r, i, gr_at(chunks, i), &changed))
-            return gr_fail(c, gr_error(GR_ENOMEM, "out of memory for tool calls"));
+            return gr_fail(
+                c, gr_error(GR_ENOMEM, "out of memory for tool calls, or arguments above a limit"));
     return tell(c, r, chosen(c, told_all(c, r, chunks)), changed);
 }
 
 /* at_end fails a stream with a call that can't be read, as invoke does. */
 static gr_code at_end(gr_ctx *c, struct reading *r)
 {
-    gr_value *message, *v;
-    gr_code rc = GR_OK;
+    const gr_value *chunks = gr_get(r->sum, "tool_call_chunks"), *key;
+    bool first = is_set(c, "first_tool_only");
 
-    if (r->sum == NULL)
-        return GR_OK;
-    message = message_of(r->sum);
-    v = gr_error_code(message) != GR_OK ? gr_value_ref(message) : parse(c, message);
-    if (gr_error_code(v) != GR_OK)
-        rc = gr_fail(c, gr_value_ref(v));
-    gr_value_unref(v);
-    gr_value_unref(message);
-    return rc;
+    key = gr_get(gr_args(c), "key_name");
+    for (size_t i = 0; i < r->count; i++) {
+        const gr_value *chunk = gr_at(chunks, i), *name = gr_get(chunk, "name");
+
+        if (!gr_is_nil(key) && !gr_equal(key, name))
+            continue;
+        if (r->calls[i]->args == NULL)
+            return gr_fail(
+                c, bad_arguments(name, gr_get(chunk, "args"), "not the beginning of an object"));
+        if (first)
+            break;
+    }
+    return GR_OK;
 }
 
 static gr_code tools_transform(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)

@@ -84,6 +84,8 @@ static void XMLCALL on_start(void *arg, const XML_Char *name, const XML_Char **a
         return;
     }
     x->open[x->depth++] = (struct element){ .tag = gr_str(name), .text = GRI_STRBUF_INIT };
+    if (gr_error_code(x->open[x->depth - 1].tag) != GR_OK)
+        stop(x, gr_error(GR_ENOMEM, "out of memory for XML"));
 }
 
 static void XMLCALL on_text(void *arg, const XML_Char *text, int len)
@@ -110,8 +112,11 @@ static bool is_blank(const struct gri_strbuf *b)
     return true;
 }
 
+/* pair gives {tag: v}; an error stays one. */
 static gr_value *pair(const gr_value *tag, gr_value *v)
 {
+    if (gr_error_code(v) != GR_OK)
+        return v;
     return gr_map(GR_KV(gr_cstr(tag, ""), v));
 }
 
@@ -140,7 +145,7 @@ static void emit(struct xml *x, struct element *e)
 {
     gr_value *v = pair(e->tag, text_of(e));
 
-    for (unsigned i = x->depth; i-- > 0;)
+    for (unsigned i = x->depth; i-- > 0 && gr_error_code(v) == GR_OK;)
         v = pair(x->open[i].tag, gr_list(v));
     x->rc = gr_error_code(v) == GR_OK ? gr_emit(x->c, v) : gr_fail(x->c, v);
     if (x->rc != GR_OK)
@@ -160,6 +165,10 @@ static void XMLCALL on_end(void *arg, const XML_Char *name)
         v = whole(e, around == NULL);
     element_fini(e);
     x->ended = around == NULL;
+    if (v != NULL && gr_error_code(v) != GR_OK) {
+        stop(x, v);
+        return;
+    }
     if (around == NULL) {
         x->root = v;
         return;

@@ -117,14 +117,15 @@ static gr_value *select_examples(gr_ctx *c, void *state, const gr_value *vars)
     struct selector *self = state;
     const struct settings *s = gr_as_opaque(gr_args(c));
     size_t given, left;
-    gr_value *list = gr_list_n(NULL, 0);
+    gr_value *list;
 
-    if (gr_value_type(vars) != GR_MAP) {
-        gr_value_unref(list);
+    if (gr_value_type(vars) != GR_MAP)
         return gr_error(GR_ETYPE, "examples are selected for a map of variables, not for a %s",
                         gr_type_name(gr_value_type(vars)));
-    }
     given = words_given(vars);
+    if (given == SIZE_MAX)
+        return gr_error(GR_ENOMEM, "out of memory for the words of a prompt");
+    list = gr_list_n(NULL, 0);
     left = given < s->max_length ? s->max_length - given : 0;
     for (size_t i = 0; i < gr_len(self->examples) && left > 0; i++) {
         size_t length = (size_t)gr_as_int(gr_at(self->lengths, i), 0);
