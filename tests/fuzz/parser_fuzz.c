@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * parser_fuzz.c - any answer of a model to the parsers of XML, of JSON by a schema and of tool calls, whole and in
- * pieces; and any JSON as the description of a prompt, which must give a prompt or say what is wrong. The first byte says
- * which, and how long the pieces are.
+ * pieces; and any JSON as the description of a prompt, which must give a prompt or say what is wrong, and as
+ * messages. The first byte says which, and how long the pieces are.
  *
  * The actors live in a runtime of the process's, whose workers keep memory, so no blocks are counted here.
  */
@@ -90,6 +90,41 @@ static void parse(gr_scope *in, unsigned which, struct piece *p)
     is_sound(err);
 }
 
+static void sound_value(gr_value *v)
+{
+    if (gr_error_code(v) != GR_OK)
+        is_sound(v);
+    else
+        gr_value_unref(v);
+}
+
+/* handle does with a value, as a message and as a list of them, all that is done with messages. */
+static void handle(const gr_value *v)
+{
+    gr_value *list = gr_value_type(v) == GR_LIST ? gr_value_ref(v) : gr_list(gr_value_ref(v));
+    gr_value *messages = gr_messages_coerce(gr_value_ref(list));
+
+    sound_value(gr_content_blocks(v));
+    sound_value(gr_messages_from_dict(list));
+    sound_value(gr_convert_to_openai_messages(list, "block"));
+    if (gr_error_code(messages) == GR_OK) {
+        gr_value *dicts = gr_messages_to_dict(messages), *back = gr_messages_from_dict(dicts);
+
+        must(gr_error_code(dicts) == GR_OK);
+        must(gr_error_code(back) != GR_OK || gr_len(back) == gr_len(messages));
+        must(gr_count_tokens_approximately(messages) >= 0);
+        sound_value(back);
+        gr_value_unref(dicts);
+    }
+    sound_value(
+        gr_trim_messages(list, GR_TRIM(.max_tokens = 20, .allow_partial = true,
+                                       .include_system = true, .start_on = gr_str("human"))));
+    sound_value(gr_filter_messages(list, GR_FILTER(.exclude_tool_calls = gr_list(gr_str("c")))));
+    sound_value(gr_merge_message_runs(list, NULL));
+    sound_value(messages);
+    gr_value_unref(list);
+}
+
 static void describe(gr_scope *in, const struct piece *p)
 {
     gr_value *config = gr_json_parse(p->text, p->len, NULL), *err = NULL, *v;
@@ -99,6 +134,7 @@ static void describe(gr_scope *in, const struct piece *p)
         gr_value_unref(config);
         return;
     }
+    handle(config);
     prompt = gr_prompt_of_config(in, config, NULL);
     v = gr_invoke(rt, prompt, gr_map(GR_KV("x", gr_str("y"))), NULL, &err);
     must((v == NULL) == (err != NULL));
