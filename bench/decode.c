@@ -12,8 +12,10 @@
 #include "bench/bench.h"
 #include "bench/streams.h"
 #include "runtime/base/alloc.h"
+#include "runtime/base/strbuf.h"
 #include "runtime/http/ndjson.h"
 #include "runtime/http/sse.h"
+#include "runtime/value/json_feed.h"
 
 #if defined(GR_BENCH_JANSSON)
 #include <jansson.h>
@@ -206,6 +208,61 @@ static void ndjson_lines(struct bench_run *b)
     settle(b, len, seen, strlen(bench_chunk) + 1);
 }
 
+/* ---- JSON that is still arriving --------------------------------------------------------------- */
+
+#define PIECE 4 /* bytes: a token or so */
+
+/* list_of makes a list of maps as a model writes one, 2.5 KB. */
+static void list_of(struct gri_strbuf *text)
+{
+    for (int i = 0; i < 48; i++)
+        gri_strbuf_addf(text, "%s{\"id\": %d, \"name\": \"item number %d\", \"ok\": true}",
+                        i == 0 ? "[" : ", ", i, i);
+    gri_strbuf_addc(text, ']');
+}
+
+static double feed_ns(const struct gri_strbuf *text)
+{
+    uint64_t begin_ns = gri_clock_ns();
+    struct gri_json_feed f;
+
+    gri_json_feed_init(&f);
+    for (size_t end = PIECE; end < text->len + PIECE; end += PIECE)
+        gr_value_unref(gri_json_feed(&f, text->data, end < text->len ? end : text->len, NULL));
+    gri_json_feed_fini(&f);
+    return (double)(gri_clock_ns() - begin_ns);
+}
+
+static double again_ns(const struct gri_strbuf *text)
+{
+    uint64_t begin_ns = gri_clock_ns();
+
+    for (size_t end = PIECE; end < text->len + PIECE; end += PIECE)
+        gr_value_unref(gr_json_partial(text->data, end < text->len ? end : text->len, NULL));
+    return (double)(gri_clock_ns() - begin_ns);
+}
+
+/* What can be read is asked for after each piece: of a feed, and by reading again from the beginning, in turn. */
+static void json_pieces(struct bench_run *b)
+{
+    struct gri_strbuf text = GRI_STRBUF_INIT;
+    double *feed = gri_alloc_array((size_t)b->n, sizeof(double));
+    double *again = gri_alloc_array((size_t)b->n, sizeof(double));
+
+    list_of(&text);
+    bench_begin(b);
+    for (long i = 0; i < b->n; i++) {
+        feed[i] = feed_ns(&text);
+        again[i] = again_ns(&text);
+    }
+    bench_end(b);
+    b->value = bench_median(feed, (size_t)b->n) / 1000;
+    bench_note(b, "again_us", bench_median(again, (size_t)b->n) / 1000);
+    gri_free(feed);
+    gri_free(again);
+    gri_strbuf_fini(&text);
+}
+
 const struct bench bench_decode[] = {
     { .name = "json_answer",
       .what = "a chat answer of 1.1 KB read",
@@ -217,6 +274,11 @@ const struct bench bench_decode[] = {
       .n = 50000,
       .run = json_chunk,
       .unit = "ns" },
+    { .name = "json_pieces",
+      .what = "a list of 2.5 KB read in pieces of 4 bytes, as it arrives",
+      .n = 20,
+      .run = json_pieces,
+      .unit = "us" },
     { .name = "sse_frames",
       .what = "16 KiB of a stream's server-sent events framed",
       .n = 20000,

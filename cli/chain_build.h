@@ -75,6 +75,11 @@ char *gri_build_path(struct gri_chain_builder *b, const struct gri_chain_node *t
  * for NULL. */
 gr_value *gri_build_data(const struct gri_chain_node *n);
 gr_value *gri_build_texts(const struct gri_chain_node *n);
+/* gri_build_roles makes the messages of a prompt, *ret_count of them: free the array with gri_free once a prompt has taken
+ * what is in it; NULL: there are none, or *ret_count is not 0, and memory has run out. gri_build_format reads a template's
+ * format, and tells of one that is none. */
+gr_role *gri_build_roles(const struct gri_chain_node *n, size_t *ret_count);
+gr_template_format gri_build_format(struct gri_chain_builder *b, const struct gri_chain_node *args);
 /* Reading keys that were checked before; otherwise: when the key is not there. */
 const char *gri_arg_text(const struct gri_chain_node *args, const char *key, const char *otherwise);
 long long gri_arg_int(const struct gri_chain_node *args, const char *key, long long otherwise);

@@ -232,9 +232,21 @@ static void check_role(struct check *c, const struct gri_chain_item *message, co
 
     if (placed && message->value->type == GRI_CHAIN_MAP)
         check_placed(c, message->value);
-    else if (message->value->type != GRI_CHAIN_SCALAR)
+    else if (message->value->type != GRI_CHAIN_SCALAR &&
+             (placed || message->value->type != GRI_CHAIN_LIST))
         wrong(c, message->value, key,
-              placed ? "a variable, or {variable, n_messages}" : "a template");
+              placed ? "a variable, or {variable, n_messages}" : "a template, or a list of blocks");
+}
+
+static void check_rows(struct check *c, const struct gri_chain_node *n, const char *key)
+{
+    if (n->type != GRI_CHAIN_LIST) {
+        wrong(c, n, key, gri_chain_arg_name(GRI_ARG_ROWS));
+        return;
+    }
+    for (size_t i = 0; i < n->count; i++)
+        if (n->items[i].value->type != GRI_CHAIN_MAP)
+            wrong(c, n->items[i].value, key, "a map");
 }
 
 static void check_roles(struct check *c, const struct gri_chain_node *n, const char *key)
@@ -379,6 +391,7 @@ static void check_value(struct check *c, const struct gri_chain_node *n,
         if (n->type != GRI_CHAIN_LIST)
             wrong(c, n, key->name, "a list");
         break;
+    case GRI_ARG_ROWS: check_rows(c, n, key->name); break;
     case GRI_ARG_HEADERS: check_headers(c, n, key->name); break;
     case GRI_ARG_ACTOR: check_actor(c, n); break;
     case GRI_ARG_ACTORS:

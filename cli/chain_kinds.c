@@ -64,12 +64,15 @@ static const struct gri_chain_key pool_keys[] = {
 static const struct gri_chain_key prompt_keys[] = {
     { "template", GRI_ARG_TEXT, true, 0, 0, "text with {variables}" },
     { "partial", GRI_ARG_DATA, false, 0, 0, "variables that need not be in the input" },
+    { "format", GRI_ARG_TEXT, false, 0, 0, GRI_TEMPLATE_FORMATS },
 };
 static const struct gri_chain_key chat_prompt_keys[] = {
     { "messages", GRI_ARG_ROLES, true, 0, 0,
-      "system, human, ai: a template; messages: a variable that holds a list of messages, or "
-      "{variable, n_messages}, the last so many; placeholder: one that may be missing" },
+      "system, human, ai: a template, or a list of blocks whose texts are templates; messages: a variable that "
+      "holds a list of messages, or {variable, n_messages}, the last so many; placeholder: one that may be "
+      "missing" },
     { "partial", GRI_ARG_DATA, false, 0, 0, "variables that need not be in the input" },
+    { "format", GRI_ARG_TEXT, false, 0, 0, GRI_TEMPLATE_FORMATS },
 };
 static const struct gri_chain_key chat_model_keys[] = {
     { "model", GRI_ARG_TEXT, true, 0, 0,
@@ -383,6 +386,9 @@ static const struct {
 } tables[] = {
     { base_kinds, sizeof(base_kinds) / sizeof(base_kinds[0]) },
     { gri_chain_kinds_models, GRI_CHAIN_KINDS_MODELS },
+    { gri_chain_kinds_prompts, GRI_CHAIN_KINDS_PROMPTS },
+    { gri_chain_kinds_parsers, GRI_CHAIN_KINDS_PARSERS },
+    { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
     { gri_chain_kinds_keep, GRI_CHAIN_KINDS_KEEP },
     { gri_chain_kinds_mcp, GRI_CHAIN_KINDS_MCP },
     { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
@@ -458,6 +464,7 @@ const char *gri_chain_arg_name(enum gri_chain_arg type)
         [GRI_ARG_TEXTS] = "a list of texts",
         [GRI_ARG_DATA] = "a map",
         [GRI_ARG_LIST] = "a list",
+        [GRI_ARG_ROWS] = "a list of maps",
         [GRI_ARG_HEADERS] = "a map of texts",
         [GRI_ARG_ACTOR] = "an actor",
         [GRI_ARG_ACTORS] = "a list of actors",

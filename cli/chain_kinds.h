@@ -24,11 +24,12 @@ enum gri_chain_arg {
     GRI_ARG_TEXTS,    /* a list of strings */
     GRI_ARG_DATA,     /* a map of plain data */
     GRI_ARG_LIST,     /* a list of plain data */
+    GRI_ARG_ROWS,     /* a list of such maps */
     GRI_ARG_HEADERS,  /* a map of strings */
     GRI_ARG_ACTOR,    /* a name, or an actor in place */
     GRI_ARG_ACTORS,   /* a list of actors */
     GRI_ARG_STEPS,    /* a map of names to actors */
-    GRI_ARG_ROLES,    /* a list of {role: template} */
+    GRI_ARG_ROLES,    /* a list of {role: template}, or of {role: list of blocks} */
     GRI_ARG_ARMS,     /* a list of {if: actor, then: actor} */
     GRI_ARG_KEYS,     /* a string, or a list of strings */
     GRI_ARG_MADE,     /* an actor in place, whose keys GRI_ARG_FIELDS names */
@@ -59,6 +60,9 @@ struct gri_chain_kind {
 #define GRI_MS_MAX 86400000.0 /* a day: longer waits are mistakes */
 #define GRI_KEY_ENV "name the environment variable that holds it with key_env"
 
+#define GRI_TEMPLATE_FORMATS                                                                       \
+    "of the templates: f-string, the default, with {variables}; or mustache, with {{variables}}"
+
 /* The kinds of cli/kinds_AREA.c; chain_kinds.c has the list of these tables. */
 #define GRI_CHAIN_KINDS_MODELS 2
 extern const struct gri_chain_kind gri_chain_kinds_models[GRI_CHAIN_KINDS_MODELS];
@@ -72,6 +76,10 @@ extern const struct gri_chain_kind gri_chain_kinds_providers[GRI_CHAIN_KINDS_PRO
 extern const struct gri_chain_kind gri_chain_kinds_tools[GRI_CHAIN_KINDS_TOOLS];
 #define GRI_CHAIN_KINDS_WEB 1
 extern const struct gri_chain_kind gri_chain_kinds_web[GRI_CHAIN_KINDS_WEB];
+#define GRI_CHAIN_KINDS_PROMPTS 8
+extern const struct gri_chain_kind gri_chain_kinds_prompts[GRI_CHAIN_KINDS_PROMPTS];
+#define GRI_CHAIN_KINDS_PARSERS 9
+extern const struct gri_chain_kind gri_chain_kinds_parsers[GRI_CHAIN_KINDS_PARSERS];
 extern const struct gri_chain_kind gri_chain_load_kind; /* what a store's load: takes */
 extern const struct gri_chain_kind gri_chain_node_kind; /* and the file's own node: */
 

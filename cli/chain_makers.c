@@ -135,34 +135,64 @@ static gr_value *partial_of(const struct gri_chain_node *args)
     return partial != NULL ? gri_build_data(partial) : NULL;
 }
 
-gr_ref gri_build_prompt(struct gri_chain_builder *b, const struct gri_chain_node *args)
+gr_template_format gri_build_format(struct gri_chain_builder *b, const struct gri_chain_node *args)
 {
-    return gr_prompt_for(b->in, GR_PROMPT(.partial = partial_of(args)),
-                         gri_chain_text(gri_build_arg("prompt", args, "template")));
+    const struct gri_chain_node *n = gri_chain_get(args, "format");
+
+    if (n == NULL || strcmp(gri_chain_text(n), "f-string") == 0)
+        return GR_FSTRING;
+    if (strcmp(gri_chain_text(n), "mustache") != 0)
+        gri_chain_mistake(b->report, n->at,
+                          "format: f-string or mustache was expected, not \"%.60s\"",
+                          gri_chain_text(n));
+    return GR_MUSTACHE;
 }
 
-/* role_of reads {role: template} or {role: {variable, n_messages}}. */
+gr_ref gri_build_prompt(struct gri_chain_builder *b, const struct gri_chain_node *args)
+{
+    return gr_prompt_for(
+        b->in, GR_PROMPT(.partial = partial_of(args), .format = gri_build_format(b, args)),
+        gri_chain_text(gri_build_arg("prompt", args, "template")));
+}
+
+/* role_of reads {role: template}, {role: blocks} or {role: {variable, n_messages}}. */
 static gr_role role_of(const struct gri_chain_item *message)
 {
     const struct gri_chain_node *n = message->value;
     bool map = n->type == GRI_CHAIN_MAP;
 
+    if (n->type == GRI_CHAIN_LIST)
+        return (gr_role)GR_BLOCKS(message->key->text, gri_build_data(n));
     return (gr_role){ message->key->text,
                       map ? gri_arg_text(n, "variable", NULL) : gri_chain_text(n),
                       map ? (size_t)gri_arg_int(n, "n_messages", 0) : 0, NULL };
 }
 
+gr_role *gri_build_roles(const struct gri_chain_node *n, size_t *ret_count)
+{
+    gr_role *roles;
+
+    *ret_count = n == NULL ? 0 : n->count;
+    if (*ret_count == 0)
+        return NULL;
+    roles = gri_alloc_array(*ret_count, sizeof(*roles));
+    for (size_t i = 0; roles != NULL && i < *ret_count; i++)
+        roles[i] = role_of(&n->items[i].value->items[0]);
+    return roles;
+}
+
 gr_ref gri_build_chat_prompt(struct gri_chain_builder *b, const struct gri_chain_node *args)
 {
     const struct gri_chain_node *n = gri_build_arg("chat_prompt", args, "messages");
-    gr_role *roles = gri_alloc_array(n->count, sizeof(*roles));
+    size_t count;
+    gr_role *roles = gri_build_roles(n, &count);
     gr_ref ref;
 
     if (roles == NULL)
         return gri_build_no_memory(b, n);
-    for (size_t i = 0; i < n->count; i++)
-        roles[i] = role_of(&n->items[i].value->items[0]);
-    ref = gr_chat_prompt_for_n(b->in, GR_PROMPT(.partial = partial_of(args)), roles, n->count);
+    ref = gr_chat_prompt_for_n(
+        b->in, GR_PROMPT(.partial = partial_of(args), .format = gri_build_format(b, args)), roles,
+        count);
     gri_free(roles);
     return ref;
 }

@@ -78,21 +78,21 @@ static bool fits(struct job *j, const gr_value *messages, int64_t most)
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
-/* part gives n elements of a list from one on. */
+/* part gives n elements of a list from one on; of an error that. */
 static gr_value *part(const gr_value *list, size_t from, size_t n)
 {
-    gr_value *some = gr_list_n(NULL, 0);
+    gr_value *some = gr_error_code(list) == GR_OK ? gr_list_n(NULL, 0) : gr_value_ref(list);
 
-    for (size_t i = from; i < from + n; i++)
+    for (size_t i = from; i < from + n && gr_error_code(some) == GR_OK; i++)
         some = gr_append(some, gr_value_ref(gr_at(list, i)));
     return some;
 }
 
 static gr_value *turned(const gr_value *list)
 {
-    gr_value *back = gr_list_n(NULL, 0);
+    gr_value *back = gr_error_code(list) == GR_OK ? gr_list_n(NULL, 0) : gr_value_ref(list);
 
-    for (size_t i = gr_len(list); i-- > 0;)
+    for (size_t i = gr_len(list); i-- > 0 && gr_error_code(back) == GR_OK;)
         back = gr_append(back, gr_value_ref(gr_at(list, i)));
     return back;
 }
@@ -104,32 +104,41 @@ static gr_value *with_content(const gr_value *message, gr_value *content)
 
 /* ---- a part of a message --------------------------------------------------------------------- */
 
+/* first_blocks gives a message with its first n blocks; of those that were turned round, the last ones in their order. */
+static gr_value *first_blocks(const struct job *j, const gr_value *message, const gr_value *blocks,
+                              size_t n)
+{
+    gr_value *some = part(blocks, 0, n), *back;
+
+    if (j->t->first)
+        return with_content(message, some);
+    back = turned(some);
+    gr_value_unref(some);
+    return with_content(message, back);
+}
+
 /* some_blocks gives a message with as many blocks as fit behind the others, all but one at most; NULL: none. */
 static gr_value *some_blocks(struct job *j, const gr_value *others, const gr_value *message,
                              int64_t most)
 {
     const gr_value *content = gr_get(message, "content");
-    gr_value *blocks, *found = NULL;
+    size_t low = 0, high = gr_len(content) > 0 ? gr_len(content) - 1 : 0;
+    gr_value *blocks, *found;
 
     if (gr_value_type(content) != GR_LIST)
         return NULL;
     blocks = j->t->first ? gr_value_ref(content) : turned(content);
-    for (size_t n = gr_len(blocks); n > 1 && found == NULL && j->err == NULL; n--) {
-        gr_value *some = part(blocks, 0, n - 1);
-        gr_value *whole = gr_append(gr_value_ref(others), with_content(message, some));
+    while (low < high && j->err == NULL) {
+        size_t middle = (low + high + 1) / 2;
+        gr_value *whole = gr_append(gr_value_ref(others), first_blocks(j, message, blocks, middle));
 
-        if (fits(j, whole, most)) {
-            some = part(blocks, 0, n - 1);
-            if (!j->t->first) {
-                gr_value *back = turned(some);
-
-                gr_value_unref(some);
-                some = back;
-            }
-            found = with_content(message, some);
-        }
+        if (fits(j, whole, most))
+            low = middle;
+        else
+            high = middle - 1;
         gr_value_unref(whole);
     }
+    found = low > 0 && j->err == NULL ? first_blocks(j, message, blocks, low) : NULL;
     gr_value_unref(blocks);
     return found;
 }

@@ -151,9 +151,11 @@ static gr_ref compose(gr_scope *in, gr_ref model, enum method method, const stru
                       gr_schema *schema, const gr_structured_opts *o)
 {
     gr_ref bound = gr_bind(in, model, kwargs_of(method, w, o->strict));
-    gr_ref steps[3] = { gri_refusal_guard(in), method == FUNCTION_CALLING
-                                                   ? gri_call_args(in, gr_cstr(w->name, ""))
-                                                   : gr_json_parser(in) };
+    gr_ref steps[3] = { gri_refusal_guard(in),
+                        method == FUNCTION_CALLING
+                            ? gr_tools_parser(in, GR_TOOLS_PARSER(.key_name = gr_cstr(w->name, ""),
+                                                                  .first_tool_only = true))
+                            : gr_json_parser(in) };
     size_t count = 2;
 
     if (schema != NULL)

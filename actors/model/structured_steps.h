@@ -9,9 +9,6 @@
 /* gri_refusal_guard passes a message on, unless it is a refusal: then that is the error. Chunks as they
  * come, the error behind them. */
 gr_ref gri_refusal_guard(gr_scope *in);
-/* gri_call_args answers with the arguments of a message's first call of the tool; nil: it has none. It
- * streams them as they grow. */
-gr_ref gri_call_args(gr_scope *in, const char *tool);
 /* gri_schema_check passes a value on if it is by the schema, nil too. Of a stream the last value is judged,
  * when all were passed on. */
 gr_ref gri_schema_check(gr_scope *in, gr_schema *schema GR_TAKES);

@@ -8,71 +8,13 @@
  * The spawn argument says whether it is patches.
  */
 #include <greenroom/callbacks.h>
-#include <greenroom/codec.h>
 #include <greenroom/message.h>
 #include <greenroom/parser.h>
-#include <string.h>
 
 #include "actors/compose/describe.h"
 #include "actors/parse/json_patch.h"
+#include "actors/parse/parsing.h"
 #include "actors/parse/text_json.h"
-
-#define TEXT_BYTES_MAX ((size_t)64 << 20)
-
-static gr_value *read_json(const char *text, size_t len)
-{
-    gr_value *v = gr_json_parse(text, len, NULL);
-
-    if (gr_error_code(v) == GR_OK)
-        return v;
-    gr_value_unref(v);
-    return gr_json_partial(text, len, NULL);
-}
-
-/* inside_fence finds what stands behind ``` or ```json, up to the next fence or the end; NULL: there
- * is no fence. */
-static const char *inside_fence(const char *text, size_t *ret_len)
-{
-    const char *start = strstr(text, "```"), *end;
-
-    if (start == NULL)
-        return NULL;
-    start += 3;
-    if (strncmp(start, "json", 4) == 0)
-        start += 4;
-    end = strstr(start, "```");
-    *ret_len = end != NULL ? (size_t)(end - start) : strlen(start);
-    return start;
-}
-
-/* parse gives the JSON that is in a text; nil if there is none yet. */
-static gr_value *parse(const char *text, size_t len)
-{
-    gr_value *v = read_json(text, len);
-    const char *fenced;
-
-    if (!gr_is_nil(v) && gr_error_code(v) == GR_OK)
-        return v;
-    fenced = inside_fence(text, &len);
-    if (fenced == NULL)
-        return v;
-    gr_value_unref(v);
-    return read_json(fenced, len);
-}
-
-static bool is_null(const char *text)
-{
-    size_t blank = strspn(text, " \t\r\n");
-
-    return strncmp(text + blank, "null", 4) == 0 &&
-           strspn(text + blank + 4, " \t\r\n") == strlen(text + blank + 4);
-}
-
-static gr_value *no_json(const char *text)
-{
-    return gr_error_with(gr_error(GR_EINVAL, "Invalid json output: %.200s", text), "kind",
-                         gr_str("OutputParserException"));
-}
 
 static gr_value *json_invoke(gr_ctx *c, void *self, const gr_value *input)
 {
@@ -82,20 +24,20 @@ static gr_value *json_invoke(gr_ctx *c, void *self, const gr_value *input)
     (void)self;
     if (gr_error_code(text) != GR_OK)
         return text;
-    v = parse(gr_cstr(text, ""), gr_len(text));
-    if ((gr_is_nil(v) && !is_null(gr_cstr(text, ""))) || gr_error_code(v) == GR_EINVAL) {
-        gr_value_unref(v);
-        v = no_json(gr_cstr(text, ""));
-    }
+    v = gri_json_in(text);
     gr_value_unref(text);
     return v;
 }
 
-/* json_tell emits what can be read now; *last, of patches, is what was emitted before. */
+/* json_tell emits what can be read now, NULL for nothing new; *last, of patches, is what was emitted before. */
 static gr_code json_tell(gr_ctx *c, gr_value *v, gr_value **last)
 {
     gr_value *patch;
 
+    if (v == NULL)
+        return GR_OK;
+    if (gr_error_code(v) != GR_OK)
+        return gr_fail(c, v);
     if (!gr_as_bool(gr_args(c), false))
         return gr_emit(c, v);
     patch = gri_json_patch(*last, v);
@@ -104,39 +46,46 @@ static gr_code json_tell(gr_ctx *c, gr_value *v, gr_value **last)
     return gr_error_code(patch) == GR_OK ? gr_emit(c, patch) : gr_fail(c, patch);
 }
 
+struct reading {
+    struct gri_text_json json;
+    gr_value *last; /* counted; of patches, what was emitted before */
+};
+
 /* json_next adds a chunk's text and emits what is new in it. */
-static gr_code json_next(gr_ctx *c, struct gri_text_json *t, const gr_value *chunk, gr_value **last)
+static gr_code json_next(gr_ctx *c, void *state, const gr_value *chunk)
 {
+    struct reading *r = state;
     gr_value *text = gr_message_text(chunk), *v;
 
     if (gr_error_code(text) != GR_OK)
         return gr_fail(c, text);
-    v = gri_text_json_add(t, gr_cstr(text, ""));
+    v = gri_text_json_add(&r->json, gr_cstr(text, ""));
     gr_value_unref(text);
-    if (v == NULL)
-        return GR_OK;
-    return gr_error_code(v) == GR_OK ? json_tell(c, v, last) : gr_fail(c, v);
+    return json_tell(c, v, &r->last);
 }
 
 static gr_code json_transform(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
 {
-    struct gri_text_json t;
-    gr_value *last = NULL, *v;
-    gr_code rc = GR_OK;
-    gr_outcome o = { .code = GR_EOS };
+    struct reading r = { .last = NULL };
+    gr_code rc;
 
     (void)self;
     (void)args;
-    gri_text_json_init(&t, TEXT_BYTES_MAX);
-    while (in != NULL && rc == GR_OK && (o = gr_next(in, -1)).code == GR_OK)
-        rc = json_next(c, &t, o.value, &last);
-    if (rc == GR_OK && o.code != GR_EOS)
-        rc = o.error != NULL ? gr_fail(c, gr_value_ref(o.error)) : o.code;
-    else if (rc == GR_OK && (v = gri_text_json_end(&t)) != NULL)
-        rc = gr_error_code(v) == GR_OK ? json_tell(c, v, &last) : gr_fail(c, v);
-    gri_text_json_fini(&t);
-    gr_value_unref(last);
+    gri_text_json_init(&r.json, GRI_PARSER_BYTES_MAX);
+    rc = gri_parse_each(c, in, json_next, &r);
+    if (rc == GR_OK)
+        rc = json_tell(c, gri_text_json_end(&r.json), &r.last);
+    gri_text_json_fini(&r.json);
+    gr_value_unref(r.last);
     return rc;
+}
+
+static gr_value *json_instructions(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c;
+    (void)self;
+    (void)args;
+    return gr_str("Answer with one JSON value, and nothing else.");
 }
 
 static gr_value *json_describe(gr_ctx *c, void *self, const gr_value *args)
@@ -149,6 +98,7 @@ static gr_value *json_describe(gr_ctx *c, void *self, const gr_value *args)
 
 static const gr_method json_parser_methods[] = {
     { "describe", GR_CHEAP, json_describe, NULL },
+    { "get_format_instructions", GR_CHEAP, json_instructions, NULL },
     { "invoke", GR_CHEAP, json_invoke, NULL },
     { "transform", GR_ASYNC, NULL, json_transform },
 };

@@ -201,7 +201,26 @@ static gr_value *bulleted_describe(gr_ctx *c, void *self, const gr_value *args)
     return gri_describe_leaf("MarkdownListOutputParser", NULL, gri_schema_of_type("array"));
 }
 
+static gr_value *numbered_instructions(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c;
+    (void)self;
+    (void)args;
+    return gr_str(
+        "Answer with a numbered list, an item on each line, and nothing else:\n1. one\n2. two");
+}
+
+static gr_value *bulleted_instructions(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c;
+    (void)self;
+    (void)args;
+    return gr_str(
+        "Answer with a Markdown list, an item on each line, and nothing else:\n- one\n- two");
+}
+
 static const gr_method numbered_methods[] = {
+    { "get_format_instructions", GR_CHEAP, numbered_instructions, NULL },
     { "describe", GR_CHEAP, numbered_describe, NULL },
     { "invoke", GR_CHEAP, numbered_invoke, NULL },
     { "transform", GR_ASYNC, NULL, numbered_transform },
@@ -211,6 +230,7 @@ static const gr_class numbered_class =
              GR_METHODS(numbered_methods));
 
 static const gr_method bulleted_methods[] = {
+    { "get_format_instructions", GR_CHEAP, bulleted_instructions, NULL },
     { "describe", GR_CHEAP, bulleted_describe, NULL },
     { "invoke", GR_CHEAP, bulleted_invoke, NULL },
     { "transform", GR_ASYNC, NULL, bulleted_transform },

@@ -140,7 +140,17 @@ static gr_value *list_describe(gr_ctx *c, void *self, const gr_value *args)
     return gri_describe_leaf("CommaSeparatedListOutputParser", NULL, gri_schema_of_type("array"));
 }
 
+static gr_value *list_instructions(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c;
+    (void)self;
+    (void)args;
+    return gr_str(
+        "Answer with a list of values with commas between them, and nothing else: one, two, three");
+}
+
 static const gr_method list_parser_methods[] = {
+    { "get_format_instructions", GR_CHEAP, list_instructions, NULL },
     { "describe", GR_CHEAP, list_describe, NULL },
     { "invoke", GR_CHEAP, list_invoke, NULL },
     { "transform", GR_ASYNC, NULL, list_transform },

@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+#include <greenroom/codec.h>
+
+#include "actors/parse/parsing.h"
+
 #define FENCE "```"
 #define FENCE_LEN 3
 
@@ -69,12 +73,15 @@ static gr_value *read_all(struct gri_text_json *t, bool ended)
     bool changed = false, fence = false;
     gr_value *v = gri_json_feed(&t->whole, t->text.data, t->text.len, &changed);
 
-    if (gr_is_nil(v) || gr_error_code(v) != GR_OK) {
-        gr_value_unref(v);
+    if (gr_error_code(v) != GR_OK)
+        return v;
+    if (gr_is_nil(v)) {
         fence = true;
         v = read_fence(t, ended, &changed);
     }
-    if (!gr_is_nil(v) && gr_error_code(v) == GR_OK) {
+    if (gr_error_code(v) != GR_OK)
+        return v;
+    if (!gr_is_nil(v)) {
         if (fence != t->in_fence)
             changed = true;
         t->in_fence = fence;
@@ -96,4 +103,66 @@ gr_value *gri_text_json_add(struct gri_text_json *t, const char *more)
 gr_value *gri_text_json_end(struct gri_text_json *t)
 {
     return t->text.len > 0 ? read_all(t, true) : NULL;
+}
+
+/* ---- a whole text ---------------------------------------------------------------------------- */
+
+static gr_value *read_json(const char *text, size_t len)
+{
+    gr_value *v = gr_json_parse(text, len, NULL);
+
+    if (gr_error_code(v) == GR_OK)
+        return v;
+    gr_value_unref(v);
+    return gr_json_partial(text, len, NULL);
+}
+
+/* inside_fence finds what stands behind ``` or ```json, up to the next fence or the end; NULL: there
+ * is no fence. */
+static const char *inside_fence(const char *text, size_t *ret_len)
+{
+    const char *start = strstr(text, "```"), *end;
+
+    if (start == NULL)
+        return NULL;
+    start += 3;
+    if (strncmp(start, "json", 4) == 0)
+        start += 4;
+    end = strstr(start, "```");
+    *ret_len = end != NULL ? (size_t)(end - start) : strlen(start);
+    return start;
+}
+
+/* parse gives the JSON that is in a text; nil if there is none yet. */
+static gr_value *parse(const char *text, size_t len)
+{
+    gr_value *v = read_json(text, len);
+    const char *fenced;
+
+    if (!gr_is_nil(v) && gr_error_code(v) == GR_OK)
+        return v;
+    fenced = inside_fence(text, &len);
+    if (fenced == NULL)
+        return v;
+    gr_value_unref(v);
+    return read_json(fenced, len);
+}
+
+static bool is_null(const char *text)
+{
+    size_t blank = strspn(text, " \t\r\n");
+
+    return strncmp(text + blank, "null", 4) == 0 &&
+           strspn(text + blank + 4, " \t\r\n") == strlen(text + blank + 4);
+}
+
+gr_value *gri_json_in(const gr_value *text)
+{
+    const char *s = gr_cstr(text, "");
+    gr_value *v = parse(s, gr_len(text));
+
+    if ((!gr_is_nil(v) || is_null(s)) && gr_error_code(v) != GR_EINVAL)
+        return v;
+    gr_value_unref(v);
+    return gri_parse_error(text, "Invalid json output: %.200s", s);
 }

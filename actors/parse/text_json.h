@@ -21,10 +21,14 @@ void gri_text_json_init(struct gri_text_json *t, size_t bytes_max);
 void gri_text_json_fini(struct gri_text_json *t);
 /*
  * gri_text_json_add takes more of the text. Returns what can be read now, yours; NULL: nothing, or nothing new; an
- * error value when the text is above its limit. A backtick or two at the end of what is in the fence wait for what follows them:
+ * error value when the text is above its limit, or memory ran out. A backtick or two at the end of what is in the fence wait for what follows them:
  * gri_text_json_end is told that nothing does.
  */
 gr_value *gri_text_json_add(struct gri_text_json *t, const char *more);
 gr_value *gri_text_json_end(struct gri_text_json *t);
+
+/* gri_json_in reads the JSON in a text that is whole, closing what is not finished: the value, or an error of kind
+ * "OutputParserException". */
+gr_value *gri_json_in(const gr_value *text);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include <greenroom/few_shot.h>
 
+#define GRI_EXAMPLES_MAX 65536 /* of a selector by length, unless it says otherwise */
+
 struct gri_examples {
     gr_value *list; /* counted; NULL: the selector's */
     gr_ref selector;

@@ -9,7 +9,6 @@
 #include "runtime/base/alloc.h"
 
 #define MAX_LENGTH_DEFAULT 2048
-#define EXAMPLES_MAX_DEFAULT 65536
 
 /* What the spawn arguments hold. */
 struct settings {
@@ -118,14 +117,15 @@ static gr_value *select_examples(gr_ctx *c, void *state, const gr_value *vars)
     struct selector *self = state;
     const struct settings *s = gr_as_opaque(gr_args(c));
     size_t given, left;
-    gr_value *list = gr_list_n(NULL, 0);
+    gr_value *list;
 
-    if (gr_value_type(vars) != GR_MAP) {
-        gr_value_unref(list);
+    if (gr_value_type(vars) != GR_MAP)
         return gr_error(GR_ETYPE, "examples are selected for a map of variables, not for a %s",
                         gr_type_name(gr_value_type(vars)));
-    }
     given = words_given(vars);
+    if (given == SIZE_MAX)
+        return gr_error(GR_ENOMEM, "out of memory for the words of a prompt");
+    list = gr_list_n(NULL, 0);
     left = given < s->max_length ? s->max_length - given : 0;
     for (size_t i = 0; i < gr_len(self->examples) && left > 0; i++) {
         size_t length = (size_t)gr_as_int(gr_at(self->lengths, i), 0);
@@ -164,7 +164,7 @@ static gr_value *read_opts(const gr_length_selector_opts *o, struct settings *s)
     }
     s->examples = o->examples != NULL ? o->examples : gr_list_n(NULL, 0);
     s->max_length = o->max_length != 0 ? o->max_length : MAX_LENGTH_DEFAULT;
-    s->examples_max = o->examples_max != 0 ? o->examples_max : EXAMPLES_MAX_DEFAULT;
+    s->examples_max = o->examples_max != 0 ? o->examples_max : GRI_EXAMPLES_MAX;
     if (o->example == NULL)
         return gr_error(GR_EINVAL, "a selector by length needs the template of an example");
     (void)gri_template_read(o->example, strlen(o->example), o->format, &s->example, &err);

@@ -75,6 +75,15 @@ static gr_value *wrong(const struct reader *r, size_t at, const char *what)
     return gri_template_error(r->m->text, at, what);
 }
 
+/* has_empty_part: a dot at an end, or two of them, but for the name "." itself. */
+static bool has_empty_part(const char *name, size_t len)
+{
+    for (size_t i = 0; i < len && len > 1; i++)
+        if (name[i] == '.' && (i == 0 || i + 1 == len || name[i + 1] == '.'))
+            return true;
+    return false;
+}
+
 /* What one tag says. */
 struct tag {
     size_t open, close; /* where its first brace is; what follows its last one */
@@ -112,7 +121,9 @@ static gr_value *read_tag(struct reader *r, struct tag *tag)
     for (size_t i = at; i < stop && tag->sigil != '!'; i++)
         if (strchr(" \t\r\n{}", s[i]) != NULL)
             return wrong(r, i, "a name has no blanks and no braces");
-    return NULL;
+    return tag->sigil != '!' && has_empty_part(s + at, tag->len)
+               ? wrong(r, at, "a part of a dotted name is missing")
+               : NULL;
 }
 
 /* alone: nothing but blanks stands beside the tag on its line; *ret_from and *ret_to are the line's ends. */

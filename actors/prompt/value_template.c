@@ -111,6 +111,10 @@ static gr_value *print_all(struct printer *p, const gr_value *v)
         const gr_value *part = type == GR_LIST ? gr_at(v, i) : gr_pair_at(v, i, &key);
         gr_value *printed = print_all(p, part);
 
+        if (gr_error_code(printed) != GR_OK) {
+            gr_value_unref(out);
+            return printed;
+        }
         out = type == GR_LIST ? gr_append(out, printed) : gr_set(out, key, printed);
     }
     return out;

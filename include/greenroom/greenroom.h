@@ -30,6 +30,7 @@
 #include <greenroom/messages.h>
 #include <greenroom/prompt.h>
 #include <greenroom/few_shot.h>
+#include <greenroom/prompt_file.h>
 #include <greenroom/model.h>
 #include <greenroom/parser.h>
 #include <greenroom/history.h>

@@ -91,6 +91,14 @@ GR_API gr_value *gr_messages_dumpd(const gr_value *messages);
 GR_API gr_value *gr_messages_from_dict(const gr_value *dicts);
 
 /*
+ * gr_convert_to_openai_messages gives {"role", "content", "tool_calls"?, "tool_call_id"?, "name"?} for each message, as
+ * gr_chat_model sends it: convert_to_openai_messages. text_format: "string", the default if NULL, makes one text of a content
+ * of texts; "block" makes blocks of a text. Blocks that OpenAI's servers have no form for: GR_EINVAL; those of other
+ * providers' thinking and tool use are left out. [any]
+ */
+GR_API gr_value *gr_convert_to_openai_messages(const gr_value *messages, const char *text_format);
+
+/*
  * gr_content_blocks gives the content of a message as langchain-core's standard blocks, whoever's form it
  * has: a list of {"type": "text" | "reasoning" | "image" | "audio" | "video" | "file" | "text-plain" | "tool_call" |
  * … | "non_standard", …}. OpenAI's and Anthropic's blocks are translated, tool calls that

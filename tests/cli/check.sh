@@ -38,7 +38,7 @@ mistake 'actors: {a: {prompt: {template: "x", partial: y}}}' '1:47: partial: a t
 mistake 'actors: {a: {chat_prompt: [{message: h}]}}' '1:29: a message has no key "message"; did you mean "messages"?'
 mistake 'actors: {a: {chat_prompt: [{messages: {variable: h, n_messages: 0}}]}}' '1:65: n_messages: 0 is given'
 mistake 'actors: {a: {chat_prompt: [{messages: {n_messages: 1}}]}}' '1:39: messages needs the key "variable"'
-mistake 'actors: {a: {chat_prompt: [{human: {variable: h}}]}}' '1:36: messages: a map is given, a template was expected'
+mistake 'actors: {a: {chat_prompt: [{human: {variable: h}}]}}' '1:36: messages: a map is given, a template, or a list of blocks was expected'
 f='actors: {a: {configurable_fields: {runnable: {prompt: x}, fields: {template: '
 mistake "$f{id: a, options: {b: c}}}}}}" '1:78: fields: options and default go together'
 mistake "$f{id: a, options: {b: c}, default: d}}}}}" '1:112: default: there is no option "d"'

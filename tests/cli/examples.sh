@@ -73,4 +73,19 @@ has "nodes: an answer from four processes" "scope" "$out"
 is "nodes: no socket is left" "" "$(find "$work" -name '*.ipc')"
 run 0 "$greenroom" stream examples/docs.yaml --text "What is a scope?" --text-out
 has "docs: cites its source" "[docs/" "$out"
+
+# Prompts and parsers.
+prompts() { run 0 "$greenroom" run examples/prompts.yaml "$@"; }
+prompts opposites --input '{"word": "bright"}' --text-out
+is "as many examples as fit" "Give the opposite of each word.
+tall -> short
+fast -> slow
+bright ->" "$out"
+prompts list --input '{"who": "Ada", "things": [{"name": "tea", "n": 2}]}' --text-out
+has "mustache" "- 2 tea" "$out"
+prompts verdict --text 'Yes, it is so.'
+is "a boolean" true "$out"
+prompts recent --input '["a long story about the sea, and what came of it", "and then?"]'
+is "what fits" '[{"type": "human", "content": "and then?"}]' "$out"
+
 finish

@@ -50,6 +50,131 @@ static void messages(void)
     gr_value_unref(v);
 }
 
+/* ---- more of them ----------------------------------------------------------------------------- */
+
+static gr_value *data(const char *json)
+{
+    gr_value *v;
+
+    faults_exempt(true);
+    v = gr_json_parse(json, strlen(json), NULL);
+    faults_exempt(false);
+    return v;
+}
+
+static void mustache(void)
+{
+    gr_ref r =
+        gr_prompt_for(root, GR_PROMPT(.format = GR_MUSTACHE, .partial = data("{\"b\":\"<\"}")),
+                      "{{#l}}<{{.}}>{{/l}}{{b}}");
+
+    gives(gr_ainvoke(rt, r, data("{\"l\":[1,\"x\"]}"), NULL), "\"<1><x>&lt;\"");
+}
+
+static void few_shot(void)
+{
+    gr_role after[] = { GR_BLOCKS("human", data("[{\"type\":\"text\",\"text\":\"{q}\"}]")) };
+    gr_ref length =
+        gr_length_selector(root, GR_LENGTH_SELECTOR(.examples = data("[{\"q\":\"1\",\"a\":\"2\"}]"),
+                                                    .example = "{q}"));
+    gr_ref r = gr_few_shot_chat_prompt(
+        root, GR_FEW_SHOT_CHAT(.selector = length,
+                               GR_ROLES(GR_ROLE("human", "{q}"), GR_ROLE("ai", "{a}")),
+                               .after = after, .after_count = 1));
+
+    gives(gr_ainvoke(rt, r, data("{\"q\":\"3\"}"), NULL),
+          "[{\"type\":\"human\",\"content\":\"1\"},{\"type\":\"ai\",\"content\":\"2\"},"
+          "{\"type\":\"human\",\"content\":[{\"type\":\"text\",\"text\":\"3\"}]}]");
+}
+
+static void likeness(void)
+{
+    gr_ref store = gr_memory_store(root, gr_hash_embeddings(root, 16));
+    gr_ref chosen = gr_similarity_selector(
+        root, store, GR_SIMILARITY_SELECTOR(.examples = data("[{\"q\":\"tea\",\"a\":\"2\"}]")));
+
+    gives(gr_ainvoke(rt,
+                     gr_few_shot_prompt(root, GR_FEW_SHOT(.selector = chosen, .example = "{a}")),
+                     data("{\"q\":\"tea\"}"), NULL),
+          "\"2\"");
+}
+
+static void described(void)
+{
+    gr_ref r = gr_prompt_of_config(
+        root,
+        data(
+            "{\"_type\":\"chat\",\"messages\":[[\"system\",\"{a}\"],{\"prompt\":{\"template\":\"b\"}}]}"),
+        NULL);
+
+    gives(gr_ainvoke(rt, r, data("{\"a\":\"s\"}"), NULL),
+          "[{\"type\":\"system\",\"content\":\"s\"},{\"type\":\"human\",\"content\":\"b\"}]");
+}
+
+static void some_messages(void)
+{
+    gr_ref r = gr_seq(root, gr_message_filter(root, GR_FILTER(.exclude_types = gr_str("ai"))),
+                      gr_message_trimmer(root, GR_TRIM(.max_tokens = 12, .allow_partial = true)),
+                      gr_message_merger(root, NULL));
+
+    gives(gr_ainvoke(rt, r, data("[\"a\",{\"role\":\"ai\",\"content\":\"x\"},\"b\"]"), NULL),
+          "[{\"type\":\"human\",\"content\":\"a\\nb\"}]");
+}
+
+static void values(void)
+{
+    gives(gr_ainvoke(rt, gr_enum_parser(root, data("[\"a\"]")), gr_str(" a"), NULL), "\"a\"");
+    gives(gr_ainvoke(rt, gr_boolean_parser(root, NULL, NULL), gr_str("yes"), NULL), "true");
+    gives(gr_ainvoke(rt,
+                     gr_fixing_parser(root, gr_enum_parser(root, data("[\"a\"]")),
+                                      gr_prompt(root, "a"), NULL),
+                     gr_str("b"), NULL),
+          "\"a\"");
+}
+
+/* in_pieces streams what a model says, or the arguments of its call. */
+static gr_stream *in_pieces(bool call, const char *const *pieces, size_t count)
+{
+    gr_value *list = gr_list_n(NULL, 0);
+
+    for (size_t i = 0; i < count; i++)
+        list =
+            gr_append(list, call ? gr_set(gr_ai_chunk(""), "tool_call_chunks",
+                                          gr_list(gr_map(GR_KV("args", gr_str(pieces[i])),
+                                                         GR_KV("name", gr_str(i == 0 ? "f" : "")),
+                                                         GR_KV("index", gr_int(0)))))
+                                 : gr_ai_chunk(pieces[i]));
+    return gr_stream_of(rt, list);
+}
+
+static void streamed(void)
+{
+    static const char *const args[] = { "{\"a\": 1", "}" };
+    static const char *const xml[] = { "<a><b>x", "y</b>", "</a>" };
+    static const char *const json[] = { "```json{\"a\":", " [1, \"x\\n", "y\"", "]}" };
+
+    gr_value *without = gr_check(rt, gr_xml_parser(root, NULL));
+
+    if (without != NULL) { /* a library without expat, or no memory */
+        gr_value_unref(without);
+        return;
+    }
+    gives(gr_ainvoke(rt, gr_xml_parser(root, NULL), gr_str("<a><b>x</b><c><d/></c></a>"), NULL),
+          "{\"a\":[{\"b\":\"x\"},{\"c\":[{\"d\":null}]}]}");
+    sums(gr_atransform(rt, gr_xml_parser(root, NULL), in_pieces(false, xml, 3), NULL),
+         "{\"a\":[{\"b\":\"xy\"}]}");
+    sums(gr_atransform(
+             rt,
+             gr_structured_parser(
+                 root, data("{\"required\":[\"a\"],\"properties\":{\"a\":{\"minItems\":2}}}")),
+             in_pieces(false, json, 4), NULL),
+         "{\"a\":[1,\"x\\n\",1,\"x\\ny\"]}");
+    sums(gr_atransform(
+             rt, gr_tools_parser(root, GR_TOOLS_PARSER(.key_name = "f", .first_tool_only = true)),
+             in_pieces(true, args, 2), NULL),
+         "{\"a\":1}");
+}
+
 /* ---- texts ------------------------------------------------------------------------------------ */
 
 static void splitter(void)
@@ -297,6 +422,13 @@ static const struct scene scenes[] = {
     { "chat_prompt", chat_prompt, 0 },
     { "parser", parser, 0 },
     { "messages", messages, 0 },
+    { "mustache", mustache, 0 },
+    { "few_shot", few_shot, 0 },
+    { "likeness", likeness, 0 },
+    { "described", described, 0 },
+    { "some_messages", some_messages, 0 },
+    { "values", values, 0 },
+    { "streamed", streamed, 0 },
     { "splitter", splitter, 0 },
     { "split_documents", split_documents, 0 },
     { "load", load, SCENE_FILES },

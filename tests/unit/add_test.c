@@ -38,6 +38,8 @@ static void check(const char *left, const char *right, const char *want)
     cr_assert_eq(test_memory_live(), before);
 }
 
+#define CHUNK_OF(content) "{\"type\": \"AIMessageChunk\", \"content\": " content "}"
+
 Test(add, strings_and_lists_concatenate)
 {
     check("\"a\"", "\"b\"", "\"ab\"");
@@ -229,6 +231,28 @@ Test(add, content_blocks_of_one_index_are_one_block)
 }
 
 /* By count, not by time: a stream of n chunks may move its text only log n times. */
+/* What a message or a block is, is what came first; a block that is of no standard kind is more of the one that it is a part of. */
+Test(add, what_came_first_says_what_it_is)
+{
+    check("{\"type\": \"HumanMessageChunk\", \"content\": \"a\", \"id\": \"1\"}",
+          "{\"type\": \"AIMessageChunk\", \"content\": \"b\"}",
+          "{\"type\": \"HumanMessageChunk\", \"content\": \"ab\", \"id\": \"1\"}");
+    check(CHUNK_OF("[{\"type\": \"text\", \"text\": \"a\", \"index\": 0}]"),
+          CHUNK_OF("[{\"type\": \"text_delta\", \"text\": \"b\", \"index\": 0}]"),
+          CHUNK_OF("[{\"type\": \"text\", \"text\": \"ab\", \"index\": 0}]"));
+    check(
+        CHUNK_OF("[{\"type\": \"text\", \"text\": \"a\", \"index\": 0}]"),
+        CHUNK_OF(
+            "[{\"type\": \"non_standard\", \"index\": 0, \"value\": {\"type\": \"x\", \"y\": \"z\"}}]"),
+        CHUNK_OF(
+            "[{\"type\": \"text\", \"text\": \"a\", \"index\": 0, \"extras\": {\"y\": \"z\"}}]"));
+    check(
+        CHUNK_OF("[{\"type\": \"non_standard\", \"index\": 0, \"value\": {\"y\": \"a\"}}]"),
+        CHUNK_OF(
+            "[{\"type\": \"non_standard\", \"index\": 0, \"value\": {\"type\": \"x\", \"y\": \"b\"}}]"),
+        CHUNK_OF("[{\"type\": \"non_standard\", \"index\": 0, \"value\": {\"y\": \"ab\"}}]"));
+}
+
 Test(add, a_long_stream_is_not_copied_each_time)
 {
     gr_value *text = gr_str("start"), *message = NULL;

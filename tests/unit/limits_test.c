@@ -10,6 +10,8 @@
 #include <greenroom/call.h>
 #include <greenroom/embeddings.h>
 #include <greenroom/history.h>
+#include <greenroom/few_shot.h>
+#include <greenroom/parser.h>
 #include <greenroom/stats.h>
 
 #include "actors/budget/bucket.h"
@@ -18,6 +20,8 @@
 #include "actors/message/tokens.h"
 #include "actors/mcp/mcp_session.h"
 #include "actors/observe/run_collector.h"
+#include "actors/parse/parsing.h"
+#include "actors/prompt/examples.h"
 #include "actors/observe/tap.h"
 #include "actors/observe/trim.h"
 #include "actors/store/byte_store.h"
@@ -42,6 +46,15 @@ static void expect(const char *table, const char *option, long long value)
 {
     cr_assert_lt(limit_count, ROOM);
     limits[limit_count++] = (struct limit){ .table = table, .option = option, .value = value };
+}
+
+static void expect_prompts(void)
+{
+#define PROMPTS(type, field, value)                                                                \
+    expect("Prompts and parsers", #field,                                                          \
+           (long long)(value) + 0 * (long long)sizeof(((type *)NULL)->field))
+    PROMPTS(gr_length_selector_opts, examples_max, GRI_EXAMPLES_MAX);
+    PROMPTS(gr_fix_opts, max_retries, GRI_FIX_RETRIES);
 }
 
 static void expect_node(void)
@@ -114,6 +127,7 @@ static void expect_all(void)
     r.workers = 2;
     cr_assert_eq(gri_runtime_defaults(&r), GR_OK);
     limit_count = 0;
+    expect_prompts();
 #define RUNTIME(field) expect("A runtime", #field, (long long)r.field)
     RUNTIME(mailbox_max), RUNTIME(bytes_max), RUNTIME(calls_max), RUNTIME(actors_max);
     RUNTIME(fibers_max), RUNTIME(stack_size), RUNTIME(blocking_max), RUNTIME(blocking_queue_max);

@@ -311,6 +311,29 @@ Test(messages, dicts_are_data)
     }
 }
 
+Test(messages, as_openai_has_them)
+{
+    gr_value *list = json(
+        "[{\"type\":\"human\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},\"b\"],\"name\":\"ann\"},"
+        "{\"type\":\"ai\",\"content\":\"\",\"tool_calls\":[{\"name\":\"f\",\"args\":{\"x\":1},\"id\":\"c\"}]},"
+        "{\"type\":\"tool\",\"content\":\"1\",\"tool_call_id\":\"c\"},"
+        "{\"type\":\"human\",\"content\":[{\"type\":\"image\",\"url\":\"u\"}]}]");
+
+    cr_assert(is(
+        gr_convert_to_openai_messages(list, NULL),
+        "[{\"role\":\"user\",\"content\":\"a\\nb\",\"name\":\"ann\"},"
+        "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\","
+        "\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\": 1}\"}}]},"
+        "{\"role\":\"tool\",\"content\":\"1\",\"tool_call_id\":\"c\"},"
+        "{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"u\"}}]}]"));
+    gr_value_unref(list);
+    list = json("[\"hi\"]");
+    cr_assert(is(gr_convert_to_openai_messages(list, "block"),
+                 "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}]"));
+    cr_assert(fails(gr_convert_to_openai_messages(list, "x"), "expected string or block"));
+    gr_value_unref(list);
+}
+
 static gr_value *blocks_of(const char *content)
 {
     gr_value *m = gr_message("human", json(content)), *blocks = gr_content_blocks(m);
@@ -416,6 +439,7 @@ static void all_of_it(void)
         list, GR_TRIM(.max_tokens = 12, .include_system = true, .allow_partial = true)));
     gr_value_unref(gr_filter_messages(list, GR_FILTER(.exclude_tool_calls = json("[\"x\"]"))));
     gr_value_unref(gr_merge_message_runs(list, NULL));
+    gr_value_unref(gr_convert_to_openai_messages(list, NULL));
     v = gr_messages_to_dict(list);
     gr_value_unref(gr_messages_from_dict(v));
     gr_value_unref(v);

@@ -73,6 +73,9 @@ Test(mustache, what_it_does_not_do)
         { "{{#a}}{{#b}}{{/a}}{{/b}}", "this closes another section" },
         { "x\n{{a b}}", "line 2, column 4: a name has no blanks" },
         { "{{a{b}}", "no braces" },
+        { "{{.20}}", "a part of a dotted name is missing" },
+        { "{{#a..b}}{{/a..b}}", "a part of a dotted name is missing" },
+        { "{{a.}}", "a part of a dotted name is missing" },
     };
     char deep[6 * (GRI_MUSTACHE_DEPTH_MAX + 2)] = "";
     gr_value *v;

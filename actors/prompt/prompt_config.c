@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * prompt_config.c - gr_load_prompt and gr_prompt_of_config: prompts from their descriptions.
+ *
+ * A description is data. What it is made into is chosen here by its _type, or by the last part of a constructor's id, out of
+ * a fixed few; it can't name anything else.
+ */
+#include <greenroom/few_shot.h>
+#include <greenroom/message.h>
+#include <greenroom/messages.h>
+#include <greenroom/prompt_file.h>
+
+#include <string.h>
+
+#include "actors/prompt/prompt_config.h"
+#include "actors/prompt/prompt_source.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/strbuf.h"
+
+/* refused is a prompt that says what is wrong. */
+static gr_ref refused(gr_scope *in, gr_value *err)
+{
+    return gr_prompt_for(in, GR_PROMPT(.partial = err), "");
+}
+
+/* is_class tells whether v is the constructor of a class of that name. */
+bool gri_prompt_is_class(const gr_value *v, const char *name)
+{
+    const gr_value *path = gr_get(v, "id");
+
+    return gr_get(v, "lc") != NULL && gr_len(path) > 0 &&
+           strcmp(gr_cstr(gr_get(v, "type"), ""), "constructor") == 0 &&
+           strcmp(gr_cstr(gr_at(path, gr_len(path) - 1), ""), name) == 0;
+}
+
+const gr_value *gri_prompt_kwargs(const gr_value *v)
+{
+    return gr_get(v, "lc") != NULL ? gr_get(v, "kwargs") : v;
+}
+
+gr_value *gri_prompt_format(const gr_value *config, gr_template_format *ret_format)
+{
+    const char *name = gr_cstr(gr_get(config, "template_format"), "f-string");
+
+    *ret_format = strcmp(name, "mustache") == 0 ? GR_MUSTACHE : GR_FSTRING;
+    if (strcmp(name, "jinja2") == 0)
+        return gr_error(
+            GR_EINVAL,
+            "template_format jinja2: such templates run code, so they are not supported; "
+            "write it as f-string or mustache");
+    if (*ret_format != GR_MUSTACHE && strcmp(name, "f-string") != 0)
+        return gr_error(GR_EINVAL, "template_format '%.40s': expected f-string or mustache", name);
+    if (!gr_is_nil(gr_get(config, "output_parser")))
+        return gr_error(GR_EINVAL, "output_parser: a parser is a step behind the model");
+    return NULL;
+}
+
+static gr_value *partial_of(const gr_value *config)
+{
+    const gr_value *partial = gr_get(config, "partial_variables");
+
+    return gr_is_nil(partial) ? NULL : gr_value_ref(partial);
+}
+
+static gr_ref of_prompt(const struct gri_prompt_source *s, const gr_value *config)
+{
+    gr_template_format format;
+    gr_value *err = gri_prompt_format(config, &format), *text;
+    gr_ref ref;
+
+    if (err != NULL)
+        return refused(s->in, err);
+    text = gri_source_part(s, config, "template");
+    if (gr_is_nil(text))
+        text = gr_error(GR_EINVAL, "a prompt without a template");
+    if (gr_error_code(text) != GR_OK)
+        return refused(s->in, text);
+    ref = gr_prompt_for(s->in, GR_PROMPT(.partial = partial_of(config), .format = format),
+                        gr_cstr(text, ""));
+    gr_value_unref(text);
+    return ref;
+}
+
+/* ---- few-shot -------------------------------------------------------------------------------- */
+
+/* examples_of gives the list, which may be in a file. */
+static gr_value *examples_of(const struct gri_prompt_source *s, const gr_value *config)
+{
+    const gr_value *examples = gr_get(config, "examples");
+
+    if (gr_value_type(examples) == GR_STR)
+        return gri_source_data(s, gr_cstr(examples, ""));
+    return gr_value_type(examples) == GR_LIST
+               ? gr_value_ref(examples)
+               : gr_error(GR_EINVAL, "examples: expected a list, or the name of a file with one");
+}
+
+/* example_of gives the template of an example. */
+static gr_value *example_of(const struct gri_prompt_source *s, const gr_value *config)
+{
+    const gr_value *path = gr_get(config, "example_prompt_path"), *own;
+    gr_value *inner, *text;
+
+    own = gr_get(config, "example_prompt");
+    if (gr_value_type(path) == GR_STR)
+        inner = gri_source_data(s, gr_cstr(path, ""));
+    else
+        inner = gr_value_type(own) == GR_MAP ? gr_value_ref(own)
+                                             : gr_error(GR_EINVAL, "no example_prompt");
+    if (gr_error_code(inner) != GR_OK)
+        return inner;
+    text = gri_source_part(s, gri_prompt_kwargs(inner), "template");
+    gr_value_unref(inner);
+    return gr_is_nil(text) ? gr_error(GR_EINVAL, "example_prompt: no template") : text;
+}
+
+enum { EXAMPLES, EXAMPLE, PREFIX, SUFFIX, PARTS };
+
+static gr_ref of_few_shot(const struct gri_prompt_source *s, const gr_value *config)
+{
+    gr_template_format format;
+    gr_value *err = gri_prompt_format(config, &format), *part[PARTS] = { NULL };
+    gr_ref ref = { 0, 0 };
+
+    if (err != NULL)
+        return refused(s->in, err);
+    part[EXAMPLES] = examples_of(s, config);
+    part[EXAMPLE] = example_of(s, config);
+    part[PREFIX] = gri_source_part(s, config, "prefix");
+    part[SUFFIX] = gri_source_part(s, config, "suffix");
+    for (size_t i = 0; i < PARTS && err == NULL; i++)
+        if (gr_error_code(part[i]) != GR_OK)
+            err = gr_value_ref(part[i]);
+    if (err != NULL)
+        ref = refused(s->in, err);
+    else
+        ref = gr_few_shot_prompt(
+            s->in, GR_FEW_SHOT(.examples = gr_value_ref(part[EXAMPLES]),
+                               .example = gr_cstr(part[EXAMPLE], NULL),
+                               .prefix = gr_cstr(part[PREFIX], NULL),
+                               .suffix = gr_cstr(part[SUFFIX], NULL),
+                               .separator = gr_cstr(gr_get(config, "example_separator"), NULL),
+                               .partial = partial_of(config), .format = format));
+    for (size_t i = 0; i < PARTS; i++)
+        gr_value_unref(part[i]);
+    return ref;
+}
+
+/* ---- chat ------------------------------------------------------------------------------------ */
+
+static gr_ref of_chat(const struct gri_prompt_source *s, const gr_value *config)
+{
+    gr_template_format format;
+    gr_value *err = gri_prompt_format(config, &format);
+    struct gri_prompt_roles roles = { NULL, 0, NULL };
+    gr_ref ref;
+
+    if (err == NULL)
+        err = gri_prompt_roles_read(s, gr_get(config, "messages"), &format, &roles);
+    if (err != NULL)
+        ref = refused(s->in, err);
+    else
+        ref =
+            gr_chat_prompt_for_n(s->in, GR_PROMPT(.partial = partial_of(config), .format = format),
+                                 roles.at, roles.count);
+    gri_prompt_roles_fini(&roles, err != NULL);
+    return ref;
+}
+
+/* ---- all ------------------------------------------------------------------------------------- */
+
+static gr_ref of_config(const struct gri_prompt_source *s, const gr_value *config)
+{
+    static const struct {
+        const char *type, *class;
+        gr_ref (*make)(const struct gri_prompt_source *s, const gr_value *config);
+    } kinds[] = {
+        { "prompt", "PromptTemplate", of_prompt },
+        { "few_shot", "FewShotPromptTemplate", of_few_shot },
+        { "chat", "ChatPromptTemplate", of_chat },
+    };
+    const char *type = gr_cstr(gr_get(config, "_type"), "prompt");
+
+    if (gr_error_code(config) != GR_OK)
+        return refused(s->in, config != NULL ? gr_value_ref(config)
+                                             : gr_error(GR_EINVAL, "no description of a prompt"));
+    if (gr_value_type(config) != GR_MAP)
+        return refused(s->in, gr_error(GR_EINVAL, "a prompt is described by a map, not by a %s",
+                                       gr_type_name(gr_value_type(config))));
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (gr_get(config, "lc") != NULL ? gri_prompt_is_class(config, kinds[i].class)
+                                         : strcmp(kinds[i].type, type) == 0)
+            return kinds[i].make(s, gri_prompt_kwargs(config));
+    return refused(s->in,
+                   gr_error(GR_EINVAL, "'%.60s' is no prompt: expected prompt, few_shot or chat",
+                            gr_get(config, "lc") != NULL ? "constructor" : type));
+}
+
+gr_ref gr_prompt_of_config(gr_scope *in, gr_value *config, const gr_load_prompt_opts *opts)
+{
+    struct gri_strbuf folder = GRI_STRBUF_INIT;
+    struct gri_prompt_source s = { .in = in };
+    gr_ref ref;
+
+    if (opts != NULL) {
+        s.read_yaml = opts->read_yaml;
+        s.arg = opts->arg;
+    }
+    if (opts != NULL && opts->folder != NULL) {
+        size_t len = strlen(opts->folder);
+
+        gri_strbuf_addf(&folder, "%s%s", opts->folder,
+                        len > 0 && opts->folder[len - 1] != '/' ? "/" : "");
+        s.folder = folder.failed ? NULL : folder.data;
+    }
+    ref = of_config(&s, config);
+    gr_value_unref(config);
+    gri_strbuf_fini(&folder);
+    return ref;
+}
+
+gr_ref gr_load_prompt(gr_scope *in, const char *path, const gr_load_prompt_opts *opts)
+{
+    struct gri_prompt_source s = { .in = in,
+                                   .read_yaml = opts != NULL ? opts->read_yaml : NULL,
+                                   .arg = opts != NULL ? opts->arg : NULL };
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+    char *folder = NULL;
+    gr_value *text, *config;
+    gr_ref ref;
+
+    if (path == NULL)
+        return refused(in, gr_error(GR_EINVAL, "no path of a prompt"));
+    folder = gri_strndup(path, slash == NULL ? 0 : (size_t)(slash - path) + 1);
+    text = folder == NULL ? gr_error(GR_ENOMEM, "out of memory") : gri_source_file(&s, path);
+    config = gr_error_code(text) == GR_OK ? gri_source_parse(&s, path, text) : gr_value_ref(text);
+    gr_value_unref(text);
+    s.folder = folder;
+    ref = of_config(&s, config);
+    gr_value_unref(config);
+    gri_free(folder);
+    return ref;
+}
