@@ -10,7 +10,7 @@
 #include "cli/deploy.h"
 
 #define MS_MAX GRI_MS_MAX
-#define KINDS_MAX 256     /* that are looked through for a name that was meant */
+#define KINDS_MAX 256 /* that are looked through for a name that was meant */
 #define KEY_ENV GRI_KEY_ENV
 
 static const struct gri_chain_key hash_embeddings_keys[] = {
@@ -92,6 +92,10 @@ static const struct gri_chain_key chat_model_keys[] = {
       "a rate_limiter that grants each request, and hears what servers say of their limits" },
     { "cache", GRI_ARG_ACTOR, false, 0, 0, "a response_cache that keeps answers" },
     { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },
+    { "no_streaming", GRI_ARG_BOOL, false, 0, 0,
+      "a stream gives the whole answer as its only chunk; default false" },
+    { "no_tool_streaming", GRI_ARG_BOOL, false, 0, 0,
+      "that where the call has tools; default false" },
     { "extra", GRI_ARG_DATA, false, 0, 0, "laid over the request's body: top_p, stop and so on" },
     { "key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
     { "api_key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },

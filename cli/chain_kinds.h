@@ -59,7 +59,7 @@ struct gri_chain_kind {
 #define GRI_KEY_ENV "name the environment variable that holds it with key_env"
 
 /* The kinds of cli/kinds_AREA.c; chain_kinds.c has the list of these tables. */
-#define GRI_CHAIN_KINDS_MODELS 1
+#define GRI_CHAIN_KINDS_MODELS 2
 extern const struct gri_chain_kind gri_chain_kinds_models[GRI_CHAIN_KINDS_MODELS];
 #define GRI_CHAIN_KINDS_KEEP 13
 extern const struct gri_chain_kind gri_chain_kinds_keep[GRI_CHAIN_KINDS_KEEP];

@@ -34,9 +34,23 @@ static gr_ref build_structured_output(struct gri_chain_builder *b,
                       .unchecked = gri_arg_bool(args, "unchecked")));
 }
 
+static const struct gri_chain_key generate_keys[] = {
+    { "model", GRI_ARG_ACTOR, true, 0, 0, "a chat model" },
+};
+
+static gr_ref build_generate(struct gri_chain_builder *b, const struct gri_chain_node *args)
+{
+    return gr_generate(b->in, gri_build_actor(b, gri_build_arg("generate", args, "model")));
+}
+
 const struct gri_chain_kind gri_chain_kinds_models[GRI_CHAIN_KINDS_MODELS] = {
     { .name = "structured_output",
       .help = "a chat model that answers with data of a schema",
       KEYS(structured_output_keys),
       .build = build_structured_output },
+    { .name = "generate",
+      .help = "answers a list of prompts, all at once; fails when all are done, if one has",
+      KEYS(generate_keys),
+      .lone = true,
+      .build = build_generate },
 };

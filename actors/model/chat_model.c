@@ -147,7 +147,7 @@ static gr_value *read_opts(struct chat *chat, const gr_chat_opts *o)
     if (gr_error_code(chat->settings) != GR_OK)
         return gr_value_ref(chat->settings);
     if (model == NULL || model[0] == '\0')
-        return gr_error(GR_EINVAL, "a chat model needs the name of its model");
+        return gr_error(GR_EINVAL, "%s needs the name of its model", chat->provider->title);
     return gri_endpoint_init(
         &chat->endpoint, &chat->provider->chat,
         &(struct gri_endpoint_opts){ .url = o->url,
@@ -168,9 +168,10 @@ static gr_value *read_opts(struct chat *chat, const gr_chat_opts *o)
  * telling it: a cache may be another process's. */
 static gr_value *fingerprint(const struct chat *chat)
 {
-    gr_value *all = gr_list(gr_str(chat->provider->name), gr_str(chat->endpoint.url),
-                            chat->endpoint.version != NULL ? gr_str(chat->endpoint.version) : gr_nil(),
-                            gr_value_ref(chat->settings));
+    gr_value *all =
+        gr_list(gr_str(chat->provider->name), gr_str(chat->endpoint.url),
+                chat->endpoint.version != NULL ? gr_str(chat->endpoint.version) : gr_nil(),
+                gr_value_ref(chat->settings));
     char hex[GRI_DIGEST_LEN + 1];
     bool done = gri_digest_value(all, hex);
 

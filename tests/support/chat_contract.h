@@ -129,6 +129,19 @@ static inline void stream_with(const char *body)
     fault_server_reply(server, "*", 200, type, body);
 }
 
+/* plays adds a script for all paths; the server borrows it until it stops, which is after the test. */
+static inline void plays(const struct fault_step *steps, size_t count)
+{
+    static struct fault_step kept[32];
+    static size_t used;
+
+    if (used + count > sizeof(kept) / sizeof(kept[0]))
+        used = 0; /* a test has fewer */
+    memcpy(kept + used, steps, count * sizeof(*steps));
+    fault_server_script(server, "*", kept + used, count);
+    used += count;
+}
+
 static inline const char *stream_head(void)
 {
     static char head[256];
@@ -304,7 +317,7 @@ static inline void contract_cancelling(void)
     static const struct fault_step hang[] = { FAULT_HANG };
     gr_future *f;
 
-    fault_server_script(server, "*", hang, 1);
+    plays(hang, 1);
     f = gr_ainvoke(rt, asker(-1, 0, 0), gr_str("hi"), NULL);
     cr_assert(fault_server_wait(server, FAULT_REQUESTS, 1));
     gr_future_cancel(f);
@@ -318,7 +331,7 @@ static inline void contract_leaving(void)
                                         FAULT_TEXT(contract.piece), FAULT_HANG };
     gr_stream *s;
 
-    fault_server_script(server, "*", steps, 4);
+    plays(steps, 4);
     s = gr_astream(rt, asker(-1, 0, 0), gr_str("hi"), NULL);
     cr_assert_eq(gr_next(s, TEST_WAIT_MS).code, GR_OK);
     gr_stream_free(s);
@@ -334,7 +347,7 @@ static inline void contract_slow_reader(void)
     gr_outcome o;
     size_t bytes = 0;
 
-    fault_server_script(server, "*", steps, 5);
+    plays(steps, 5);
     s = gr_astream(rt, asker(-1, 0, (size_t)64 << 20), gr_str("hi"), NULL);
     cr_assert_eq(gr_next(s, TEST_WAIT_MS).code, GR_OK);
     cr_assert(fault_server_wait(server, FAULT_STALLED, 1)); /* the server can't get rid of more */
@@ -386,9 +399,9 @@ static inline void contract_resets(void)
     gr_outcome o;
     gr_value *m;
 
-    fault_server_script(server, "*", before, 2);
+    plays(before, 2);
     stream_with(contract.hello_stream);
-    fault_server_script(server, "*", amid, 5);
+    plays(amid, 5);
     m = asked_by_stream(asker(1, 0, 0)); /* nothing had come yet: tried again */
     check_hello(m);
     gr_value_unref(m);
@@ -421,11 +434,11 @@ static inline void contract_garbage(void)
     answer_with("");
     for (size_t i = 0; i < 4; i++)
         fails(asked(m), GR_EPROTO);
-    fault_server_script(server, "*", half, 4);
+    plays(half, 4);
     fails(asked_by_stream(m), GR_EPROTO);
-    fault_server_script(server, "*", no_json, 3);
+    plays(no_json, 3);
     fails(asked_by_stream(m), GR_EPROTO);
-    fault_server_script(server, "*", error, 4);
+    plays(error, 4);
     fails(asked_by_stream(m), GR_EREMOTE);
     cr_assert(fault_server_wait_open(server, 0));
 }
@@ -441,11 +454,11 @@ static inline void contract_limits(void)
                                                FAULT_TEXT(contract.begin),
                                                FAULT_FLOOD(contract.piece, 1000000), FAULT_END };
 
-    fault_server_script(server, "*", flood, 3);
+    plays(flood, 3);
     fails(asked(asker(-1, 0, 100000)), GR_ENOMEM);
-    fault_server_script(server, "*", stream_flood, 4);
+    plays(stream_flood, 4);
     fails(asked_by_stream(asker(-1, 0, 100000)), GR_ENOMEM);
-    fault_server_script(server, "*", silent, 1);
+    plays(silent, 1);
     fails(asked(asker(-1, 100, 0)), GR_ETIMEDOUT);
     cr_assert(fault_server_wait_open(server, 0));
 }

@@ -2,7 +2,6 @@
 /* chat_model_test.c - the chat model and the embedder against a server that does as it is told. */
 #include <greenroom/greenroom.h>
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,56 +205,9 @@ Test(chat_model, a_name_may_say_the_provider, .init = start, .fini = stop)
     cr_assert_str_eq(model_sent("llama3:8b", "openai", got, sizeof(got)), "llama3:8b");
     cr_assert_str_eq(model_sent("openai:gpt-5", "openai", got, sizeof(got)), "gpt-5");
     cr_assert_str_eq(model_sent("openai:", NULL, got, sizeof(got)),
-                     "a chat model needs the name of its model");
+                     "ChatOpenAI needs the name of its model");
     cr_assert_not_null(
         strstr(model_sent("m", "nobody", got, sizeof(got)), "unknown provider 'nobody'"));
-}
-
-struct note {
-    atomic_int waits; /* retry_after_ms of the last that was told */
-    atomic_int remaining;
-};
-
-static void note_told(gr_ctx *c, void *self, const gr_value *told)
-{
-    struct note *note = gr_as_opaque(gr_args(c));
-
-    (void)self;
-    atomic_store(&note->remaining,
-                 (int)gr_as_int(gr_get(gr_get(told, "requests"), "remaining"), -1));
-    atomic_store(&note->waits, (int)gr_as_int(gr_get(told, "retry_after_ms"), -1));
-}
-
-static gr_value *grant(gr_ctx *c, void *self, const gr_value *args)
-{
-    (void)c, (void)self, (void)args;
-    return gr_bool(true);
-}
-
-Test(chat_model, a_limiter_is_told_what_the_server_says_of_its_limits, .init = start, .fini = stop)
-{
-    static const gr_method methods[] = { { "acquire", GR_CHEAP, grant, NULL } };
-    static const gr_class limiter =
-        GR_CLASS(.name = "limiter", .receive = note_told, GR_METHODS(methods));
-    static struct note note;
-    gr_ref m = gr_chat_model(
-        gr_root(rt), GR_CHAT(.url = url, .model = "m1", .max_retries = -1,
-                             .limiter = gr_spawn(gr_root(rt), &limiter,
-                                                 GR_SPAWN(.args = gr_opaque(&note, NULL)))));
-    gr_value *got;
-
-    fault_server_reply(server, PATH, 200,
-                       "Content-Type: application/json\r\nx-ratelimit-remaining-requests: 59\r\n",
-                       good);
-    fault_server_reply(server, PATH, 429, "Retry-After-Ms: 700\r\n", "{}");
-    got = gr_invoke(rt, m, gr_str("hi"), NULL, &err);
-    cr_assert_null(gr_get(gr_get(got, "response_metadata"), "headers"));
-    gr_value_unref(got);
-    while (atomic_load(&note.remaining) != 59)
-        gr_sleep(rt, 1);
-    gr_value_unref(gr_invoke(rt, m, gr_str("hi"), NULL, &err));
-    while (atomic_load(&note.waits) != 700)
-        gr_sleep(rt, 1);
 }
 
 Test(chat_model, nobody_there_is_unreachable, .init = start, .fini = stop)
@@ -437,8 +389,8 @@ Test(chat_model, a_server_that_cannot_stream_answers_in_one_chunk, .init = start
 
 Test(chat_model, embeds_in_batches, .init = start, .fini = stop)
 {
-    gr_ref e =
-        gr_openai_embeddings(gr_root(rt), GR_EMBEDDINGS(.url = url, .model = "e", .batch = 2, .max_concurrency = 1));
+    gr_ref e = gr_openai_embeddings(
+        gr_root(rt), GR_EMBEDDINGS(.url = url, .model = "e", .batch = 2, .max_concurrency = 1));
     gr_value *list;
 
     fault_server_reply(
@@ -460,7 +412,8 @@ Test(chat_model, embeds_in_batches, .init = start, .fini = stop)
 
 Test(chat_model, a_limiter_grants_requests_and_hears_of_limits, .init = start, .fini = stop)
 {
-    gr_ref limiter = gr_rate_limiter(gr_root(rt), GR_RATE_LIMITER(.tokens_per_minute = 1e6, .starts_full = true));
+    gr_ref limiter = gr_rate_limiter(
+        gr_root(rt), GR_RATE_LIMITER(.tokens_per_minute = 1e6, .starts_full = true));
     gr_ref m = gr_chat_model(gr_root(rt), GR_CHAT(.url = url, .model = "m1", .max_retries = -1,
                                                   .max_tokens = 100, .limiter = limiter));
     gr_value *got, *stats = NULL;
@@ -490,7 +443,8 @@ Test(chat_model, a_limiter_grants_requests_and_hears_of_limits, .init = start, .
 Test(chat_model, each_attempt_asks_the_limiter, .init = start, .fini = stop)
 {
     gr_ref limiter = gr_rate_limiter(gr_root(rt), NULL);
-    gr_ref m = gr_chat_model(gr_root(rt), GR_CHAT(.url = url, .model = "m1", .max_retries = 1, .limiter = limiter));
+    gr_ref m = gr_chat_model(
+        gr_root(rt), GR_CHAT(.url = url, .model = "m1", .max_retries = 1, .limiter = limiter));
     gr_value *stats;
 
     fault_server_reply(server, PATH, 503, "retry-after-ms: 1\r\n", "");
