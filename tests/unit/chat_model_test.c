@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/support/fault_server.h"
 #include "tests/support/test.h"
@@ -142,6 +143,22 @@ Test(chat_model, a_rate_limit_says_how_long, .init = start, .fini = stop)
     cr_assert_eq(gr_as_int(gr_get(err, "status"), 0), 429);
 }
 
+Test(chat_model, a_rate_limit_may_say_until_when, .init = start, .fini = stop)
+{
+    time_t then = time(NULL) + 500;
+    struct tm tm;
+    char header[128];
+    int64_t wait;
+
+    strftime(header, sizeof(header), "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n",
+             gmtime_r(&then, &tm));
+    fault_server_reply(server, PATH, 429, header, "{}");
+    cr_assert_null(gr_invoke(rt, model(-1), gr_str("hi"), NULL, &err));
+    wait = gr_as_int(gr_get(err, "retry_after_ms"), 0);
+    cr_assert_gt(wait, 0);
+    cr_assert_leq(wait, 500000);
+}
+
 Test(chat_model, an_overload_is_tried_again, .init = start, .fini = stop)
 {
     gr_value *got;
@@ -208,6 +225,25 @@ Test(chat_model, a_name_may_say_the_provider, .init = start, .fini = stop)
                      "ChatOpenAI needs the name of its model");
     cr_assert_not_null(
         strstr(model_sent("m", "nobody", got, sizeof(got)), "unknown provider 'nobody'"));
+}
+
+Test(chat_model, azure_takes_a_token_where_there_is_no_key, .init = start, .fini = stop)
+{
+    gr_ref m;
+    char *request;
+
+    setenv("AZURE_OPENAI_AD_TOKEN", SECRET, 1);
+    m = gr_chat_model(gr_root(rt),
+                      GR_CHAT(.url = fault_server_url(server), .model = "azure_openai:d",
+                              .key_env = "GR_TEST_NO_KEY", .max_retries = -1));
+    unsetenv("AZURE_OPENAI_AD_TOKEN");
+    fault_server_reply(server, "*", 200, "Content-Type: application/json\r\n", good);
+    gr_value_unref(gr_invoke(rt, m, gr_str("hi"), NULL, &err));
+    cr_assert_null(err);
+    request = fault_server_request(server, 0);
+    cr_assert_not_null(strstr(request, "Authorization: Bearer " SECRET "\r\n"));
+    cr_assert_null(strstr(request, "api-key"));
+    free(request);
 }
 
 Test(chat_model, nobody_there_is_unreachable, .init = start, .fini = stop)
