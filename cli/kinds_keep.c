@@ -123,7 +123,8 @@ static gr_ref build_memory_byte_store(struct gri_chain_builder *b,
 static const struct gri_chain_key sqlite_keys[] = {
     { "path", GRI_ARG_TEXT, true, 0, 0,
       "the database's file, seen from the chain file; made when first used" },
-    { "busy_ms", GRI_ARG_INT, false, 0, 3600000, "how long to wait for other writers; default 5000" },
+    { "busy_ms", GRI_ARG_INT, false, 0, 3600000,
+      "how long to wait for other writers; default 5000" },
     { "is_durable", GRI_ARG_BOOL, false, 0, 0,
       "each change is on the disk before it is answered; default false" },
     { "value_max", GRI_ARG_INT, false, 1, 2147483647, "bytes of one value; default 64 MiB" },
@@ -136,8 +137,8 @@ static gr_ref build_sqlite(struct gri_chain_builder *b, const char *kind,
                            const struct gri_chain_node *args, sqlite_fn *make)
 {
     const struct gri_chain_node *n = gri_build_arg(kind, args, "path");
-    char *path = strcmp(gri_chain_text(n), ":memory:") == 0 ? gri_strdup(":memory:")
-                                                            : gri_build_path(b, n);
+    char *path =
+        strcmp(gri_chain_text(n), ":memory:") == 0 ? gri_strdup(":memory:") : gri_build_path(b, n);
     long long busy = gri_arg_int(args, "busy_ms", 5000);
     gr_ref ref;
 
@@ -161,7 +162,8 @@ static gr_ref build_sqlite_store(struct gri_chain_builder *b, const struct gri_c
 
 static const struct gri_chain_key rate_limiter_keys[] = {
     { "requests_per_second", GRI_ARG_REAL, false, 0, 1e9, "default no limit of its own" },
-    { "requests_burst", GRI_ARG_REAL, false, 1, 1e9, "the most that are granted at once; default 1" },
+    { "requests_burst", GRI_ARG_REAL, false, 1, 1e9,
+      "the most that are granted at once; default 1" },
     { "tokens_per_minute", GRI_ARG_REAL, false, 0, 1e12, "default no limit of its own" },
     { "tokens_burst", GRI_ARG_REAL, false, 1, 1e12, "default what a minute gives" },
     { "starts_full", GRI_ARG_BOOL, false, 0, 0, "default: it starts empty" },
@@ -214,15 +216,17 @@ static const struct gri_chain_key response_cache_keys[] = {
 
 static gr_ref build_response_cache(struct gri_chain_builder *b, const struct gri_chain_node *args)
 {
-    return gr_response_cache(b->in, gri_build_actor(b, gri_build_arg("response_cache", args, "store")),
-                             GR_RESPONSE_CACHE(.ttl_ms = gri_arg_int(args, "ttl_ms", 0),
-                                               .name_space = gri_arg_text(args, "name_space", NULL)));
+    return gr_response_cache(
+        b->in, gri_build_actor(b, gri_build_arg("response_cache", args, "store")),
+        GR_RESPONSE_CACHE(.ttl_ms = gri_arg_int(args, "ttl_ms", 0),
+                          .name_space = gri_arg_text(args, "name_space", NULL)));
 }
 
 static const struct gri_chain_key with_cache_keys[] = {
     { "model", GRI_ARG_ACTOR, true, 0, 0, "what is called when the cache has no answer" },
     { "cache", GRI_ARG_ACTOR, true, 0, 0, "a response_cache, here or of another process" },
-    { "settings", GRI_ARG_DATA, false, 0, 0, "what else decides about an answer: the model's name" },
+    { "settings", GRI_ARG_DATA, false, 0, 0,
+      "what else decides about an answer: the model's name" },
 };
 
 static gr_ref build_with_cache(struct gri_chain_builder *b, const struct gri_chain_node *args)
@@ -231,16 +235,19 @@ static gr_ref build_with_cache(struct gri_chain_builder *b, const struct gri_cha
     gr_ref model = gri_build_actor(b, gri_chain_get(args, "model"));
     gr_ref cache = gri_build_actor(b, gri_chain_get(args, "cache"));
 
-    return gr_with_cache(b->in, model, cache, settings != NULL ? gri_build_data(settings) : gr_nil());
+    return gr_with_cache(b->in, model, cache,
+                         settings != NULL ? gri_build_data(settings) : gr_nil());
 }
 
 static const struct gri_chain_key with_breaker_keys[] = {
     { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what is called as long as it works" },
     { "failures_share", GRI_ARG_REAL, false, 0.001, 1,
       "of the window's calls at which it opens; default 0.5" },
-    { "calls_min", GRI_ARG_INT, false, 1, 1e9, "calls in the window below which it does not; default 10" },
+    { "calls_min", GRI_ARG_INT, false, 1, 1e9,
+      "calls in the window below which it does not; default 10" },
     { "window_ms", GRI_ARG_INT, false, 10, MS_MAX, "default 60000" },
-    { "open_ms", GRI_ARG_INT, false, 1, MS_MAX, "how long it stays open before a probe; default 30000" },
+    { "open_ms", GRI_ARG_INT, false, 1, MS_MAX,
+      "how long it stays open before a probe; default 30000" },
     { "errors", GRI_ARG_TEXTS, false, 0, 0,
       "which count: kinds, or codes such as GR_ERATE; default those of the service" },
 };
@@ -272,7 +279,8 @@ static const struct gri_chain_key file_history_keys[] = {
     { "path", GRI_ARG_TEXT, true, 0, 0,
       "a folder, seen from the chain file, with a file for each session; made when first used" },
     { "bytes_max", GRI_ARG_INT, false, 1, 1e12, "of a session's file; default 64 MiB" },
-    { "lock_ms", GRI_ARG_INT, false, 0, 3600000, "how long to wait for who has the file; default 5000" },
+    { "lock_ms", GRI_ARG_INT, false, 0, 3600000,
+      "how long to wait for who has the file; default 5000" },
     { "no_sync", GRI_ARG_BOOL, false, 0, 0,
       "what was added may be lost with the power; default false" },
 };
@@ -318,7 +326,8 @@ static gr_ref build_window_history(struct gri_chain_builder *b, const struct gri
 static const struct gri_chain_key summary_history_keys[] = {
     { "history", GRI_ARG_ACTOR, true, 0, 0, "who keeps all of it" },
     { "model", GRI_ARG_ACTOR, true, 0, 0, "what summarises" },
-    { "tokens", GRI_ARG_INT, false, 1, 1e9, "of the messages that stay as they are, about; default 2000" },
+    { "tokens", GRI_ARG_INT, false, 1, 1e9,
+      "of the messages that stay as they are, about; default 2000" },
     { "instruction", GRI_ARG_TEXT, false, 0, 0, "what the model is told to do" },
     { "store", GRI_ARG_ACTOR, false, 0, 0, "a store by key for the summaries; default in memory" },
 };

@@ -72,7 +72,8 @@ int main(void)
            gr_as_int(gr_get(stats, "wait_ms"), 0) > 0 ? "waited" : "did not wait");
 
     /* what fails too often is left alone, and something else answers meanwhile */
-    breaker = gr_with_breaker(in, gr_lambda(in, GR_ASYNC, down, NULL, NULL), GR_BREAKER(.calls_min = 2));
+    breaker =
+        gr_with_breaker(in, gr_lambda(in, GR_ASYNC, down, NULL, NULL), GR_BREAKER(.calls_min = 2));
     for (int i = 0; i < 3; i++)
         ask(rt, breaker, "hello");
     guarded = gr_with_fallbacks(

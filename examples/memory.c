@@ -52,7 +52,8 @@ static void show(const char *turn, gr_future *f)
 
 static size_t count(gr_runtime *rt, gr_ref history)
 {
-    GR_AUTO(gr_value) list =
+    GR_AUTO(gr_value)
+    list =
         gr_do(rt, history, "get_messages", gr_map(GR_KV("session_id", gr_str("ada"))), NULL, NULL);
 
     return gr_len(list);
@@ -70,8 +71,9 @@ int main(void)
         return 1;
     in = gr_root(rt);
     /* summaries of a model that numbers them */
-    model = gr_script_model(in, GR_SCRIPT(.answers = gr_list(gr_str("Summary 1."), gr_str("Summary 2."),
-                                                             gr_str("Summary 3."), gr_str("Summary 4."))));
+    model = gr_script_model(
+        in, GR_SCRIPT(.answers = gr_list(gr_str("Summary 1."), gr_str("Summary 2."),
+                                         gr_str("Summary 3."), gr_str("Summary 4."))));
     all = gr_file_history(in, folder, NULL);
     summaries = gr_summary_history(in, all, model, GR_SUMMARY(.tokens = 24));
     last = gr_window_history(in, all, GR_WINDOW(.turns = 1));

@@ -151,8 +151,8 @@ static gr_value *enter(gr_ctx *c, struct breaker *b, struct passage *ret)
     b->refused++;
     left = now < b->open_until_ns ? (int64_t)((b->open_until_ns - now) / NS_PER_MS) + 1 : 1;
     return gr_error_with(
-        gr_error_with(gr_error(GR_EUNREACH, "the breaker is open: too many calls have failed"), "kind",
-                      gr_str("breaker")),
+        gr_error_with(gr_error(GR_EUNREACH, "the breaker is open: too many calls have failed"),
+                      "kind", gr_str("breaker")),
         "retry_after_ms", gr_int(left));
 }
 
@@ -176,8 +176,7 @@ static void leave(gr_ctx *c, struct breaker *b, const struct passage *p, const g
         return;
     count(c, b, s, failed);
     sum = sum_of(c, b, s);
-    if (failed && sum.calls >= s->calls_min &&
-        (double)sum.failures >= s->share * (double)sum.calls)
+    if (failed && sum.calls >= s->calls_min && (double)sum.failures >= s->share * (double)sum.calls)
         open_it(c, b, s);
 }
 
@@ -221,8 +220,8 @@ static gr_code breaker_stream(gr_ctx *c, void *self, gr_stream *in, const gr_val
     if (err != NULL)
         return gr_fail(c, err);
     opts = gri_pass_opts(c);
-    rc = gri_pass_stream(c, gr_astream(gr_runtime_of(c), s->inner, gr_value_ref(input), &opts), NULL,
-                         &err);
+    rc = gri_pass_stream(c, gr_astream(gr_runtime_of(c), s->inner, gr_value_ref(input), &opts),
+                         NULL, &err);
     if (err == NULL && rc != GR_OK)
         gone = gri_was_cancelled();
     leave(c, self, &p, err != NULL ? err : gone);
@@ -280,8 +279,9 @@ static gr_value *make(gr_ref inner, const gr_breaker_opts *o)
 
     if (!(o->failures_share >= 0 && o->failures_share <= 1) || !is_ms(o->window_ms) ||
         !is_ms(o->open_ms) || (o->window_ms != 0 && o->window_ms < SLOTS))
-        return gr_error(GR_EINVAL, "with_breaker: a share is above 0, to 1; window_ms is %d ms to a day, "
-                                   "open_ms up to a day",
+        return gr_error(GR_EINVAL,
+                        "with_breaker: a share is above 0, to 1; window_ms is %d ms to a day, "
+                        "open_ms up to a day",
                         SLOTS);
     s = gri_new0(struct settings);
     if (s == NULL)
@@ -307,6 +307,7 @@ gr_ref gr_with_breaker(gr_scope *in, gr_ref runnable, const gr_breaker_opts *opt
 
     if (gri_ref_broken(in, runnable))
         return runnable;
-    return gr_spawn(in, &breaker_class,
-                    GR_SPAWN(.name = "breaker", .args = make(runnable, opts != NULL ? opts : &none)));
+    return gr_spawn(
+        in, &breaker_class,
+        GR_SPAWN(.name = "breaker", .args = make(runnable, opts != NULL ? opts : &none)));
 }

@@ -63,9 +63,9 @@ static gr_value *at_no_cost(gr_value *answer)
 
     if (strcmp(gr_cstr(gr_get(answer, "type"), ""), "ai") != 0)
         return answer;
-    return gr_set(answer, "usage_metadata",
-                  gr_set(usage != NULL ? gr_value_ref(usage) : gr_map_n(NULL, 0), "total_cost",
-                         gr_int(0)));
+    return gr_set(
+        answer, "usage_metadata",
+        gr_set(usage != NULL ? gr_value_ref(usage) : gr_map_n(NULL, 0), "total_cost", gr_int(0)));
 }
 
 /* cache_failed logs what went wrong with the cache, which is no reason not to answer. */
@@ -98,8 +98,8 @@ static gr_value *cached_invoke(gr_ctx *c, void *self, const gr_value *input)
         gr_value_unref(asked);
         return err;
     }
-    gr_value_unref(gr_do(rt, k->cache, "update", gr_set(asked, "answer", gr_value_ref(answer)), NULL,
-                         &err));
+    gr_value_unref(
+        gr_do(rt, k->cache, "update", gr_set(asked, "answer", gr_value_ref(answer)), NULL, &err));
     cache_failed(err);
     return answer;
 }

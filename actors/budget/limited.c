@@ -33,7 +33,8 @@ static gr_value *pass(gr_ctx *c, const struct limited *l, int64_t tokens)
 {
     gr_value *err = NULL, *yes;
 
-    yes = gr_acquire(gr_runtime_of(c), l->limiter, GR_ACQUIRE(.tokens = (double)tokens), NULL, &err);
+    yes =
+        gr_acquire(gr_runtime_of(c), l->limiter, GR_ACQUIRE(.tokens = (double)tokens), NULL, &err);
     gr_value_unref(yes);
     return yes != NULL ? NULL : err;
 }
@@ -86,8 +87,8 @@ static gr_code limited_stream(gr_ctx *c, void *self, gr_stream *in, const gr_val
     if (err != NULL)
         return gr_fail(c, err);
     opts = gri_pass_opts(c);
-    rc = gri_pass_stream(c, gr_astream(gr_runtime_of(c), l->inner, gr_value_ref(input), &opts), &sum,
-                         &err);
+    rc = gri_pass_stream(c, gr_astream(gr_runtime_of(c), l->inner, gr_value_ref(input), &opts),
+                         &sum, &err);
     settle(c, l, tokens, sum);
     gr_value_unref(sum);
     return err != NULL ? gr_fail(c, err) : rc;
@@ -127,8 +128,8 @@ static const gr_method limited_methods[] = {
     { "embed_documents", GR_ASYNC, limited_embed, NULL },
     { "describe", GR_ASYNC, limited_describe, NULL },
 };
-static const gr_class limited_class = GR_CLASS(.name = "RateLimited", .run_type = GR_TYPE_NONE,
-                                               GR_METHODS(limited_methods));
+static const gr_class limited_class =
+    GR_CLASS(.name = "RateLimited", .run_type = GR_TYPE_NONE, GR_METHODS(limited_methods));
 
 gr_ref gr_with_rate_limiter(gr_scope *in, gr_ref runnable, gr_ref limiter,
                             const gr_limited_opts *opts)

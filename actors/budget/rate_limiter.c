@@ -29,12 +29,12 @@
 
 struct limiter {
     struct gri_bucket requests, tokens;
-    uint64_t blocked_ns; /* a server asked for silence until then; 0: none did */
+    uint64_t blocked_ns;  /* a server asked for silence until then; 0: none did */
     struct gri_list line; /* of waiters */
     size_t waiting, waiters_max;
     bool ignores_servers;
     gr_ref sleeper;
-    gr_call nap;      /* for the head; {0, 0}: none */
+    gr_call nap;     /* for the head; {0, 0}: none */
     uint64_t nap_id; /* others that end are over already */
     int64_t granted, refused, cancelled;
     uint64_t waited_ns;
@@ -366,13 +366,12 @@ static gr_value *stats(gr_ctx *c, void *self, const gr_value *args)
 
     (void)args;
     prune(l);
-    return gr_map(GR_KV("granted", gr_int(l->granted)), GR_KV("refused", gr_int(l->refused)),
-                  GR_KV("cancelled", gr_int(l->cancelled)),
-                  GR_KV("waiting", gr_int((int64_t)l->waiting)),
-                  GR_KV("wait_ms", gr_int((int64_t)(l->waited_ns / NS_PER_MS))),
-                  GR_KV("requests", have_of(&l->requests, now)),
-                  GR_KV("tokens", have_of(&l->tokens, now)),
-                  GR_KV("blocked_ms", gr_int((int64_t)(blocked / NS_PER_MS))));
+    return gr_map(
+        GR_KV("granted", gr_int(l->granted)), GR_KV("refused", gr_int(l->refused)),
+        GR_KV("cancelled", gr_int(l->cancelled)), GR_KV("waiting", gr_int((int64_t)l->waiting)),
+        GR_KV("wait_ms", gr_int((int64_t)(l->waited_ns / NS_PER_MS))),
+        GR_KV("requests", have_of(&l->requests, now)), GR_KV("tokens", have_of(&l->tokens, now)),
+        GR_KV("blocked_ms", gr_int((int64_t)(blocked / NS_PER_MS))));
 }
 
 /* told: what a server said, or nil: look at the line. */
@@ -459,13 +458,13 @@ static gr_value *args_of(const gr_rate_limiter_opts *o)
         return gr_error(GR_EINVAL, "rate_limiter: a rate is at least 0, and at most %g", RATE_MAX);
     if (!is_burst(requests_burst) || !is_burst(tokens_burst))
         return gr_error(GR_EINVAL, "rate_limiter: a burst is at least 1, and at most %g", RATE_MAX);
-    return gr_map(
-        GR_KV("requests", gr_real(o->requests_per_second)),
-        GR_KV("requests_burst", gr_real(requests_burst)), GR_KV("tokens", gr_real(tokens)),
-        GR_KV("tokens_burst", gr_real(tokens_burst)), GR_KV("full", gr_bool(o->starts_full)),
-        GR_KV("ignores_servers", gr_bool(o->ignores_servers)),
-        GR_KV("waiters_max",
-              gr_int(o->waiters_max != 0 ? (int64_t)o->waiters_max : GRI_LIMITER_WAITERS_MAX)));
+    return gr_map(GR_KV("requests", gr_real(o->requests_per_second)),
+                  GR_KV("requests_burst", gr_real(requests_burst)),
+                  GR_KV("tokens", gr_real(tokens)), GR_KV("tokens_burst", gr_real(tokens_burst)),
+                  GR_KV("full", gr_bool(o->starts_full)),
+                  GR_KV("ignores_servers", gr_bool(o->ignores_servers)),
+                  GR_KV("waiters_max", gr_int(o->waiters_max != 0 ? (int64_t)o->waiters_max
+                                                                  : GRI_LIMITER_WAITERS_MAX)));
 }
 
 gr_ref gr_rate_limiter(gr_scope *in, const gr_rate_limiter_opts *opts)

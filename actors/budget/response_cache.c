@@ -90,10 +90,8 @@ static gr_value *update(gr_ctx *c, void *self, const gr_value *args)
     }
     kept = gr_map(GR_KV("answer", gr_value_ref(answer)));
     if (ttl > 0)
-        kept = gr_set(kept, "until",
-                      gr_int((int64_t)(gri_wall_us(gr_runtime_of(c)) / 1000) + ttl));
-    gr_value_unref(
-        gr_mset(gr_runtime_of(c), store_of(c), gr_list(gr_list(key, kept)), NULL, &err));
+        kept = gr_set(kept, "until", gr_int((int64_t)(gri_wall_us(gr_runtime_of(c)) / 1000) + ttl));
+    gr_value_unref(gr_mset(gr_runtime_of(c), store_of(c), gr_list(gr_list(key, kept)), NULL, &err));
     if (err == NULL)
         cache->updates++;
     return err != NULL ? err : gr_nil();
@@ -151,7 +149,8 @@ gr_ref gr_response_cache(gr_scope *in, gr_ref store, const gr_response_cache_opt
     if (gri_ref_broken(in, store))
         return store;
     if (strlen(space) > NAME_SPACE_MAX || ttl < 0 || ttl > TTL_MAX_MS)
-        args = gr_error(GR_EINVAL, "response_cache: ttl_ms is 0 to ten years, name_space at most %d bytes",
+        args = gr_error(GR_EINVAL,
+                        "response_cache: ttl_ms is 0 to ten years, name_space at most %d bytes",
                         NAME_SPACE_MAX);
     else
         args = gr_map(GR_KV("store", gr_ref_value(store)), GR_KV("name_space", gr_str(space)),

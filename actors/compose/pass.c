@@ -25,7 +25,8 @@ gr_code gri_pass_stream(gr_ctx *c, gr_stream *s, gr_value **ret_sum, gr_value **
     }
     if (rc == GR_OK && o.code != GR_EOS) {
         rc = o.code;
-        *ret_err = o.error != NULL ? gr_value_ref(o.error) : gr_error(o.code, "the stream has broken off");
+        *ret_err =
+            o.error != NULL ? gr_value_ref(o.error) : gr_error(o.code, "the stream has broken off");
     }
     gr_stream_free(s);
     if (ret_sum != NULL)

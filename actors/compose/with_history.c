@@ -182,7 +182,8 @@ static gr_value *take_turn(gr_ctx *c, struct turn *t)
     rc = gri_turnstile_enter(t->talk->turns, gr_runtime_of(c), gr_cstr(name, ""), &t->ticket);
     if (rc != GR_OK) {
         gr_value_unref(name);
-        return rc == GR_ECANCELED ? gri_was_cancelled() : gr_error(rc, "no wait for a session's turn");
+        return rc == GR_ECANCELED ? gri_was_cancelled()
+                                  : gr_error(rc, "no wait for a session's turn");
     }
     name = gr_append(held != NULL ? gr_value_ref(held) : gr_list_n(NULL, 0), name);
     t->opts.config = gr_set(

@@ -42,8 +42,8 @@ static gr_value *unpacked(const gr_value *bin)
 {
     size_t size = 0;
     const unsigned char *bytes = gr_as_bin(bin, &size);
-    float *x = bytes != NULL && size > 0 && size % 4 == 0 ? gri_alloc_array(size / 4, sizeof(*x))
-                                                          : NULL;
+    float *x =
+        bytes != NULL && size > 0 && size % 4 == 0 ? gri_alloc_array(size / 4, sizeof(*x)) : NULL;
     gr_value *v = NULL;
     bool finite = true;
 
@@ -160,8 +160,8 @@ static gr_value *embed_some(gr_ctx *c, gr_ref store, const struct found *f, size
         keys = gr_append(keys, gr_str(key));
         texts = gr_append(texts, gr_value_ref(text));
     }
-    vectors = gr_embed_documents(gr_runtime_of(c), gr_as_ref(gr_get(gr_args(c), "embeddings")), texts,
-                                 NULL, &err);
+    vectors = gr_embed_documents(gr_runtime_of(c), gr_as_ref(gr_get(gr_args(c), "embeddings")),
+                                 texts, NULL, &err);
     if (err == NULL && gr_len(vectors) != count)
         err = gr_error(GR_EPROTO, "the embedder gave %zu vectors for %zu texts", gr_len(vectors),
                        count);
@@ -169,6 +169,10 @@ static gr_value *embed_some(gr_ctx *c, gr_ref store, const struct found *f, size
         gr_value *v = floats_of(gr_at(vectors, i));
         const char *key = NULL;
 
+        if (gr_error_code(v) != GR_OK) {
+            err = v;
+            break;
+        }
         (void)gr_pair_at(f->missing, first + i, &key);
         *made = gr_set(*made, key, gr_value_ref(v));
         floats = gr_append(floats, v);
@@ -185,9 +189,8 @@ static gr_value *embed_some(gr_ctx *c, gr_ref store, const struct found *f, size
 static gr_value *fill_in(gr_ctx *c, gr_ref store, struct found *f, const gr_value *keys)
 {
     size_t batch = (size_t)gr_as_int(gr_get(gr_args(c), "batch"), 0), count = gr_len(f->missing);
-    gr_value *made = gr_map_n(NULL, 0), *err = gr_error_code(f->missing) == GR_OK
-                                                   ? NULL
-                                                   : gr_value_ref(f->missing);
+    gr_value *made = gr_map_n(NULL, 0),
+             *err = gr_error_code(f->missing) == GR_OK ? NULL : gr_value_ref(f->missing);
 
     if (batch == 0)
         batch = count;

@@ -20,8 +20,8 @@
 struct embedder {
     const struct gri_embedder *api;
     struct gri_endpoint endpoint;
-    gr_value *body;      /* counted: the request without its input */
-    gr_ref limiter;      /* is told what answers say; {0, 0}: nobody is */
+    gr_value *body; /* counted: the request without its input */
+    gr_ref limiter; /* is told what answers say; {0, 0}: nobody is */
 };
 
 static void drop_embedder(void *p)
@@ -103,8 +103,8 @@ static gr_value *check_shapes(const gr_value *vectors, size_t wanted)
         if (wanted == 0)
             wanted = dim;
         if (dim != wanted)
-            return gr_error(GR_EPROTO, "vector %zu of the answer has %zu dimensions, not %zu", i + 1,
-                            dim, wanted);
+            return gr_error(GR_EPROTO, "vector %zu of the answer has %zu dimensions, not %zu",
+                            i + 1, dim, wanted);
     }
     return NULL;
 }
@@ -117,11 +117,11 @@ static gr_value *embed(gr_ctx *c, const gr_value *texts)
                                  (size_t)gr_as_int(gr_get(own, "batch_bytes"), 1));
     gr_value *err = NULL, *answers, *all = gr_list_n(NULL, 0);
 
-    answers = gr_batch(gr_runtime_of(c), gr_as_ref(gr_get(own, "request")), parts,
-                       GR_CALL(.config = gr_map(GR_KV(
-                                   "max_concurrency",
-                                   gr_value_ref(gr_get(own, "max_concurrency"))))),
-                       &err);
+    answers = gr_batch(
+        gr_runtime_of(c), gr_as_ref(gr_get(own, "request")), parts,
+        GR_CALL(.config =
+                    gr_map(GR_KV("max_concurrency", gr_value_ref(gr_get(own, "max_concurrency"))))),
+        &err);
     for (size_t i = 0; i < gr_len(answers); i++)
         all = gr_add(all, gr_value_ref(gr_at(answers, i)));
     gr_value_unref(answers);
@@ -181,7 +181,8 @@ static gr_value *read_opts(struct embedder *e, const char *model, const gr_embed
     if (model == NULL || model[0] == '\0')
         return gr_error(GR_EINVAL, "an embedder needs the name of its model");
     if (o->batch > e->api->batch_max)
-        return gr_error(GR_EINVAL, "%u texts in a request: at most %u", o->batch, e->api->batch_max);
+        return gr_error(GR_EINVAL, "%u texts in a request: at most %u", o->batch,
+                        e->api->batch_max);
     return gri_endpoint_init(
         &e->endpoint, &e->api->address,
         &(struct gri_endpoint_opts){ .url = o->url,
@@ -201,8 +202,8 @@ static gr_ref spawn_request(gr_scope *in, struct embedder *e, const char *model,
                             const gr_embeddings_opts *o)
 {
     int retries = o->max_retries == 0 ? RETRIES_DEFAULT : o->max_retries;
-    gr_ref inner = gr_spawn(in, &request_class,
-                            GR_SPAWN(.name = model, .args = gr_opaque(e, drop_embedder)));
+    gr_ref inner =
+        gr_spawn(in, &request_class, GR_SPAWN(.name = model, .args = gr_opaque(e, drop_embedder)));
 
     if (o->limiter.id != 0)
         inner = gr_with_rate_limiter(in, inner, o->limiter, GR_LIMITED(.counts_tokens = true));
@@ -240,10 +241,10 @@ gr_ref gri_embedder_spawn(gr_scope *in, const struct gri_embedder *api, const ch
     args = gr_map(
         GR_KV("request", gr_ref_value(spawn_request(in, e, model, o))),
         GR_KV("batch", gr_int(o->batch == 0 ? (int64_t)api->batch_max : (int64_t)o->batch)),
-        GR_KV("batch_bytes",
-              gr_int(o->batch_bytes == 0 ? (int64_t)GRI_EMBEDDER_BATCH_BYTES : (int64_t)o->batch_bytes)),
-        GR_KV("max_concurrency",
-              gr_int(o->max_concurrency == 0 ? GRI_EMBEDDER_CONCURRENCY : (int64_t)o->max_concurrency)),
+        GR_KV("batch_bytes", gr_int(o->batch_bytes == 0 ? (int64_t)GRI_EMBEDDER_BATCH_BYTES
+                                                        : (int64_t)o->batch_bytes)),
+        GR_KV("max_concurrency", gr_int(o->max_concurrency == 0 ? GRI_EMBEDDER_CONCURRENCY
+                                                                : (int64_t)o->max_concurrency)),
         GR_KV("dimensions", gr_int((int64_t)o->dimensions)));
     return gr_spawn(in, &embedder_class, GR_SPAWN(.name = model, .args = args));
 }

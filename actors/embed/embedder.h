@@ -14,11 +14,11 @@
 
 /* What a provider gives: constants and pure functions. */
 struct gri_embedder {
-    const char *name;          /* before the colon in "openai:text-embedding-3-small" */
-    const char *title;         /* what LangChain calls its embedder: "OpenAIEmbeddings" */
+    const char *name;  /* before the colon in "openai:text-embedding-3-small" */
+    const char *title; /* what LangChain calls its embedder: "OpenAIEmbeddings" */
     struct gri_address address;
-    struct gri_reader reader;  /* its answer makes a list of count vectors */
-    unsigned batch_max;        /* texts that it takes in a request */
+    struct gri_reader reader; /* its answer makes a list of count vectors */
+    unsigned batch_max;       /* texts that it takes in a request */
     /* body makes the request without its texts, which go under "input"; or an error value. */
     gr_value *(*body)(const gr_embeddings_opts *o, const char *model);
 };

@@ -34,7 +34,8 @@ static struct settings settings_of(gr_ctx *c)
 }
 
 /* open_session opens the file of ids. */
-static gr_value *open_session(gr_ctx *c, struct gri_history_file *f, const gr_value *ids, bool writes)
+static gr_value *open_session(gr_ctx *c, struct gri_history_file *f, const gr_value *ids,
+                              bool writes)
 {
     struct settings s = settings_of(c);
     gr_value *err = NULL;
@@ -139,12 +140,13 @@ gr_ref gr_file_history(gr_scope *in, const char *folder, const gr_file_history_o
     else if (o->lock_ms > LOCK_MAX_MS)
         args = gr_error(GR_EINVAL, "file_history: lock_ms is at most %d", LOCK_MAX_MS);
     else
-        args = gr_map(GR_KV("folder", gr_str(folder)),
-                      GR_KV("bytes_max", gr_int(o->bytes_max != 0 ? (int64_t)o->bytes_max
-                                                                  : (int64_t)GRI_HISTORY_BYTES_MAX)),
-                      GR_KV("lock_ms", gr_int(o->lock_ms == 0  ? GRI_HISTORY_LOCK_MS
-                                              : o->lock_ms > 0 ? o->lock_ms
-                                                               : 0)),
-                      GR_KV("sync", gr_bool(!o->no_sync)));
+        args =
+            gr_map(GR_KV("folder", gr_str(folder)),
+                   GR_KV("bytes_max", gr_int(o->bytes_max != 0 ? (int64_t)o->bytes_max
+                                                               : (int64_t)GRI_HISTORY_BYTES_MAX)),
+                   GR_KV("lock_ms", gr_int(o->lock_ms == 0  ? GRI_HISTORY_LOCK_MS
+                                           : o->lock_ms > 0 ? o->lock_ms
+                                                            : 0)),
+                   GR_KV("sync", gr_bool(!o->no_sync)));
     return gr_spawn(in, &history_class, GR_SPAWN(.name = "file history", .args = args));
 }

@@ -56,8 +56,16 @@ static gr_value *messages_of(gr_value *line)
         gr_value_unref(list);
         return gr_error(GR_EPROTO, "expected a list of messages");
     }
-    for (size_t i = 0; i < gr_len(line); i++)
-        list = gr_append(list, gr_message_coerce(gr_value_ref(gr_at(line, i))));
+    for (size_t i = 0; i < gr_len(line); i++) {
+        gr_value *m = gr_message_coerce(gr_value_ref(gr_at(line, i)));
+
+        if (gr_error_code(m) != GR_OK) { /* a list may hold an error as it holds any value */
+            gr_value_unref(list);
+            list = m;
+            break;
+        }
+        list = gr_append(list, m);
+    }
     gr_value_unref(line);
     return list;
 }

@@ -48,14 +48,16 @@ static gr_value *row_text(const gr_value *message)
 /* is_empty: what LangChain writes for what a message does not have. */
 static bool is_empty(const gr_value *v)
 {
-    return gr_is_nil(v) || ((gr_value_type(v) == GR_MAP || gr_value_type(v) == GR_LIST) && gr_len(v) == 0);
+    return gr_is_nil(v) ||
+           ((gr_value_type(v) == GR_MAP || gr_value_type(v) == GR_LIST) && gr_len(v) == 0);
 }
 
 /* message_of reads a row's text. */
 static gr_value *message_of(const gr_value *text)
 {
     gr_value *dict = gr_json_parse(gr_cstr(text, ""), gr_len(text), NULL), *m = gr_map_n(NULL, 0);
-    const gr_value *data = gr_value_type(gr_get(dict, "data")) == GR_MAP ? gr_get(dict, "data") : dict;
+    const gr_value *data =
+        gr_value_type(gr_get(dict, "data")) == GR_MAP ? gr_get(dict, "data") : dict;
     const char *key = NULL;
 
     if (gr_value_type(dict) != GR_MAP) {
@@ -136,15 +138,23 @@ static gr_value *get_messages(gr_ctx *c, void *self, const gr_value *ids)
     return err;
 }
 
-static gr_value *add_all(struct table *t, const gr_value *session, const gr_value *messages)
+static gr_value *add_all(gr_ctx *c, struct table *t, const gr_value *session,
+                         const gr_value *messages)
 {
     gr_value *err = gri_sqlite_begin(t->db);
 
     if (err != NULL)
         return err;
-    for (size_t i = 0; i < gr_len(messages) && err == NULL; i++)
-        err = gri_sqlite_run(t->db, "INSERT INTO \"%s\" (session_id, message) VALUES (?, ?)",
-                             gr_list(gr_value_ref(session), row_text(gr_at(messages, i))), NULL, NULL);
+    for (size_t i = 0; i < gr_len(messages) && err == NULL; i++) {
+        gr_value *text = row_text(gr_at(messages, i));
+
+        err = gri_sqlite_check_size(gr_args(c), text);
+        if (err == NULL)
+            err = gri_sqlite_run(t->db, "INSERT INTO \"%s\" (session_id, message) VALUES (?, ?)",
+                                 gr_list(gr_value_ref(session), text), NULL, NULL);
+        else
+            gr_value_unref(text);
+    }
     return gri_sqlite_end(t->db, err);
 }
 
@@ -159,7 +169,7 @@ static gr_value *add_messages(gr_ctx *c, void *self, const gr_value *args)
     if (gr_error_code(session) != GR_OK)
         err = gr_value_ref(session);
     else if (gr_len(messages) > 0)
-        err = add_all(self, session, messages);
+        err = add_all(c, self, session, messages);
     gr_value_unref(session);
     gr_value_unref(messages);
     return err != NULL ? err : gr_nil();
@@ -172,7 +182,8 @@ static gr_value *clear(gr_ctx *c, void *self, const gr_value *ids)
 
     if (gr_error_code(session) != GR_OK)
         return session;
-    err = gri_sqlite_run(t->db, "DELETE FROM \"%s\" WHERE session_id = ?", gr_list(session), NULL, NULL);
+    err = gri_sqlite_run(t->db, "DELETE FROM \"%s\" WHERE session_id = ?", gr_list(session), NULL,
+                         NULL);
     return err != NULL ? err : gr_nil();
 }
 
@@ -187,7 +198,7 @@ static const gr_class history_class =
 
 gr_ref gr_sqlite_history(gr_scope *in, const char *path, const gr_sqlite_opts *opts)
 {
-    return gr_spawn(in, &history_class,
-                    GR_SPAWN(.name = "sqlite history",
-                             .args = gri_sqlite_args(path, opts, "message_store")));
+    return gr_spawn(
+        in, &history_class,
+        GR_SPAWN(.name = "sqlite history", .args = gri_sqlite_args(path, opts, "message_store")));
 }

@@ -21,7 +21,7 @@
 
 #define SESSIONS_MAX 65536
 #define KEY "summary:"
-#define INSTRUCTION                                                                                \
+#define INSTRUCTION                                                                                   \
     "You keep the memory of a conversation. Below are a summary of what came before, and what was "   \
     "said since then. Write one summary of both, in the conversation's language: who wants what, "    \
     "facts, names, numbers, decisions, open questions. Leave out greetings. Answer with the summary " \
@@ -113,8 +113,8 @@ static void keep_summary(gr_ctx *c, struct summaries *s, const char *name, gr_va
     if (store.id != 0 && none) {
         gr_value_unref(gr_mdelete(gr_runtime_of(c), store, gr_list(key_of(name)), NULL, &err));
     } else if (store.id != 0) {
-        gr_value_unref(gr_mset(gr_runtime_of(c), store, gr_list(gr_list(key_of(name), summary)), NULL,
-                               &err));
+        gr_value_unref(
+            gr_mset(gr_runtime_of(c), store, gr_list(gr_list(key_of(name), summary)), NULL, &err));
     } else if (none) {
         s->kept = gr_without(s->kept, name);
     } else {
@@ -171,8 +171,8 @@ static gr_value *prompt_of(gr_ctx *c, const gr_value *known, const gr_value *old
 
     if (gr_error_code(said) != GR_OK)
         return said;
-    text = gr_strf("Summary so far:\n%s\n\nSaid since then:\n%s", before[0] != '\0' ? before : "(none)",
-                   gr_cstr(said, ""));
+    text = gr_strf("Summary so far:\n%s\n\nSaid since then:\n%s",
+                   before[0] != '\0' ? before : "(none)", gr_cstr(said, ""));
     gr_value_unref(said);
     return gr_list(gr_system(gr_cstr(gr_get(gr_args(c), "instruction"), INSTRUCTION)),
                    gr_message("human", text));
@@ -201,8 +201,8 @@ static gr_value *shorten(gr_ctx *c, struct summaries *s, const char *name, const
     gr_value *err = NULL, *messages, *known, *text, *old;
     size_t from, to;
 
-    messages = gr_do(gr_runtime_of(c), ref_of(c, "history"), "get_messages", gr_value_ref(ids), NULL,
-                     &err);
+    messages = gr_do(gr_runtime_of(c), ref_of(c, "history"), "get_messages", gr_value_ref(ids),
+                     NULL, &err);
     if (messages == NULL)
         return err;
     known = summary_of(c, s, name);
@@ -236,8 +236,8 @@ static gr_value *get_messages(gr_ctx *c, void *self, const gr_value *ids)
     /* the summary first: one that is made meanwhile stands for no more than is shown beside it */
     known = summary_of(c, self, name);
     gr_free(name);
-    messages = gr_do(gr_runtime_of(c), ref_of(c, "history"), "get_messages", gr_value_ref(ids), NULL,
-                     &err);
+    messages = gr_do(gr_runtime_of(c), ref_of(c, "history"), "get_messages", gr_value_ref(ids),
+                     NULL, &err);
     if (messages == NULL) {
         gr_value_unref(known);
         return err;
@@ -245,7 +245,8 @@ static gr_value *get_messages(gr_ctx *c, void *self, const gr_value *ids)
     count = count_of(known, messages);
     shown = slice(messages, count, gr_len(messages));
     if (count > 0)
-        shown = gr_add(gr_list(gr_message("system", gr_value_ref(gr_get(known, "summary")))), shown);
+        shown =
+            gr_add(gr_list(gr_message("system", gr_value_ref(gr_get(known, "summary")))), shown);
     gr_value_unref(known);
     gr_value_unref(messages);
     return shown;
@@ -260,7 +261,8 @@ static gr_value *add_messages(gr_ctx *c, void *self, const gr_value *args)
 
     if (name == NULL)
         return err;
-    done = gr_do(gr_runtime_of(c), ref_of(c, "history"), "add_messages", gr_value_ref(args), NULL, &err);
+    done = gr_do(gr_runtime_of(c), ref_of(c, "history"), "add_messages", gr_value_ref(args), NULL,
+                 &err);
     if (done != NULL && gr_get(s->busy, name) == NULL) {
         s->busy = gr_set(s->busy, name, gr_bool(true));
         log_failure("made", shorten(c, s, name, ids)); /* the next call tries again */
@@ -301,9 +303,10 @@ gr_ref gr_summary_history(gr_scope *in, gr_ref history, gr_ref model, const gr_s
         return history;
     if (gri_ref_broken(in, model))
         return model;
-    args = gr_map(GR_KV("history", gr_ref_value(history)), GR_KV("model", gr_ref_value(model)),
-                  GR_KV("store", gr_ref_value(o->store)),
-                  GR_KV("tokens", gr_int(o->tokens != 0 ? (int64_t)o->tokens : GRI_SUMMARY_TOKENS)));
+    args =
+        gr_map(GR_KV("history", gr_ref_value(history)), GR_KV("model", gr_ref_value(model)),
+               GR_KV("store", gr_ref_value(o->store)),
+               GR_KV("tokens", gr_int(o->tokens != 0 ? (int64_t)o->tokens : GRI_SUMMARY_TOKENS)));
     if (o->instruction != NULL)
         args = gr_set(args, "instruction", gr_str(o->instruction));
     return gr_spawn(in, &summary_class, GR_SPAWN(.name = "summary history", .args = args));

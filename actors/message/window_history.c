@@ -95,8 +95,7 @@ static const gr_method window_methods[] = {
     { "add_messages", GR_ASYNC, hand_on, NULL },
     { "clear", GR_ASYNC, hand_on, NULL },
 };
-static const gr_class window_class =
-    GR_CLASS(.name = "WindowHistory", GR_METHODS(window_methods));
+static const gr_class window_class = GR_CLASS(.name = "WindowHistory", GR_METHODS(window_methods));
 
 gr_ref gr_window_history(gr_scope *in, gr_ref history, const gr_window_opts *opts)
 {
@@ -106,11 +105,11 @@ gr_ref gr_window_history(gr_scope *in, gr_ref history, const gr_window_opts *opt
 
     if (gri_ref_broken(in, history))
         return history;
-    return gr_spawn(in, &window_class,
-                    GR_SPAWN(.name = "window history",
-                             .args = gr_map(GR_KV("history", gr_ref_value(history)),
-                                            GR_KV("turns", gr_int(is_default ? TURNS
-                                                                             : (int64_t)o->turns)),
-                                            GR_KV("messages", gr_int((int64_t)o->messages)),
-                                            GR_KV("tokens", gr_int((int64_t)o->tokens)))));
+    return gr_spawn(
+        in, &window_class,
+        GR_SPAWN(.name = "window history",
+                 .args = gr_map(GR_KV("history", gr_ref_value(history)),
+                                GR_KV("turns", gr_int(is_default ? TURNS : (int64_t)o->turns)),
+                                GR_KV("messages", gr_int((int64_t)o->messages)),
+                                GR_KV("tokens", gr_int((int64_t)o->tokens)))));
 }

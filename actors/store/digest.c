@@ -15,8 +15,8 @@ bool gri_digest(const void *data, size_t size, char ret_hex[GRI_DIGEST_LEN + 1])
     static const char hex[] = "0123456789abcdef";
     unsigned char raw[GRI_DIGEST_LEN / 2];
 
-    if (mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), size == 0 ? (const void *)"" : data,
-                   size, raw) != 0)
+    if (mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256),
+                   size == 0 ? (const void *)"" : data, size, raw) != 0)
         return false;
     for (size_t i = 0; i < sizeof(raw); i++) {
         ret_hex[2 * i] = hex[raw[i] >> 4];

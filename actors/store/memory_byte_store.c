@@ -122,9 +122,9 @@ static gr_value *room(struct keeper *s, const gr_value *pairs)
         bytes += e == NULL ? wanted : wanted > e->bytes ? wanted - e->bytes : 0;
     }
     if (keys > s->keys_max || bytes > s->bytes_max ||
-        (!s->evicts &&
-         (s->entries.count + keys > s->keys_max || s->bytes + bytes > s->bytes_max)))
-        return gr_error(GR_EFULL, "a store of at most %zu keys and %zu bytes has no room for %zu more",
+        (!s->evicts && (s->entries.count + keys > s->keys_max || s->bytes + bytes > s->bytes_max)))
+        return gr_error(GR_EFULL,
+                        "a store of at most %zu keys and %zu bytes has no room for %zu more",
                         s->keys_max, s->bytes_max, gr_len(pairs));
     return NULL;
 }

@@ -37,8 +37,9 @@ gr_value *gri_sqlite_args(const char *path, const gr_sqlite_opts *opts, const ch
     if (path == NULL || path[0] == '\0')
         return gr_error(GR_EINVAL, "an SQLite database needs a path");
     if (!is_table(name) || strncmp(name, "sqlite_", 7) == 0)
-        return gr_error(GR_EINVAL, "\"%.64s\" is no name of a table: letters, digits and _, at most %d",
-                        name, TABLE_MAX);
+        return gr_error(GR_EINVAL,
+                        "\"%.64s\" is no name of a table: letters, digits and _, at most %d", name,
+                        TABLE_MAX);
     if (o->busy_ms > BUSY_MAX_MS || most > INT_MAX)
         return gr_error(GR_EINVAL, "%s: busy_ms is at most %d, value_max at most %d", path,
                         BUSY_MAX_MS, INT_MAX);
@@ -53,6 +54,17 @@ gr_value *gri_sqlite_args(const char *path, const gr_sqlite_opts *opts, const ch
                   GR_KV("value_max", gr_int((int64_t)most)));
 }
 
+gr_value *gri_sqlite_check_size(const gr_value *args, const gr_value *v)
+{
+    int64_t most = gr_as_int(gr_get(args, "value_max"), (int64_t)GRI_SQLITE_VALUE_MAX);
+
+    if (gr_len(v) <= (uint64_t)most)
+        return NULL;
+    return gr_error_with(gr_error(GR_EFULL, "%s: a value of %zu bytes, of at most %lld",
+                                  gr_cstr(gr_get(args, "path"), "?"), gr_len(v), (long long)most),
+                         "kind", gr_str("too big"));
+}
+
 const char *gri_sqlite_table(const gr_value *args)
 {
     return gr_cstr(gr_get(args, "table"), "greenroom");
@@ -64,14 +76,15 @@ const char *gri_sqlite_table(const gr_value *args)
 
 #define STATEMENTS_MAX 16
 #define ROWS_MAX ((size_t)4 << 20)
+#define ROW_MORE (2 * GR_STORE_KEY_MAX) /* bytes of a row beside its value */
 
 struct statement {
-    const char *sql; /* borrowed: a constant */
+    const char *sql;    /* borrowed: a constant */
     sqlite3_stmt *stmt; /* owned */
 };
 
 struct gri_sqlite {
-    sqlite3 *db;                              /* owned */
+    sqlite3 *db; /* owned */
     struct statement statements[STATEMENTS_MAX];
     size_t statement_count;
     gr_value *args; /* counted */
@@ -84,11 +97,11 @@ static const struct {
     gr_code ours;
     const char *kind;
 } codes[] = {
-    { SQLITE_BUSY, GR_EFULL, "busy" },       { SQLITE_LOCKED, GR_EFULL, "busy" },
-    { SQLITE_FULL, GR_EFULL, "full" },       { SQLITE_NOMEM, GR_ENOMEM, NULL },
+    { SQLITE_BUSY, GR_EFULL, "busy" },        { SQLITE_LOCKED, GR_EFULL, "busy" },
+    { SQLITE_FULL, GR_EFULL, "full" },        { SQLITE_NOMEM, GR_ENOMEM, NULL },
     { SQLITE_CORRUPT, GR_EINVAL, "damaged" }, { SQLITE_NOTADB, GR_EINVAL, "damaged" },
-    { SQLITE_CANTOPEN, GR_EINVAL, NULL },    { SQLITE_READONLY, GR_EINVAL, NULL },
-    { SQLITE_PERM, GR_EINVAL, NULL },        { SQLITE_AUTH, GR_EINVAL, NULL },
+    { SQLITE_CANTOPEN, GR_EINVAL, NULL },     { SQLITE_READONLY, GR_EINVAL, NULL },
+    { SQLITE_PERM, GR_EINVAL, NULL },         { SQLITE_AUTH, GR_EINVAL, NULL },
     { SQLITE_TOOBIG, GR_EFULL, "too big" },
 };
 
@@ -213,18 +226,28 @@ static gr_value *row_of(sqlite3_stmt *stmt)
 {
     gr_value *row = gr_list_n(NULL, 0);
 
-    for (int i = 0; i < sqlite3_column_count(stmt); i++)
-        row = gr_append(row, column(stmt, i));
+    for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+        gr_value *v = column(stmt, i);
+
+        if (gr_error_code(v) != GR_OK) { /* a list may hold an error as it holds any value */
+            gr_value_unref(row);
+            return v;
+        }
+        row = gr_append(row, v);
+    }
     return row;
 }
 
 /* give_row: false, no more is wanted, or *ret_err says why there is none. */
-static bool give_row(sqlite3_stmt *stmt, gri_sqlite_row_fn *row, void *arg, gr_value **ret_err)
+static bool give_row(const struct gri_sqlite *db, sqlite3_stmt *stmt, gri_sqlite_row_fn *row,
+                     void *arg, gr_value **ret_err)
 {
     gr_value *v = row_of(stmt);
 
-    if (gr_error_code(v) != GR_OK) {
-        *ret_err = v;
+    if (gr_error_code(v) != GR_OK) { /* no memory, or a text that is none */
+        *ret_err = gr_error(gr_error_code(v), "%s: a row can't be read: %s",
+                            gr_cstr(gr_get(db->args, "path"), "?"), gr_error_text(v));
+        gr_value_unref(v);
         return false;
     }
     if (row != NULL)
@@ -246,12 +269,20 @@ gr_value *gri_sqlite_run(struct gri_sqlite *db, const char *sql, gr_value *param
             gr_value_unref(params);
         return err != NULL ? err : params;
     }
-    for (size_t i = 0; i < gr_len(params) && rc == SQLITE_OK; i++)
-        rc = bind(stmt, (int)i + 1, gr_at(params, i));
-    if (rc == SQLITE_OK) {
-        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && rows++ < ROWS_MAX && err == NULL)
-            if (!give_row(stmt, row, arg, &err))
+    for (size_t i = 0; i < gr_len(params) && rc == SQLITE_OK && err == NULL; i++) {
+        if (gr_error_code(gr_at(params, i)) != GR_OK)
+            err = gr_value_ref(gr_at(params, i));
+        else
+            rc = bind(stmt, (int)i + 1, gr_at(params, i));
+    }
+    if (rc == SQLITE_OK && err == NULL) {
+        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && err == NULL) {
+            if (rows++ == ROWS_MAX)
+                err = gr_error(GR_EFULL, "%s: more than %zu rows",
+                               gr_cstr(gr_get(db->args, "path"), "?"), ROWS_MAX);
+            else if (!give_row(db, stmt, row, arg, &err))
                 break;
+        }
     }
     if (err == NULL && rc != SQLITE_DONE && rc != SQLITE_ROW)
         err = why(db, rc);
@@ -278,6 +309,28 @@ static gr_value *run_script(struct gri_sqlite *db, const char *script)
     return err;
 }
 
+/* set_up makes the database what we want of it. */
+static gr_value *set_up(struct gri_sqlite *db, const char *schema)
+{
+    gr_value *err = run_script(db, gr_as_bool(gr_get(db->args, "is_durable"), false)
+                                       ? "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
+                                       : "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;");
+
+    return err != NULL ? err : run_script(db, schema);
+}
+
+static void set_limits(struct gri_sqlite *db)
+{
+    int64_t most =
+        gr_as_int(gr_get(db->args, "value_max"), (int64_t)GRI_SQLITE_VALUE_MAX) + ROW_MORE;
+
+    (void)sqlite3_busy_timeout(db->db,
+                               (int)gr_as_int(gr_get(db->args, "busy_ms"), GRI_SQLITE_BUSY_MS));
+    (void)sqlite3_limit(db->db, SQLITE_LIMIT_LENGTH, most < INT_MAX ? (int)most : INT_MAX);
+    (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+}
+
 gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, const gr_value *args, const char *schema)
 {
     struct gri_sqlite *db;
@@ -297,16 +350,8 @@ gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, const gr_value *args, cons
     if (rc != SQLITE_OK) {
         err = why(db, rc);
     } else {
-        (void)sqlite3_busy_timeout(db->db, (int)gr_as_int(gr_get(args, "busy_ms"), GRI_SQLITE_BUSY_MS));
-        (void)sqlite3_limit(db->db, SQLITE_LIMIT_LENGTH,
-                            (int)gr_as_int(gr_get(args, "value_max"), INT_MAX));
-        (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        err = run_script(db, gr_as_bool(gr_get(args, "is_durable"), false)
-                                 ? "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
-                                 : "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;");
-        if (err == NULL)
-            err = run_script(db, schema);
+        set_limits(db);
+        err = set_up(db, schema);
     }
     if (err != NULL)
         gri_sqlite_close(db);

@@ -20,6 +20,9 @@ struct gri_sqlite;
 gr_value *gri_sqlite_args(const char *path, const gr_sqlite_opts *opts, const char *table);
 const char *gri_sqlite_table(const gr_value *args);
 
+/* gri_sqlite_check_size: a text or bytes are at most value_max. NULL, or what is wrong. */
+gr_value *gri_sqlite_check_size(const gr_value *args, const gr_value *v);
+
 /*
  * gri_sqlite_open opens the database that args tell of, and runs schema, in which %s is the table.
  * Does nothing if *db is one already. NULL, or what is wrong; the text begins with the path.

@@ -107,8 +107,15 @@ static gr_value *change(gr_ctx *c, struct table *t, const char *sql, const gr_va
         err = gri_sqlite_begin(t->db);
     if (err != NULL)
         return err;
-    for (size_t i = 0; i < gr_len(items) && err == NULL; i++)
-        err = gri_sqlite_run(t->db, sql, params_of(gr_at(items, i)), NULL, NULL);
+    for (size_t i = 0; i < gr_len(items) && err == NULL; i++) {
+        gr_value *params = params_of(gr_at(items, i));
+
+        err = gri_sqlite_check_size(gr_args(c), gr_at(params, 2));
+        if (err == NULL)
+            err = gri_sqlite_run(t->db, sql, params, NULL, NULL);
+        else
+            gr_value_unref(params);
+    }
     err = gri_sqlite_end(t->db, err);
     return err != NULL ? err : gr_nil();
 }
@@ -161,12 +168,12 @@ static gr_value *keys_page(gr_ctx *c, void *self, const gr_value *args)
     gr_value *list = gr_list_n(NULL, 0), *err = gri_sqlite_open(&t->db, gr_args(c), schema);
 
     if (err == NULL)
-        err = gri_sqlite_run(t->db,
-                             "SELECT key FROM \"%s\" WHERE key > ?1 AND key >= ?2 AND "
-                             "substr(key, 1, length(?2)) = ?2 ORDER BY key",
-                             gr_list(gr_str(gr_cstr(gr_get(args, "after"), "")),
-                                     gr_str(gr_cstr(prefix, ""))),
-                             keep_key, &list);
+        err = gri_sqlite_run(
+            t->db,
+            "SELECT key FROM \"%s\" WHERE key > ?1 AND key >= ?2 AND "
+            "substr(key, 1, length(?2)) = ?2 ORDER BY key",
+            gr_list(gr_str(gr_cstr(gr_get(args, "after"), "")), gr_str(gr_cstr(prefix, ""))),
+            keep_key, &list);
     if (err == NULL)
         return list;
     gr_value_unref(list);
@@ -204,10 +211,8 @@ static gr_code yield_keys(gr_ctx *c, void *self, gr_stream *in, const gr_value *
 }
 
 static const gr_method store_methods[] = {
-    { "mget", GR_BLOCKING, mget, NULL },
-    { "mset", GR_BLOCKING, mset, NULL },
-    { "mdelete", GR_BLOCKING, mdelete, NULL },
-    { "keys_page", GR_BLOCKING, keys_page, NULL },
+    { "mget", GR_BLOCKING, mget, NULL },          { "mset", GR_BLOCKING, mset, NULL },
+    { "mdelete", GR_BLOCKING, mdelete, NULL },    { "keys_page", GR_BLOCKING, keys_page, NULL },
     { "yield_keys", GR_ASYNC, NULL, yield_keys },
 };
 /* reentrant, so that who gives out keys may call itself; blocking methods are one at a time anyway */
@@ -217,7 +222,7 @@ static const gr_class store_class =
 
 gr_ref gr_sqlite_store(gr_scope *in, const char *path, const gr_sqlite_opts *opts)
 {
-    return gr_spawn(in, &store_class,
-                    GR_SPAWN(.name = "sqlite store",
-                             .args = gri_sqlite_args(path, opts, "greenroom_store")));
+    return gr_spawn(
+        in, &store_class,
+        GR_SPAWN(.name = "sqlite store", .args = gri_sqlite_args(path, opts, "greenroom_store")));
 }

@@ -115,7 +115,8 @@ Test(clocked, a_server_is_believed)
     l = gr_rate_limiter(root, NULL);
     start = gr_now_ns(rt);
     cr_assert(tries(l));
-    is(answer(gr_acall(rt, l, "saw", json("{\"requests\":{\"remaining\":1,\"reset_ms\":5000}}"), NULL)),
+    is(answer(gr_acall(rt, l, "saw", json("{\"requests\":{\"remaining\":1,\"reset_ms\":5000}}"),
+                       NULL)),
        "null");
     cr_assert(tries(l));
     cr_assert(!tries(l));
@@ -128,7 +129,8 @@ Test(clocked, a_server_is_believed)
     is(answer(gr_aacquire(rt, l, GR_ACQUIRE(.requests = -1), NULL)), "true");
     cr_assert_geq(ms_since(start), 2999);
     /* -1 is what servers say that do not know */
-    is(answer(gr_acall(rt, l, "saw", json("{\"requests\":{\"remaining\":-1,\"reset_ms\":5000}}"), NULL)),
+    is(answer(gr_acall(rt, l, "saw", json("{\"requests\":{\"remaining\":-1,\"reset_ms\":5000}}"),
+                       NULL)),
        "null");
     cr_assert(tries(l));
     tear_down();
@@ -218,8 +220,8 @@ Test(budget, errors_of_the_caller_do_not_count)
     static const char *const names[] = { "GR_EINVAL" };
     struct flaky f = { .failures = 1000, .code = GR_EINVAL };
     gr_ref r = flaky(GR_ASYNC, &f), b = gr_with_breaker(root, r, GR_BREAKER(.calls_min = 2));
-    gr_ref named = gr_with_breaker(
-        root, r, GR_BREAKER(.calls_min = 2, .errors = names, .error_count = 1));
+    gr_ref named =
+        gr_with_breaker(root, r, GR_BREAKER(.calls_min = 2, .errors = names, .error_count = 1));
 
     for (int i = 0; i < 10; i++)
         invoke_fails(b, "\"x\"", GR_EINVAL, "failure");
@@ -293,7 +295,8 @@ Test(budget, chat_09_each_call_waits)
 Test(budget, chat_10_a_hit_does_not_wait)
 {
     static _Atomic int calls;
-    gr_ref l = gr_rate_limiter(root, GR_RATE_LIMITER(.requests_per_second = 0.001, .starts_full = true));
+    gr_ref l =
+        gr_rate_limiter(root, GR_RATE_LIMITER(.requests_per_second = 0.001, .starts_full = true));
     gr_ref cache = gr_response_cache(root, gr_memory_byte_store(root, NULL), NULL);
     gr_ref m = gr_with_cache(root, gr_with_rate_limiter(root, reply(&calls), l, NULL), cache, NULL);
 
@@ -305,8 +308,8 @@ Test(budget, chat_10_a_hit_does_not_wait)
 Test(budget, tokens_are_reckoned_and_settled)
 {
     static _Atomic int calls;
-    gr_ref l = gr_rate_limiter(root, GR_RATE_LIMITER(.tokens_per_minute = 0.001, .tokens_burst = 100,
-                                                     .starts_full = true));
+    gr_ref l = gr_rate_limiter(root, GR_RATE_LIMITER(.tokens_per_minute = 0.001,
+                                                     .tokens_burst = 100, .starts_full = true));
     gr_ref m = gr_with_rate_limiter(root, reply(&calls), l,
                                     GR_LIMITED(.counts_tokens = true, .tokens_answer = 50));
     gr_value *stats = NULL;
@@ -326,7 +329,8 @@ Test(budget, tokens_are_reckoned_and_settled)
 
 Test(budget, a_limiter_has_its_limits)
 {
-    gr_ref l = gr_rate_limiter(root, GR_RATE_LIMITER(.requests_per_second = 0.001, .waiters_max = 1));
+    gr_ref l =
+        gr_rate_limiter(root, GR_RATE_LIMITER(.requests_per_second = 0.001, .waiters_max = 1));
     gr_future *first = gr_aacquire(rt, l, NULL, NULL), *second;
 
     fails_with(answer(gr_aacquire(rt, l, NULL, NULL)), GR_EFULL, "1 calls wait");
@@ -339,8 +343,8 @@ Test(budget, a_limiter_has_its_limits)
     gr_future_free(second);
     fails_with(gr_check(rt, gr_rate_limiter(root, GR_RATE_LIMITER(.requests_per_second = -1))),
                GR_EINVAL, "rate");
-    fails_with(gr_check(rt, gr_rate_limiter(root, GR_RATE_LIMITER(.requests_burst = 0.5))), GR_EINVAL,
-               "burst");
+    fails_with(gr_check(rt, gr_rate_limiter(root, GR_RATE_LIMITER(.requests_burst = 0.5))),
+               GR_EINVAL, "burst");
 }
 
 Test(clocked, a_limiter_that_stops_keeps_nobody)
@@ -372,7 +376,8 @@ Test(budget, a_stream_waits_once)
 {
     gr_ref l = gr_rate_limiter(root, GR_RATE_LIMITER(.requests_per_second = 100));
     gr_ref m = gr_with_rate_limiter(root, letters("ab"), l, NULL);
-    gr_ref counted = gr_with_rate_limiter(root, letters("ab"), l, GR_LIMITED(.counts_tokens = true));
+    gr_ref counted =
+        gr_with_rate_limiter(root, letters("ab"), l, GR_LIMITED(.counts_tokens = true));
 
     chunks_are(gr_astream(rt, m, gr_str("x"), NULL), "[\"a\",\"b\"]");
     chunks_are(gr_astream(rt, counted, gr_str("x"), NULL), "[\"a\",\"b\"]");
@@ -390,7 +395,8 @@ Test(budget, chat_08_what_was_asked_is_not_asked_again)
     is(content(answer(gr_ainvoke(rt, m, gr_str("x"), NULL))), "\"R:x\"");
     is(content(answer(gr_ainvoke(rt, m, gr_str("y"), NULL))), "\"R:y\"");
     cr_assert_eq(atomic_load(&calls), 2);
-    is(answer(gr_acall(rt, cache, "stats", gr_nil(), NULL)), "{\"hits\":1,\"misses\":2,\"updates\":2}");
+    is(answer(gr_acall(rt, cache, "stats", gr_nil(), NULL)),
+       "{\"hits\":1,\"misses\":2,\"updates\":2}");
 }
 
 Test(budget, the_key_is_exact)
@@ -402,8 +408,10 @@ Test(budget, the_key_is_exact)
     gr_ref stop = gr_bind(root, m, gr_map(GR_KV("stop", gr_str("."))));
 
     /* ids count not; settings, kwargs, roles, names do */
-    gr_value_unref(answer(gr_ainvoke(rt, m, json("[{\"type\":\"human\",\"content\":\"x\",\"id\":\"1\"}]"), NULL)));
-    gr_value_unref(answer(gr_ainvoke(rt, m, json("[{\"id\":\"2\",\"content\":\"x\",\"type\":\"human\"}]"), NULL)));
+    gr_value_unref(answer(
+        gr_ainvoke(rt, m, json("[{\"type\":\"human\",\"content\":\"x\",\"id\":\"1\"}]"), NULL)));
+    gr_value_unref(answer(
+        gr_ainvoke(rt, m, json("[{\"id\":\"2\",\"content\":\"x\",\"type\":\"human\"}]"), NULL)));
     gr_value_unref(answer(gr_ainvoke(rt, m, json("\"x\""), NULL)));
     cr_assert_eq(atomic_load(&calls), 1);
     gr_value_unref(answer(gr_ainvoke(rt, other, gr_str("x"), NULL)));
@@ -441,21 +449,25 @@ Test(budget, a_cache_that_fails_is_no_reason_not_to_answer)
 
     is(content(answer(gr_ainvoke(rt, m, gr_str("x"), NULL))), "\"R:x\"");
     invoke_fails(gr_with_cache(root, boom(GR_ASYNC, "m"),
-                               gr_response_cache(root, gr_memory_byte_store(root, NULL), NULL), NULL),
+                               gr_response_cache(root, gr_memory_byte_store(root, NULL), NULL),
+                               NULL),
                  "\"x\"", GR_EREMOTE, "m:");
 }
 
 Test(budget, a_cache_forgets)
 {
     gr_ref store = gr_memory_byte_store(root, NULL), again;
-    gr_ref cache = gr_response_cache(root, store, GR_RESPONSE_CACHE(.ttl_ms = 1, .name_space = "short"));
+    gr_ref cache =
+        gr_response_cache(root, store, GR_RESPONSE_CACHE(.ttl_ms = 1, .name_space = "short"));
     gr_ref other = gr_response_cache(root, store, NULL);
 
-    is(answer(gr_acall(rt, cache, "update", json("{\"prompt\":\"p\",\"llm\":1,\"answer\":\"a\"}"), NULL)),
+    is(answer(gr_acall(rt, cache, "update", json("{\"prompt\":\"p\",\"llm\":1,\"answer\":\"a\"}"),
+                       NULL)),
        "null");
     gr_sleep(rt, 5);
     is(answer(gr_acall(rt, cache, "lookup", json("{\"prompt\":\"p\",\"llm\":1}"), NULL)), "null");
-    is(answer(gr_acall(rt, other, "update", json("{\"prompt\":\"p\",\"llm\":1,\"answer\":\"b\"}"), NULL)),
+    is(answer(gr_acall(rt, other, "update", json("{\"prompt\":\"p\",\"llm\":1,\"answer\":\"b\"}"),
+                       NULL)),
        "null");
     is(answer(gr_acall(rt, cache, "clear", gr_nil(), NULL)), "null");
     is(answer(gr_acall(rt, other, "lookup", json("{\"llm\":1,\"prompt\":\"p\"}"), NULL)), "\"b\"");

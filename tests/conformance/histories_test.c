@@ -50,7 +50,8 @@ static bool lacks_sqlite(void)
 static gr_value *add(gr_ref h, const char *ids, const char *messages)
 {
     return answer(gr_acall(rt, h, "add_messages",
-                           gr_map(GR_KV("ids", json(ids)), GR_KV("messages", json(messages))), NULL));
+                           gr_map(GR_KV("ids", json(ids)), GR_KV("messages", json(messages))),
+                           NULL));
 }
 
 static gr_value *messages(gr_ref h, const char *ids)
@@ -207,6 +208,9 @@ Test(histories, damage_in_the_middle_is_told)
     put("nonsense\n", "a");
     is(add(h, A, "\"two\""), "null");
     fails_with(said(h, A), GR_EPROTO, "a.jsonl: line 3: ");
+    put("{\"greenroom\":\"history\",\"version\":1}\n[\"a\",{\"type\":\"?\",\"content\":\"b\"}]\n",
+        "w");
+    fails_with(said(h, A), GR_EPROTO, "a.jsonl: line 2: unknown role");
     put("{\"x\":1}\n", "w");
     fails_with(said(h, A), GR_EPROTO, "no history");
     put("{\"greenroom\":\"history\",\"version\":2}\n", "w");
@@ -242,8 +246,9 @@ Test(histories, many_write_at_once)
     gr_value *list;
 
     for (int i = 0; i < 60; i++)
-        f[i] = gr_acall(rt, i % 2 == 0 ? one : two, "add_messages",
-                        gr_map(GR_KV("ids", json(A)), GR_KV("messages", json("[\"x\",\"y\"]"))), NULL);
+        f[i] =
+            gr_acall(rt, i % 2 == 0 ? one : two, "add_messages",
+                     gr_map(GR_KV("ids", json(A)), GR_KV("messages", json("[\"x\",\"y\"]"))), NULL);
     for (int i = 0; i < 60; i++)
         is(answer(f[i]), "null");
     list = said(one, A);
@@ -263,9 +268,10 @@ Test(histories, files_have_their_limits)
         gr_value_unref(add(h, A, "\"more and more\""));
     fails_with(add(h, A, "\"too much of it\""), GR_EFULL, "200 bytes");
     gr_value_unref(said(h, A)); /* what is there can be read */
-    fails_with(answer(gr_acall(rt, gr_file_history(root, "/proc/no/such", NULL), "add_messages",
-                               gr_map(GR_KV("ids", json(A)), GR_KV("messages", gr_str("x"))), NULL)),
-               GR_EINVAL, "/proc/no/such");
+    fails_with(
+        answer(gr_acall(rt, gr_file_history(root, "/proc/no/such", NULL), "add_messages",
+                        gr_map(GR_KV("ids", json(A)), GR_KV("messages", gr_str("x"))), NULL)),
+        GR_EINVAL, "/proc/no/such");
     is(said(gr_file_history(root, "/proc/no/such", NULL), A), "[]");
     snprintf(link, sizeof(link), "%s/b.jsonl", folder);
     cr_assert_eq(symlink("/etc/hostname", link), 0);
@@ -283,8 +289,9 @@ static bool keep_text(void *arg, gr_value *row)
 /* the table, and a row as langchain-core's message_to_dict has it */
 Test(histories, rows_of_langchain_are_read)
 {
-    static const char table[] = "CREATE TABLE \"%s\" (id INTEGER NOT NULL, session_id TEXT, message TEXT, "
-                                "PRIMARY KEY (id));";
+    static const char table[] =
+        "CREATE TABLE \"%s\" (id INTEGER NOT NULL, session_id TEXT, message TEXT, "
+        "PRIMARY KEY (id));";
     static const char theirs[] =
         "{\"type\":\"ai\",\"data\":{\"content\":\"theirs\",\"additional_kwargs\":{},"
         "\"response_metadata\":{},\"type\":\"ai\",\"name\":null,\"id\":null,\"example\":false,"
@@ -302,7 +309,8 @@ Test(histories, rows_of_langchain_are_read)
     is(messages(h, A), "[{\"type\":\"ai\",\"content\":\"theirs\",\"example\":false}]");
     is(add(h, A, "\"ours\""), "null");
     is(said(h, A), "[\"theirs\",\"ours\"]");
-    cr_assert_null(gri_sqlite_run(db, "SELECT message FROM \"%s\" WHERE session_id = 'a' AND id = 2",
+    cr_assert_null(gri_sqlite_run(db,
+                                  "SELECT message FROM \"%s\" WHERE session_id = 'a' AND id = 2",
                                   gr_nil(), keep_text, &text));
     dict = json(gr_cstr(text, "{}"));
     is(dict, "{\"type\":\"human\",\"data\":{\"type\":\"human\",\"content\":\"ours\"}}");
@@ -316,9 +324,9 @@ Test(histories, rows_of_langchain_are_read)
 
 /* ---- windows --------------------------------------------------------------------------------- */
 
-#define TALK                                                                                       \
-    "[[\"human\",\"1\"],[\"ai\",\"2\"],[\"human\",\"3\"],{\"type\":\"ai\",\"content\":\"4\",\"tool_calls\":[{"  \
-    "\"name\":\"t\",\"args\":{},\"id\":\"i\",\"type\":\"tool_call\"}]},{\"type\":\"tool\",\"content\":\"5\","   \
+#define TALK                                                                                                   \
+    "[[\"human\",\"1\"],[\"ai\",\"2\"],[\"human\",\"3\"],{\"type\":\"ai\",\"content\":\"4\",\"tool_calls\":[{" \
+    "\"name\":\"t\",\"args\":{},\"id\":\"i\",\"type\":\"tool_call\"}]},{\"type\":\"tool\",\"content\":\"5\","  \
     "\"tool_call_id\":\"i\"},[\"ai\",\"6\"],[\"human\",\"7\"],[\"ai\",\"8\"]]"
 
 Test(histories, windows)
@@ -327,7 +335,8 @@ Test(histories, windows)
     gr_ref turns = gr_window_history(root, h, GR_WINDOW(.turns = 2));
     gr_ref five = gr_window_history(root, h, NULL);
     gr_ref last = gr_window_history(root, h, GR_WINDOW(.messages = 3));
-    gr_ref cut = gr_window_history(root, h, GR_WINDOW(.messages = 4)); /* would begin with a tool's */
+    gr_ref cut =
+        gr_window_history(root, h, GR_WINDOW(.messages = 4)); /* would begin with a tool's */
     gr_ref tokens = gr_window_history(root, h, GR_WINDOW(.tokens = 11));
     gr_ref both = gr_window_history(root, h, GR_WINDOW(.turns = 1, .messages = 100));
 
@@ -429,7 +438,8 @@ Test(histories, with_message_history_sees_the_summary)
 {
     struct teller t = { .calls = 0 };
     gr_ref model = gr_lambda(root, GR_ASYNC, tell_fn, NULL, &t);
-    gr_ref s = gr_summary_history(root, gr_memory_history(root, NULL), model, GR_SUMMARY(.tokens = 12));
+    gr_ref s =
+        gr_summary_history(root, gr_memory_history(root, NULL), model, GR_SUMMARY(.tokens = 12));
     gr_ref r = gr_with_message_history(root, lambda(GR_CHEAP, last_of_system_fn),
                                        GR_HISTORY(.history = s));
 

@@ -132,7 +132,8 @@ Test(history, his_04_of_a_failure_nothing_is_kept)
 Test(history, his_05_turns_that_overlap_lose_nothing)
 {
     static struct gate g = GATE;
-    gr_ref h = gr_memory_history(root, NULL); /* two ways to one session: they know not of each other */
+    gr_ref h =
+        gr_memory_history(root, NULL); /* two ways to one session: they know not of each other */
     gr_ref slow = gr_with_message_history(root, gate(&g), GR_HISTORY(.history = h));
     gr_ref fast = gr_with_message_history(root, counts(), GR_HISTORY(.history = h));
     gr_call_opts o = session("s");
@@ -228,8 +229,9 @@ Test(history, a_call_that_comes_back_does_not_wait_for_itself)
 
     myself = gr_with_message_history(root, lambda(GR_ASYNC, again_fn), GR_HISTORY(.history = h));
     is(say(myself, "\"hi\"", "s"), "\"n=2\"");
-    is(said(h, "s"), "[[\"human\",\"a\"],[\"human\",\"b\"],[\"ai\",\"n=2\"],[\"human\",\"hi\"],[\"ai\","
-                     "\"n=2\"]]");
+    is(said(h, "s"),
+       "[[\"human\",\"a\"],[\"human\",\"b\"],[\"ai\",\"n=2\"],[\"human\",\"hi\"],[\"ai\","
+       "\"n=2\"]]");
 }
 
 Test(history, turns_may_overlap_if_so_wished)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stores_test.c - stores by key: langchain-core's case, and what is ours, in memory and in SQLite. */
+#include <dirent.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,14 +20,14 @@ static void start(void)
 
 static void stop(void)
 {
-    static const char *const ends[] = { "", "-wal", "-shm" };
-    char name[80];
+    DIR *d;
 
     tear_down();
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(name, sizeof(name), "%s%s", path, ends[i]);
-        (void)unlink(name);
-    }
+    d = opendir(folder);
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+        (void)unlinkat(dirfd(d), e->d_name, 0);
+    if (d != NULL)
+        closedir(d);
     (void)rmdir(folder);
 }
 
@@ -86,8 +87,9 @@ Test(stores, sto_01_in_sqlite)
 static void round_trip(gr_ref store)
 {
     const float x[] = { 1.5f, -2 };
-    gr_value *values = gr_list(gr_bin("a\0b", 3), gr_bin("", 0), gr_str("text \xc3\xa9"), gr_str(""),
-                               gr_real(0.1), gr_bool(false), gr_floats(x, 2), gr_int(INT64_MIN));
+    gr_value *values =
+        gr_list(gr_bin("a\0b", 3), gr_bin("", 0), gr_str("text \xc3\xa9"), gr_str(""), gr_real(0.1),
+                gr_bool(false), gr_floats(x, 2), gr_int(INT64_MIN));
     gr_value *pairs = gr_list_n(NULL, 0), *names = gr_list_n(NULL, 0), *got;
 
     values = gr_append(values, json("{\"b\":[1,{\"a\":null}],\"a\":\"x\"}"));
@@ -111,15 +113,17 @@ static void refusals(gr_ref store)
 
     for (int i = 0; i < 1025; i++)
         long_key = gr_add(long_key, gr_strf("%064d", i));
-    fails_with(answer(gr_amset(rt, store, json("[[\"a\",1],[\"b\",null]]"), NULL)), GR_EINVAL, "nil");
+    fails_with(answer(gr_amset(rt, store, json("[[\"a\",1],[\"b\",null]]"), NULL)), GR_EINVAL,
+               "nil");
     fails_with(answer(gr_amset(rt, store, json("[[\"a\",1],[\"\",1]]"), NULL)), GR_EINVAL, "key 2");
     fails_with(answer(gr_amset(rt, store, json("[[\"a\",1],[\"b\"]]"), NULL)), GR_ETYPE, "pair 2");
     fails_with(answer(gr_amset(rt, store, json("{}"), NULL)), GR_ETYPE, "pairs");
     fails_with(answer(gr_amget(rt, store, json("[1]"), NULL)), GR_ETYPE, "key 1");
     fails_with(answer(gr_amget(rt, store, gr_list(gr_strn("a\0b", 3)), NULL)), GR_EINVAL, "NUL");
     fails_with(answer(gr_amdelete(rt, store, gr_list(long_key), NULL)), GR_EINVAL, "above");
-    fails_with(answer(gr_amset(rt, store, gr_list(gr_list(gr_str("a"), gr_opaque(NULL, NULL))), NULL)),
-               GR_ETYPE, "opaque");
+    fails_with(
+        answer(gr_amset(rt, store, gr_list(gr_list(gr_str("a"), gr_opaque(NULL, NULL))), NULL)),
+        GR_ETYPE, "opaque");
     is(keys(store, NULL), "[]"); /* all or nothing */
 }
 
@@ -162,7 +166,8 @@ Test(stores, many_keys_come_in_pages)
 Test(stores, a_memory_store_has_its_limits)
 {
     gr_ref s = gr_memory_byte_store(root, GR_MEMORY_BYTE_STORE(.keys_max = 2));
-    gr_ref e = gr_memory_byte_store(root, GR_MEMORY_BYTE_STORE(.keys_max = 2, .evicts_oldest = true));
+    gr_ref e =
+        gr_memory_byte_store(root, GR_MEMORY_BYTE_STORE(.keys_max = 2, .evicts_oldest = true));
     gr_ref small = gr_memory_byte_store(root, GR_MEMORY_BYTE_STORE(.bytes_max = 10000));
     gr_value *big;
 
@@ -173,11 +178,13 @@ Test(stores, a_memory_store_has_its_limits)
     is(answer(gr_amset(rt, e, json("[[\"a\",1],[\"b\",1]]"), NULL)), "null");
     is(answer(gr_amset(rt, e, json("[[\"c\",1]]"), NULL)), "null");
     is(keys(e, NULL), "[\"b\",\"c\"]");
-    fails_with(answer(gr_amset(rt, e, json("[[\"x\",1],[\"y\",1],[\"z\",1]]"), NULL)), GR_EFULL, "");
+    fails_with(answer(gr_amset(rt, e, json("[[\"x\",1],[\"y\",1],[\"z\",1]]"), NULL)), GR_EFULL,
+               "");
     big = gr_str("");
     for (int i = 0; i < 200; i++)
         big = gr_add(big, gr_strf("%0100d", i));
-    fails_with(answer(gr_amset(rt, small, gr_list(gr_list(gr_str("k"), big)), NULL)), GR_EFULL, "bytes");
+    fails_with(answer(gr_amset(rt, small, gr_list(gr_list(gr_str("k"), big)), NULL)), GR_EFULL,
+               "bytes");
     is(answer(gr_amset(rt, small, json("[[\"k\",\"v\"]]"), NULL)), "null");
 }
 
@@ -204,6 +211,41 @@ Test(stores, a_file_is_kept_and_shared)
     is(keys(other, NULL), "[]");
 }
 
+/* twenty that make one file at once: none is told that it is busy */
+Test(stores, many_may_be_the_first)
+{
+    gr_future *f[20];
+
+    if (lacks_sqlite())
+        return;
+    for (int round = 0; round < 5; round++) {
+        char name[80];
+
+        snprintf(name, sizeof(name), "%s/%d.db", folder, round);
+        for (int i = 0; i < 20; i++)
+            f[i] = gr_amset(rt, gr_sqlite_store(root, name, NULL),
+                            gr_list(gr_list(gr_strf("k%d", i), gr_int(i))), NULL);
+        for (int i = 0; i < 20; i++)
+            is(answer(f[i]), "null");
+    }
+}
+
+Test(stores, a_value_has_its_limit)
+{
+    gr_ref s = gr_sqlite_store(root, path, GR_SQLITE(.value_max = 10));
+    gr_value *err;
+
+    if (lacks_sqlite())
+        return;
+    is(answer(gr_amset(
+           rt, s, json("[[\"a key that is longer than a value may be\",\"0123456789\"]]"), NULL)),
+       "null");
+    err = answer(gr_amset(rt, s, json("[[\"b\",1],[\"a\",\"0123456789a\"]]"), NULL));
+    cr_assert_str_eq(gr_cstr(gr_get(err, "kind"), ""), "too big");
+    fails_with(err, GR_EFULL, "11 bytes");
+    is(answer(gr_amget(rt, s, json("[\"b\"]"), NULL)), "[null]"); /* all or nothing */
+}
+
 Test(stores, a_damaged_file_is_told)
 {
     FILE *f = fopen(path, "w");
@@ -221,8 +263,8 @@ Test(stores, a_damaged_file_is_told)
     cr_assert_str_eq(gr_cstr(gr_get(err, "kind"), ""), "damaged");
     cr_assert_not_null(strstr(gr_error_text(err), "a.db"));
     fails_with(err, GR_EINVAL, "not a database");
-    fails_with(answer(gr_amget(rt, gr_sqlite_store(root, "/no/such/folder/x.db", NULL), json("[\"a\"]"),
-                               NULL)),
+    fails_with(answer(gr_amget(rt, gr_sqlite_store(root, "/no/such/folder/x.db", NULL),
+                               json("[\"a\"]"), NULL)),
                GR_EINVAL, "/no/such/folder/x.db");
     fails_with(gr_check(rt, gr_sqlite_store(root, path, GR_SQLITE(.table = "a; drop"))), GR_EINVAL,
                "name of a table");

@@ -85,8 +85,8 @@ static void caching_embeddings(void)
     gr_ref e = gr_caching_embeddings(root, gr_hash_embeddings(root, 4), store, NULL);
 
     for (int i = 0; i < 2; i++) {
-        gr_value *v =
-            answer(gr_aembed_documents(rt, e, gr_list(gr_str("a"), gr_str("b"), gr_str("a")), NULL));
+        gr_value *v = answer(
+            gr_aembed_documents(rt, e, gr_list(gr_str("a"), gr_str("b"), gr_str("a")), NULL));
 
         claim(v == NULL || gr_len(v) == 3);
         gr_value_unref(v);
@@ -100,8 +100,7 @@ static void converse(gr_ref history)
     gr_ref r = gr_with_message_history(root, talker(), GR_HISTORY(.history = history));
 
     for (int i = 0; i < 2; i++) {
-        gr_call_opts o = { .size = sizeof(o),
-                           .config = gr_map(GR_KV("session_id", gr_str("s"))) };
+        gr_call_opts o = { .size = sizeof(o), .config = gr_map(GR_KV("session_id", gr_str("s"))) };
 
         gr_value_unref(answer(gr_ainvoke(rt, r, gr_str("hi"), &o)));
     }

@@ -75,9 +75,10 @@ Test(embedder, texts_go_out_in_batches)
 
     reply("{\"index\":0,\"embedding\":[1]},{\"index\":1,\"embedding\":[2]}"); /* a, bb */
     reply("{\"index\":0,\"embedding\":[3]}");                                 /* 6 bytes: alone */
-    reply("{\"index\":0,\"embedding\":[4]}");                                 /* ddd: with 2 more 5 */
+    reply("{\"index\":0,\"embedding\":[4]}"); /* ddd: with 2 more 5 */
     reply("{\"index\":0,\"embedding\":[5]},{\"index\":1,\"embedding\":[6]}");
-    is(answer(gr_aembed_documents(rt, e, json("[\"a\",\"bb\",\"cccccc\",\"ddd\",\"ee\",\"\"]"), NULL)),
+    is(answer(
+           gr_aembed_documents(rt, e, json("[\"a\",\"bb\",\"cccccc\",\"ddd\",\"ee\",\"\"]"), NULL)),
        "[[1.0],[2.0],[3.0],[4.0],[5.0],[6.0]]");
     cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 4);
     is(answer(gr_aembed_documents(rt, e, json("[]"), NULL)), "[]");
@@ -88,7 +89,8 @@ Test(embedder, batches_are_under_way_at_once_and_keep_their_order)
 {
     static const char body[] = "{\"data\":[{\"index\":0,\"embedding\":[1]}]}";
     static char head[128];
-    static const struct fault_step steps[] = { FAULT_GATE(0), { FAULT_OP_SEND, head, 0, 0 },
+    static const struct fault_step steps[] = { FAULT_GATE(0),
+                                               { FAULT_OP_SEND, head, 0, 0 },
                                                FAULT_END };
     gr_ref e = embedder(GR_EMBEDDINGS(.batch = 1, .max_concurrency = 3));
     gr_future *f;
@@ -148,9 +150,11 @@ Test(embedder, init_embeddings)
     cr_assert_eq(gr_len(v), 384);
     gr_value_unref(v);
     reply("{\"index\":0,\"embedding\":[1]}");
-    is(answer(gr_aembed_query(rt, gr_init_embeddings(root, "openai:small", &o), "a", NULL)), "[1.0]");
+    is(answer(gr_aembed_query(rt, gr_init_embeddings(root, "openai:small", &o), "a", NULL)),
+       "[1.0]");
     cr_assert(asked(0, "\"model\": \"small\""));
-    is(answer(gr_aembed_query(rt, gr_init_embeddings(root, "nomic:latest", &o), "a", NULL)), "[1.0]");
+    is(answer(gr_aembed_query(rt, gr_init_embeddings(root, "nomic:latest", &o), "a", NULL)),
+       "[1.0]");
     cr_assert(asked(1, "\"model\": \"nomic:latest\""));
     fails_with(gr_check(rt, gr_init_embeddings(root, "hash:x", NULL)), GR_EINVAL, "hash:x");
     fails_with(gr_check(rt, gr_init_embeddings(root, "hash:0", NULL)), GR_EINVAL, "hash:0");
@@ -252,9 +256,8 @@ Test(embedder, what_is_damaged_is_made_anew)
     is(documents(e, "[\"a\"]"), "[[1.0]]");
     keys = gr_yield_keys(rt, store, NULL, NULL, NULL);
     cr_assert_eq(gr_len(keys), 1);
-    gr_value_unref(gr_mset(rt, store,
-                           gr_list(gr_list(gr_value_ref(gr_at(keys, 0)), gr_bin("abc", 3))), NULL,
-                           &err));
+    gr_value_unref(gr_mset(
+        rt, store, gr_list(gr_list(gr_value_ref(gr_at(keys, 0)), gr_bin("abc", 3))), NULL, &err));
     gr_value_unref(keys);
     cr_assert_null(err);
     is(documents(e, "[\"a\"]"), "[[1.0]]");
@@ -262,6 +265,7 @@ Test(embedder, what_is_damaged_is_made_anew)
     is(documents(e, "[\"a\"]"), "[[1.0]]");
     cr_assert_eq(atomic_load(&k.calls), 2);
     is(documents(lone, "[\"a\"]"), "[[1.0]]"); /* a store that fails is no reason not to answer */
-    fails_with(documents(gr_caching_embeddings(root, boom(GR_ASYNC, "x"), store, NULL), "[\"new\"]"),
-               GR_ETYPE, "");
+    fails_with(
+        documents(gr_caching_embeddings(root, boom(GR_ASYNC, "x"), store, NULL), "[\"new\"]"),
+        GR_ETYPE, "");
 }

@@ -37,38 +37,61 @@ static void reads(const char *const *headers, const char *expected)
 
 Test(rate_headers, openai)
 {
-    static const char *const h[] = { "X-RateLimit-Limit-Requests", "60",
-                                     "x-ratelimit-remaining-requests", "59",
-                                     "x-ratelimit-reset-requests", "1s",
-                                     "x-ratelimit-limit-tokens", "150000",
-                                     "x-ratelimit-remaining-tokens", "149984",
-                                     "x-ratelimit-reset-tokens", "6m0.5s", NULL };
+    static const char *const h[] = { "X-RateLimit-Limit-Requests",
+                                     "60",
+                                     "x-ratelimit-remaining-requests",
+                                     "59",
+                                     "x-ratelimit-reset-requests",
+                                     "1s",
+                                     "x-ratelimit-limit-tokens",
+                                     "150000",
+                                     "x-ratelimit-remaining-tokens",
+                                     "149984",
+                                     "x-ratelimit-reset-tokens",
+                                     "6m0.5s",
+                                     NULL };
 
-    reads(h, "{\"requests\":{\"limit\":60,\"remaining\":59,\"reset_ms\":1000},\"tokens\":{\"limit\":"
-             "150000,\"remaining\":149984,\"reset_ms\":360500}}");
+    reads(h,
+          "{\"requests\":{\"limit\":60,\"remaining\":59,\"reset_ms\":1000},\"tokens\":{\"limit\":"
+          "150000,\"remaining\":149984,\"reset_ms\":360500}}");
 }
 
 Test(rate_headers, anthropic)
 {
-    static const char *const h[] = { "anthropic-ratelimit-requests-limit", "50",
-                                     "anthropic-ratelimit-requests-remaining", "49",
-                                     "anthropic-ratelimit-requests-reset", "2026-01-02T03:04:06Z",
-                                     "anthropic-ratelimit-tokens-remaining", "5000",
-                                     "anthropic-ratelimit-output-tokens-remaining", "10",
+    static const char *const h[] = { "anthropic-ratelimit-requests-limit",
+                                     "50",
+                                     "anthropic-ratelimit-requests-remaining",
+                                     "49",
+                                     "anthropic-ratelimit-requests-reset",
+                                     "2026-01-02T03:04:06Z",
+                                     "anthropic-ratelimit-tokens-remaining",
+                                     "5000",
+                                     "anthropic-ratelimit-output-tokens-remaining",
+                                     "10",
                                      "anthropic-ratelimit-output-tokens-reset",
-                                     "2026-01-02T04:04:35.25+01:00", "retry-after", "7", NULL };
+                                     "2026-01-02T04:04:35.25+01:00",
+                                     "retry-after",
+                                     "7",
+                                     NULL };
 
-    reads(h, "{\"requests\":{\"limit\":50,\"remaining\":49,\"reset_ms\":1000},\"tokens\":{\"remaining\":"
-             "10,\"reset_ms\":30250},\"retry_after_ms\":7000}");
+    reads(
+        h,
+        "{\"requests\":{\"limit\":50,\"remaining\":49,\"reset_ms\":1000},\"tokens\":{\"remaining\":"
+        "10,\"reset_ms\":30250},\"retry_after_ms\":7000}");
 }
 
 Test(rate_headers, what_says_nothing)
 {
-    static const char *const unknown[] = { "x-ratelimit-remaining-requests", "-1",
-                                           "x-ratelimit-reset-requests", "soon",
-                                           "x-ratelimit-remaining-tokens", "many",
-                                           "x-ratelimit-limit-tokens", "",
-                                           "anthropic-ratelimit-tokens-reset", "2026-13-02T03:04:06Z",
+    static const char *const unknown[] = { "x-ratelimit-remaining-requests",
+                                           "-1",
+                                           "x-ratelimit-reset-requests",
+                                           "soon",
+                                           "x-ratelimit-remaining-tokens",
+                                           "many",
+                                           "x-ratelimit-limit-tokens",
+                                           "",
+                                           "anthropic-ratelimit-tokens-reset",
+                                           "2026-13-02T03:04:06Z",
                                            NULL };
     static const char *const none[] = { NULL };
     static const char *const past[] = { "anthropic-ratelimit-tokens-remaining", "0",
