@@ -71,6 +71,19 @@ static gr_value *calls_of(const gr_value *json, const gr_value *calls)
     return list;
 }
 
+/* call_chunk takes its arguments and its id; either may be an error, which is given back. */
+static gr_value *call_chunk(const gr_value *name, gr_value *args, gr_value *id, size_t index)
+{
+    gr_value *err = gr_error_code(args) != GR_OK ? args : id;
+
+    if (gr_error_code(err) == GR_OK)
+        return gr_map(GR_KV("name", gr_str(gr_cstr(name, ""))), GR_KV("args", args),
+                      GR_KV("id", id), GR_KV("index", gr_int((int64_t)index)),
+                      GR_KV("type", gr_str("tool_call_chunk")));
+    gr_value_unref(err == args ? id : args);
+    return err;
+}
+
 /* call_chunks: a call comes whole, so each is a part of its own. */
 static gr_value *call_chunks(const gr_value *json, const gr_value *calls, size_t *count)
 {
@@ -78,14 +91,10 @@ static gr_value *call_chunks(const gr_value *json, const gr_value *calls, size_t
 
     for (size_t i = 0; i < gr_len(calls) && gr_error_code(list) == GR_OK; i++) {
         const gr_value *call = gr_at(calls, i), *fn = gr_get(call, "function");
-        gr_value *part = gr_map(GR_KV("name", gr_str(gr_cstr(gr_get(fn, "name"), ""))),
-                                GR_KV("index", gr_int((int64_t)*count)),
-                                GR_KV("type", gr_str("tool_call_chunk")));
 
-        part = gri_set_unless_error(part, "args", gri_wire_text(gr_get(fn, "arguments")));
-        if (gr_error_code(part) == GR_OK)
-            part = gri_set_unless_error(part, "id", id_of(json, call, *count));
-        list = gri_append_unless_error(list, part);
+        list = gri_append_unless_error(list, call_chunk(gr_get(fn, "name"),
+                                                        gri_wire_text(gr_get(fn, "arguments")),
+                                                        id_of(json, call, *count), *count));
         (*count)++;
     }
     return list;
