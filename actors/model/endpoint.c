@@ -111,14 +111,20 @@ static gr_value *read_url(struct gri_endpoint *e, const struct gri_address *at, 
 static gr_value *read_key(struct gri_endpoint *e, const struct gri_address *at, const char *key_env)
 {
     const char *name = key_env == NULL ? at->key_env : key_env, *key = env(name);
+    const char *header = at->key_header;
     struct gri_strbuf b = GRI_STRBUF_INIT;
 
+    if (key == NULL) {
+        name = at->token_env;
+        key = env(name);
+        header = NULL;
+    }
     if (key == NULL)
         return NULL;
     if (has_control(key))
         return gr_error(GR_EINVAL, "the key in $%s has control characters", name);
-    gri_strbuf_addf(&b, "%s%s", at->key_header == NULL ? "Authorization: Bearer " : at->key_header,
-                    at->key_header == NULL ? "" : ": ");
+    gri_strbuf_addf(&b, "%s: %s", header == NULL ? "Authorization" : header,
+                    header == NULL ? "Bearer " : "");
     gri_strbuf_adds(&b, key);
     e->secret = gri_strbuf_take(&b);
     if (e->secret == NULL)

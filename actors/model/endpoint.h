@@ -19,10 +19,12 @@ struct gri_address {
     char *(*url_read)(const char *text);
     /* behind the base URL; "{model}" in it is the model's name, percent-encoded */
     const char *path;
-    const char *key_env;     /* the variable that holds the key, unless the user names another */
-    const char *key_header;  /* the header that holds the key alone; NULL: Authorization: Bearer */
-    const char *version_env; /* the variable that holds the API's version */
-    const char *version;     /* the default one; NULL: none is sent */
+    const char *key_env;    /* the variable that holds the key, unless the user names another */
+    const char *key_header; /* the header that holds the key alone; NULL: Authorization: Bearer */
+    /* the variable whose token is sent as a bearer's if there is no key; NULL: none */
+    const char *token_env;
+    const char *version_env;    /* the variable that holds the API's version */
+    const char *version;        /* the default one; NULL: none is sent */
     const char *version_header; /* what the version is sent in: a header … */
     const char *version_query;  /* … or a query parameter */
     /* path_bare is the path where no version is known; NULL: path */

@@ -51,6 +51,7 @@ const struct gri_provider gri_azure_openai = {
               .path_bare = "/openai/v1/chat/completions",
               .key_env = "AZURE_OPENAI_API_KEY",
               .key_header = "api-key",
+              .token_env = "AZURE_OPENAI_AD_TOKEN",
               .version_env = "OPENAI_API_VERSION",
               .version_query = "api-version" },
     .reader = OPENAI_READER,

@@ -2,10 +2,10 @@
 /* chat_model_test.c - the chat model and the embedder against a server that does as it is told. */
 #include <greenroom/greenroom.h>
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/support/fault_server.h"
 #include "tests/support/test.h"
@@ -143,6 +143,22 @@ Test(chat_model, a_rate_limit_says_how_long, .init = start, .fini = stop)
     cr_assert_eq(gr_as_int(gr_get(err, "status"), 0), 429);
 }
 
+Test(chat_model, a_rate_limit_may_say_until_when, .init = start, .fini = stop)
+{
+    time_t then = time(NULL) + 500;
+    struct tm tm;
+    char header[128];
+    int64_t wait;
+
+    strftime(header, sizeof(header), "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n",
+             gmtime_r(&then, &tm));
+    fault_server_reply(server, PATH, 429, header, "{}");
+    cr_assert_null(gr_invoke(rt, model(-1), gr_str("hi"), NULL, &err));
+    wait = gr_as_int(gr_get(err, "retry_after_ms"), 0);
+    cr_assert_gt(wait, 0);
+    cr_assert_leq(wait, 500000);
+}
+
 Test(chat_model, an_overload_is_tried_again, .init = start, .fini = stop)
 {
     gr_value *got;
@@ -211,51 +227,23 @@ Test(chat_model, a_name_may_say_the_provider, .init = start, .fini = stop)
         strstr(model_sent("m", "nobody", got, sizeof(got)), "unknown provider 'nobody'"));
 }
 
-struct note {
-    atomic_int waits; /* retry_after_ms of the last that was told */
-    atomic_int remaining;
-};
-
-static void note_told(gr_ctx *c, void *self, const gr_value *told)
+Test(chat_model, azure_takes_a_token_where_there_is_no_key, .init = start, .fini = stop)
 {
-    struct note *note = gr_as_opaque(gr_args(c));
+    gr_ref m;
+    char *request;
 
-    (void)self;
-    atomic_store(&note->remaining,
-                 (int)gr_as_int(gr_get(gr_get(told, "requests"), "remaining"), -1));
-    atomic_store(&note->waits, (int)gr_as_int(gr_get(told, "retry_after_ms"), -1));
-}
-
-static gr_value *grant(gr_ctx *c, void *self, const gr_value *args)
-{
-    (void)c, (void)self, (void)args;
-    return gr_bool(true);
-}
-
-Test(chat_model, a_limiter_is_told_what_the_server_says_of_its_limits, .init = start, .fini = stop)
-{
-    static const gr_method methods[] = { { "acquire", GR_CHEAP, grant, NULL } };
-    static const gr_class limiter =
-        GR_CLASS(.name = "limiter", .receive = note_told, GR_METHODS(methods));
-    static struct note note;
-    gr_ref m = gr_chat_model(
-        gr_root(rt), GR_CHAT(.url = url, .model = "m1", .max_retries = -1,
-                             .limiter = gr_spawn(gr_root(rt), &limiter,
-                                                 GR_SPAWN(.args = gr_opaque(&note, NULL)))));
-    gr_value *got;
-
-    fault_server_reply(server, PATH, 200,
-                       "Content-Type: application/json\r\nx-ratelimit-remaining-requests: 59\r\n",
-                       good);
-    fault_server_reply(server, PATH, 429, "Retry-After-Ms: 700\r\n", "{}");
-    got = gr_invoke(rt, m, gr_str("hi"), NULL, &err);
-    cr_assert_null(gr_get(gr_get(got, "response_metadata"), "headers"));
-    gr_value_unref(got);
-    while (atomic_load(&note.remaining) != 59)
-        gr_sleep(rt, 1);
+    setenv("AZURE_OPENAI_AD_TOKEN", SECRET, 1);
+    m = gr_chat_model(gr_root(rt),
+                      GR_CHAT(.url = fault_server_url(server), .model = "azure_openai:d",
+                              .key_env = "GR_TEST_NO_KEY", .max_retries = -1));
+    unsetenv("AZURE_OPENAI_AD_TOKEN");
+    fault_server_reply(server, "*", 200, "Content-Type: application/json\r\n", good);
     gr_value_unref(gr_invoke(rt, m, gr_str("hi"), NULL, &err));
-    while (atomic_load(&note.waits) != 700)
-        gr_sleep(rt, 1);
+    cr_assert_null(err);
+    request = fault_server_request(server, 0);
+    cr_assert_not_null(strstr(request, "Authorization: Bearer " SECRET "\r\n"));
+    cr_assert_null(strstr(request, "api-key"));
+    free(request);
 }
 
 Test(chat_model, nobody_there_is_unreachable, .init = start, .fini = stop)
