@@ -63,7 +63,7 @@ struct gri_chain_kind {
 extern const struct gri_chain_kind gri_chain_kinds_models[GRI_CHAIN_KINDS_MODELS];
 #define GRI_CHAIN_KINDS_KEEP 13
 extern const struct gri_chain_kind gri_chain_kinds_keep[GRI_CHAIN_KINDS_KEEP];
-#define GRI_CHAIN_KINDS_PROVIDERS 2
+#define GRI_CHAIN_KINDS_PROVIDERS 3
 extern const struct gri_chain_kind gri_chain_kinds_providers[GRI_CHAIN_KINDS_PROVIDERS];
 extern const struct gri_chain_kind gri_chain_load_kind; /* what a store's load: takes */
 extern const struct gri_chain_kind gri_chain_node_kind; /* and the file's own node: */

@@ -23,9 +23,12 @@
           1,                                                                                       \
           1e6,                                                                                     \
           "requests under way at once; default no limit" },                                        \
-        { "limiter", GRI_ARG_ACTOR,                                                                \
-          false,     0,                                                                            \
-          0,         "a rate_limiter that grants each request, and hears what servers say" },      \
+        { "limiter",                                                                               \
+          GRI_ARG_ACTOR,                                                                           \
+          false,                                                                                   \
+          0,                                                                                       \
+          0,                                                                                       \
+          "a rate_limiter that grants each request, and hears what servers say of their limits" }, \
         { "cache", GRI_ARG_ACTOR, false, 0, 0, "a response_cache that keeps answers" },            \
         { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },    \
         { "extra", GRI_ARG_DATA, false, 0, 0, "laid over the request's body" },                    \
@@ -71,6 +74,31 @@ static const struct gri_chain_key ollama_keys[] = {
     COMMON_KEYS
 };
 
+static const struct gri_chain_key ollama_embeddings_keys[] = {
+    { "model", GRI_ARG_TEXT, true, 0, 0, "its name" },
+    { "url", GRI_ARG_TEXT, false, 0, 0,
+      "host, host:port or base URL; default $OLLAMA_HOST, else http://127.0.0.1:11434" },
+    { "key_env", GRI_ARG_VARIABLE, false, 0, 0,
+      "the variable that holds the key, if one is needed; default OLLAMA_API_KEY" },
+    { "dimensions", GRI_ARG_INT, false, 1, 65536, "of the vectors; default the model's" },
+    { "batch", GRI_ARG_INT, false, 1, 512, "texts in a request; default 512" },
+    { "batch_bytes", GRI_ARG_INT, false, 1, 1e9,
+      "of texts in a request, unless it is one text; default 1 MiB" },
+    { "max_concurrency", GRI_ARG_INT, false, 1, 1e6,
+      "requests of a call under way at once; default 4" },
+    { "limiter", GRI_ARG_ACTOR, false, 0, 0, "a rate_limiter that grants each request" },
+    { "keep_alive", GRI_ARG_TEXT, false, 0, 0,
+      "how long the model stays in memory: 5m, seconds, -1 for good; default the server's" },
+    { "truncate", GRI_ARG_BOOL, false, 0, 0,
+      "cuts texts that are too long, instead of refusing them; default true" },
+    { "options", GRI_ARG_DATA, false, 0, 0, "of the model: num_ctx and so on" },
+    { "timeout_ms", GRI_ARG_INT, false, 1, GRI_MS_MAX, "for one request; default 60000" },
+    { "max_retries", GRI_ARG_INT, false, 0, 100, "of a request; default 2" },
+    { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },
+    { "key", GRI_ARG_SECRET, false, 0, 0, GRI_KEY_ENV },
+    { "api_key", GRI_ARG_SECRET, false, 0, 0, GRI_KEY_ENV },
+};
+
 /* extra_of collects what has no field of its own in gr_chat_opts. */
 static gr_value *extra_of(const struct gri_chain_node *args, const char *const *keys, size_t count)
 {
@@ -106,7 +134,7 @@ static gr_ref build_model(struct gri_chain_builder *b, const struct gri_chain_no
     gr_header *headers = gri_build_headers(args, 1, &count);
     char *beta = betas == NULL ? NULL : joined(betas);
     gr_ref limiter = gri_build_actor(b, gri_chain_get(args, "limiter"));
-    gr_ref cache = gri_build_actor(b, gri_chain_get(args, "cache")), ref;
+    gr_ref cache = gri_build_actor(b, gri_chain_get(args, "cache"));
     double temperature = 0;
 
     if (headers == NULL || (betas != NULL && beta == NULL)) {
@@ -149,6 +177,31 @@ static gr_ref build_ollama(struct gri_chain_builder *b, const struct gri_chain_n
     return build_model(b, args, "ollama", extra_of(args, keys, COUNT(keys)));
 }
 
+static gr_ref build_ollama_embeddings(struct gri_chain_builder *b,
+                                      const struct gri_chain_node *args)
+{
+    static const char *const keys[] = { "keep_alive", "truncate", "options" };
+    size_t count = 0;
+    gr_header *headers = gri_build_headers(args, 0, &count);
+    gr_ref limiter = gri_build_actor(b, gri_chain_get(args, "limiter")), ref;
+
+    if (headers == NULL)
+        return gri_build_no_memory(b, args);
+    ref = gr_ollama_embeddings(
+        b->in, GR_EMBEDDINGS(.url = gri_arg_text(args, "url", NULL),
+                             .model = gri_arg_text(args, "model", NULL),
+                             .key_env = gri_arg_text(args, "key_env", NULL),
+                             .dimensions = (unsigned)gri_arg_int(args, "dimensions", 0),
+                             .batch = (unsigned)gri_arg_int(args, "batch", 0),
+                             .batch_bytes = (size_t)gri_arg_int(args, "batch_bytes", 0),
+                             .max_concurrency = (unsigned)gri_arg_int(args, "max_concurrency", 0),
+                             .limiter = limiter, .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
+                             .max_retries = gri_build_retries(args), .headers = headers,
+                             .header_count = count, .extra = extra_of(args, keys, COUNT(keys))));
+    gri_free(headers);
+    return ref;
+}
+
 const struct gri_chain_kind gri_chain_kinds_providers[GRI_CHAIN_KINDS_PROVIDERS] = {
     { .name = "chat_anthropic",
       .help = "a client of Anthropic's Messages API",
@@ -158,4 +211,8 @@ const struct gri_chain_kind gri_chain_kinds_providers[GRI_CHAIN_KINDS_PROVIDERS]
       .help = "a client of an Ollama server: /api/chat",
       KEYS(ollama_keys),
       .build = build_ollama },
+    { .name = "ollama_embeddings",
+      .help = "an embedder of an Ollama server: /api/embed",
+      KEYS(ollama_embeddings_keys),
+      .build = build_ollama_embeddings },
 };

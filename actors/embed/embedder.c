@@ -173,6 +173,8 @@ static const gr_class embedder_class = GR_CLASS(.name = "Embeddings", GR_METHODS
 static gr_value *read_opts(struct embedder *e, const char *model, const gr_embeddings_opts *o)
 {
     e->body = e->api->body(o, model == NULL ? "" : model);
+    if (o->extra != NULL)
+        e->body = gr_merge(e->body, o->extra);
     e->limiter = o->limiter;
     if (gr_error_code(e->body) != GR_OK)
         return gr_value_ref(e->body);
@@ -226,6 +228,7 @@ gr_ref gri_embedder_spawn(gr_scope *in, const struct gri_embedder *api, const ch
     gr_value *args;
 
     if (e == NULL) {
+        gr_value_unref(o->extra);
         args = gr_error(GR_ENOMEM, "out of memory for an embedder");
     } else {
         e->api = api;

@@ -24,7 +24,7 @@ struct gri_embedder {
 };
 
 /* A further provider has a row in init_embeddings.c, too. */
-extern const struct gri_embedder gri_openai_embedder;
+extern const struct gri_embedder gri_openai_embedder, gri_ollama_embedder;
 
 /* gri_embedder_spawn makes the embedder of model; errors as for gr_openai_embeddings. */
 gr_ref gri_embedder_spawn(gr_scope *in, const struct gri_embedder *api, const char *model,

@@ -5,7 +5,7 @@
 
 #include "actors/embed/embedder.h"
 
-static const struct gri_embedder *const embedders[] = { &gri_openai_embedder };
+static const struct gri_embedder *const embedders[] = { &gri_openai_embedder, &gri_ollama_embedder };
 
 /* rest_of gives what is behind "name:"; NULL: name is not the provider. */
 static const char *rest_of(const char *model, const char *name)
@@ -21,6 +21,8 @@ static gr_ref hashed(gr_scope *in, const char *dim, const gr_embeddings_opts *op
     char *end = NULL;
     unsigned long n = dim[0] >= '0' && dim[0] <= '9' ? strtoul(dim, &end, 10) : 0;
 
+    if (opts != NULL)
+        gr_value_unref(opts->extra); /* there is no request to lay it over */
     if (dim[0] != '\0' && (end == NULL || *end != '\0' || n == 0 || n > 65536))
         return gri_embedder_broken(in,
                                    gr_error(GR_EINVAL, "hash:%.20s: 1 to 65536 dimensions", dim));

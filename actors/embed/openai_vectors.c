@@ -124,8 +124,7 @@ out:
     return v;
 }
 
-/* read_one gives the floats, an error value, or NULL for what is no vector. */
-static gr_value *read_one(const gr_value *embedding)
+gr_value *gri_vector(const gr_value *embedding)
 {
     if (gr_value_type(embedding) == GR_STR)
         return of_base64(embedding);
@@ -142,7 +141,7 @@ static gr_value *read_all(const gr_value *data, gr_value **vectors, size_t count
         if (index < 0 || (uint64_t)index >= count || vectors[index] != NULL)
             return gr_error(GR_EPROTO, "data[%zu]: index %lld is out of range, or came twice", i,
                             (long long)index);
-        v = read_one(gr_get(item, "embedding"));
+        v = gri_vector(gr_get(item, "embedding"));
         if (v == NULL)
             return gr_error(GR_EPROTO, "data[%zu].embedding is no vector", i);
         if (gr_error_code(v) != GR_OK)

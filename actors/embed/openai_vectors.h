@@ -12,4 +12,8 @@
  */
 gr_value *gri_openai_vectors(const gr_value *json, size_t count);
 
+/* gri_vector reads one, a list of numbers or base64: floats, NULL for what is no vector, or an error value
+ * (GR_ENOMEM). */
+gr_value *gri_vector(const gr_value *embedding);
+
 #endif

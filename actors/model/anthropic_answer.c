@@ -6,31 +6,15 @@
 
 /* ---- usage ----------------------------------------------------------------------------------- */
 
-#define TOKENS_MAX 1000000000000000 /* so that sums of what a server claims stay integers */
-
-static int64_t count_of(const gr_value *usage, const char *key)
-{
-    int64_t n = gr_as_int(gr_get(usage, key), 0);
-
-    return n < 0 ? 0 : n > TOKENS_MAX ? TOKENS_MAX : n;
-}
-
-static gr_value *detail(gr_value *out, const char *as, const gr_value *usage, const char *key)
-{
-    if (gr_value_type(gr_get(usage, key)) != GR_INT)
-        return out;
-    return gr_set(out, as, gr_int(count_of(usage, key)));
-}
-
 static gr_value *details_of(const gr_value *usage)
 {
     const gr_value *written = gr_get(usage, "cache_creation");
     gr_value *out = gr_map_n(NULL, 0);
 
-    out = detail(out, "cache_read", usage, "cache_read_input_tokens");
-    out = detail(out, "cache_creation", usage, "cache_creation_input_tokens");
-    out = detail(out, "ephemeral_5m_input_tokens", written, "ephemeral_5m_input_tokens");
-    return detail(out, "ephemeral_1h_input_tokens", written, "ephemeral_1h_input_tokens");
+    out = gri_keep_count(out, "cache_read", usage, "cache_read_input_tokens");
+    out = gri_keep_count(out, "cache_creation", usage, "cache_creation_input_tokens");
+    out = gri_keep_count(out, "ephemeral_5m_input_tokens", written, "ephemeral_5m_input_tokens");
+    return gri_keep_count(out, "ephemeral_1h_input_tokens", written, "ephemeral_1h_input_tokens");
 }
 
 gr_value *gri_anthropic_usage(const gr_value *usage)
@@ -40,9 +24,10 @@ gr_value *gri_anthropic_usage(const gr_value *usage)
 
     if (gr_value_type(usage) != GR_MAP)
         return gr_nil();
-    in = count_of(usage, "input_tokens") + count_of(usage, "cache_read_input_tokens") +
-         count_of(usage, "cache_creation_input_tokens");
-    out = count_of(usage, "output_tokens");
+    in = gri_token_count(usage, "input_tokens") +
+         gri_token_count(usage, "cache_read_input_tokens") +
+         gri_token_count(usage, "cache_creation_input_tokens");
+    out = gri_token_count(usage, "output_tokens");
     m = gr_map(GR_KV("input_tokens", gr_int(in)), GR_KV("output_tokens", gr_int(out)),
                GR_KV("total_tokens", gr_int(in + out)));
     return gri_keep_some(m, "input_token_details", details_of(usage));

@@ -289,6 +289,20 @@ static gr_value *add_format(gr_value *body, const gr_value *format)
     return gr_set(body, "output_config", out);
 }
 
+bool gri_anthropic_thinks(const gr_value *thinking)
+{
+    return gr_value_type(thinking) == GR_MAP && !gri_has_type(thinking, "disabled");
+}
+
+/* allowed: the API refuses to make a model that thinks call a tool. LangChain drops the choice, too. */
+static gr_value *allowed(gr_value *choice, const gr_value *thinking)
+{
+    if (!gri_anthropic_thinks(thinking) ||
+        (!gri_has_type(choice, "any") && !gri_has_type(choice, "tool")))
+        return choice;
+    return gr_without(gr_set(choice, "type", gr_str("auto")), "name");
+}
+
 static gr_value *add_tools(gr_value *body, const gr_value *settings)
 {
     gr_value *tools = gri_anthropic_tools(gr_get(settings, "tools"));
@@ -299,7 +313,7 @@ static gr_value *add_tools(gr_value *body, const gr_value *settings)
     body = gri_keep_some(body, "tools", tools);
     if (gr_is_nil(choice))
         return body;
-    return gr_set(body, "tool_choice", choice);
+    return gr_set(body, "tool_choice", allowed(choice, gr_get(settings, "thinking")));
 }
 
 static gr_value *limit_of(const gr_value *settings)

@@ -288,10 +288,8 @@ static bool has_document(const gr_value *messages)
 
 void gri_anthropic_begin(struct gri_anthropic_stream *s, const gr_value *body)
 {
-    const gr_value *thinking = gr_get(body, "thinking");
-
     s->as_blocks = gr_len(gr_get(body, "tools")) > 0 ||
-                   (gr_value_type(thinking) == GR_MAP && !gri_has_type(thinking, "disabled")) ||
+                   gri_anthropic_thinks(gr_get(body, "thinking")) ||
                    has_document(gr_get(body, "messages"));
 }
 

@@ -23,6 +23,9 @@
 gr_value *gri_anthropic_body(const gr_value *settings, const gr_value *messages, bool stream,
                              const char *version);
 
+/* gri_anthropic_thinks tells of the setting "thinking" whether it is on. */
+bool gri_anthropic_thinks(const gr_value *thinking);
+
 /* gri_anthropic_blocks turns a message's content into blocks; `at` is the message's place, for errors.
  * strict leaves out what later versions of the API refuse. */
 gr_value *gri_anthropic_blocks(const gr_value *content, size_t at, bool strict);

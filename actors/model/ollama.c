@@ -29,7 +29,7 @@ const struct gri_provider gri_ollama = {
     .name = "ollama",
     .title = "ChatOllama",
     .chat = { .url_env = "OLLAMA_HOST",
-              .url_default = "http://127.0.0.1:11434",
+              .url_default = GRI_OLLAMA_URL,
               .url_read = gri_ollama_url,
               .path = "/api/chat",
               .key_env = "OLLAMA_API_KEY" },

@@ -12,18 +12,10 @@
 #include "actors/model/wire.h"
 #include "runtime/base/map.h"
 
-#define TOKENS_MAX 1000000000000000 /* so that sums of what a server claims stay integers */
-
-static int64_t count_of(const gr_value *json, const char *key)
-{
-    int64_t n = gr_as_int(gr_get(json, key), 0);
-
-    return n < 0 ? 0 : n > TOKENS_MAX ? TOKENS_MAX : n;
-}
-
 static gr_value *usage_of(const gr_value *json)
 {
-    int64_t in = count_of(json, "prompt_eval_count"), out = count_of(json, "eval_count");
+    int64_t in = gri_token_count(json, "prompt_eval_count"),
+            out = gri_token_count(json, "eval_count");
 
     if (gr_is_nil(gr_get(json, "prompt_eval_count")) && gr_is_nil(gr_get(json, "eval_count")))
         return gr_nil();

@@ -7,6 +7,8 @@
 
 #include <greenroom/value.h>
 
+#define GRI_OLLAMA_URL "http://127.0.0.1:11434"
+
 /*
  * gri_ollama_body makes the body of a request to /api/chat. settings: the model's own and the call's, in the
  * common form; what Ollama calls options (temperature, num_ctx …) goes into "options", "think", "keep_alive"
@@ -25,9 +27,6 @@ gr_value *gri_ollama_answer(const gr_value *json);
 /* gri_ollama_line reads a line of a stream: an AIMessageChunk, nil for one that says nothing, an error value.
  * *calls counts the tool calls of the stream; *ret_last is set by the last line. */
 gr_value *gri_ollama_line(const gr_value *json, size_t *calls, bool *ret_last);
-
-/* gri_ollama_vectors reads the count embeddings of /api/embed. */
-gr_value *gri_ollama_vectors(const gr_value *json, size_t count);
 
 /*
  * gri_ollama_url makes a base URL of what OLLAMA_HOST may hold: "host", "host:port", ":port", a URL. Without

@@ -7,33 +7,24 @@
 
 /* ---- usage ----------------------------------------------------------------------------------- */
 
-static int64_t count_of(const gr_value *usage, const char *key)
-{
-    return gr_as_int(gr_get(usage, key), 0);
-}
-
-static gr_value *keep_count(gr_value *map, const char *as, const gr_value *v)
-{
-    return gr_value_type(v) == GR_INT ? gr_set(map, as, gr_value_ref(v)) : map;
-}
-
 gr_value *gri_openai_usage(const gr_value *usage)
 {
     const gr_value *in = gr_get(usage, "prompt_tokens_details");
     const gr_value *out = gr_get(usage, "completion_tokens_details");
-    int64_t sum = count_of(usage, "prompt_tokens") + count_of(usage, "completion_tokens");
+    int64_t asked = gri_token_count(usage, "prompt_tokens");
+    int64_t said = gri_token_count(usage, "completion_tokens");
     gr_value *all, *details;
 
     if (gr_value_type(usage) != GR_MAP)
         return gr_nil();
-    all = gr_map(GR_KV("input_tokens", gr_int(count_of(usage, "prompt_tokens"))),
-                 GR_KV("output_tokens", gr_int(count_of(usage, "completion_tokens"))),
-                 GR_KV("total_tokens", gr_int(gr_as_int(gr_get(usage, "total_tokens"), sum))));
-    details = keep_count(gr_map_n(NULL, 0), "audio", gr_get(in, "audio_tokens"));
-    details = keep_count(details, "cache_read", gr_get(in, "cached_tokens"));
+    all = gr_map(GR_KV("input_tokens", gr_int(asked)), GR_KV("output_tokens", gr_int(said)),
+                 GR_KV("total_tokens", gr_int(asked + said)));
+    all = gri_keep_count(all, "total_tokens", usage, "total_tokens");
+    details = gri_keep_count(gr_map_n(NULL, 0), "audio", in, "audio_tokens");
+    details = gri_keep_count(details, "cache_read", in, "cached_tokens");
     all = gri_keep_some(all, "input_token_details", details);
-    details = keep_count(gr_map_n(NULL, 0), "audio", gr_get(out, "audio_tokens"));
-    details = keep_count(details, "reasoning", gr_get(out, "reasoning_tokens"));
+    details = gri_keep_count(gr_map_n(NULL, 0), "audio", out, "audio_tokens");
+    details = gri_keep_count(details, "reasoning", out, "reasoning_tokens");
     return gri_keep_some(all, "output_token_details", details);
 }
 

@@ -26,6 +26,26 @@ static inline gr_value *gri_keep_some(gr_value *map, const char *as, gr_value *v
 /* gri_wire_text gives a value as JSON text; a text is given as it is, and nothing as "". */
 gr_value *gri_wire_text(const gr_value *v);
 
+#define GRI_TOKENS_MAX INT64_C(1000000000000000)
+
+/* gri_token_count reads how many tokens a server says that there were, 0 if it doesn't; bounded, so that
+ * whatever it claims can be added up. */
+static inline int64_t gri_token_count(const gr_value *usage, const char *key)
+{
+    int64_t n = gr_as_int(gr_get(usage, key), 0);
+
+    return n < 0 ? 0 : n > GRI_TOKENS_MAX ? GRI_TOKENS_MAX : n;
+}
+
+/* gri_keep_count sets a key to such a number if there is one. */
+static inline gr_value *gri_keep_count(gr_value *map, const char *as, const gr_value *usage,
+                                       const char *key)
+{
+    if (gr_value_type(gr_get(usage, key)) != GR_INT)
+        return map;
+    return gr_set(map, as, gr_int(gri_token_count(usage, key)));
+}
+
 static inline bool gri_is_text(const gr_value *v, const char *text)
 {
     return strcmp(gr_cstr(v, ""), text) == 0;

@@ -55,6 +55,7 @@ typedef struct gr_embeddings_opts {
     unsigned max_concurrency; /* requests of one call under way at once; default 4 */
     /* how OpenAI's server is to send vectors: "base64", the default, or "float"; both are read */
     const char *encoding;
+    gr_value *extra; /* taken: a map laid over the request's body ("user", "keep_alive", "options") */
     gr_ref limiter; /* grants each request, and its tokens, about: see budget.h; {0, 0}: none */
 } gr_embeddings_opts;
 #define GR_EMBEDDINGS(...) GR_OPT(gr_embeddings_opts, __VA_ARGS__)
@@ -66,6 +67,14 @@ typedef struct gr_embeddings_opts {
  * once; the vectors come in the order of the texts. [any]
  */
 GR_API gr_ref gr_openai_embeddings(gr_scope *in, const gr_embeddings_opts *opts);
+
+/*
+ * gr_ollama_embeddings makes a client of an Ollama server: POST url/api/embed, whose url is what OLLAMA_HOST
+ * may hold, by default $OLLAMA_HOST, else 127.0.0.1:11434. A key is sent if $OLLAMA_API_KEY has one. At most
+ * 512 texts go in a request; encoding counts not; all else as for gr_openai_embeddings. After LangChain's
+ * OllamaEmbeddings. [any]
+ */
+GR_API gr_ref gr_ollama_embeddings(gr_scope *in, const gr_embeddings_opts *opts);
 
 /*
  * gr_init_embeddings makes an embedder by name: LangChain's init_embeddings. "openai:NAME",

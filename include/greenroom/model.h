@@ -26,7 +26,7 @@ typedef struct gr_chat_opts {
     /* the environment variable that holds the key; default the provider's: "OPENAI_API_KEY" */
     const char *key_env;
     const double *temperature; /* NULL: not sent. &(double){ 0.2 } */
-    unsigned max_tokens;  /* 0: not sent */
+    unsigned max_tokens;  /* 0: not sent; but to Anthropic, which wants one, 1024 */
     int64_t timeout_ms;   /* one request, from start to end; default 600000, negative: none */
     int64_t idle_ms;      /* the longest silence of the server; default 60000 */
     int max_retries;      /* default 2, negative: none; see gr_with_retry */
@@ -52,7 +52,7 @@ typedef struct gr_chat_opts {
 #define GR_CHAT(...) GR_OPT(gr_chat_opts, __VA_ARGS__)
 
 /*
- * gr_chat_model makes a client of a model server: LangChain's init_chat_model, ChatOpenAI, AzureChatOpenAI …; docs/models.md
+ * gr_chat_model makes a client of a model server: LangChain's init_chat_model, ChatOpenAI, ChatAnthropic, ChatOllama …; docs/models.md
  * has the providers. The key is read once, now, and kept in memory only: no log line, error, value or
  * trace ever holds it. Without a key none is sent, which local servers accept. A call's kwargs (gr_bind)
  * are laid over the request's parameters, after extra: gr_bind(in, model, gr_map(GR_KV("stop", …))).

@@ -26,6 +26,8 @@ example() {
 
 start_peer "$key"
 example openai OPENAI_BASE_URL="$peer/v1" OPENAI_API_KEY="$key"
+example anthropic ANTHROPIC_BASE_URL="$peer" ANTHROPIC_API_KEY="$key"
+example ollama OLLAMA_HOST="${peer#http://}" OLLAMA_API_KEY="$key"
 
 # Azure's form of it: the deployment in the path, the version behind it, the key in a header of its own.
 run 0 env AZURE_OPENAI_ENDPOINT="$peer" AZURE_OPENAI_API_KEY="$key" OPENAI_API_VERSION=2024-10-21 \

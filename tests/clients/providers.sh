@@ -5,6 +5,9 @@
 . tests/clients/_lib.sh
 
 start_peer "$key"
+mkdir "$work/texts"
+printf 'Ships sail.\n' >"$work/texts/ships.txt"
+printf 'Trains run on rails.\n' >"$work/texts/trains.txt"
 tools='tools: [{type: function, function: {name: get_weather, description: weather, parameters: {type: object}}}]'
 cat >"$work/models.yaml" <<END
 actors:
@@ -28,6 +31,8 @@ actors:
   llama_text: {sequence: [llama, {str_parser: {}}]}
   llama_tools: {bind: {runnable: llama, kwargs: {$tools}}}
   llama_gone: {chat_ollama: {model: llama, max_retries: 0, headers: {x-aimock-chaos-disconnect: "1"}}}
+  store: {memory_store: {embeddings: {ollama_embeddings: {model: embed, batch: 1}}, load: {paths: [texts]}}}
+  docs: {sequence: [{retriever: {store: store, k: 1}}, {format_docs: {}}]}
   by_name: {chat_model: {model: "anthropic:small", max_retries: 0}}
   local_by_name: {chat_model: {model: "ollama:llama", max_retries: 0}}
 main: claude
@@ -140,5 +145,11 @@ has "a lost connection" "(GR_EUNREACH" "$err"
 chat "$key" 1 stream llama --text 'break off'
 has "a stream that breaks off" "a retry may help" "$err"
 has "after what came" '"content": "word0' "$out"
+
+# This server makes a vector of each text's hash, so the text itself is what is nearest to it.
+chat "$key" 0 run docs --text 'Trains run on rails.' --text-out
+has "found by its vector" '[texts/trains.txt]' "$out"
+lacks "and no other" 'ships.txt' "$out"
+is "one request for each text, and for the question" 3 "$(requests '/api/embed key$')"
 
 finish_clients

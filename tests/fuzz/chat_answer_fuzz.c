@@ -21,14 +21,17 @@ static void check_answer(const gr_value *json)
 /* check_chunk: the sum of chunks is a message; some chunks say nothing. */
 static void check_chunk(const gr_value *json)
 {
+    struct gri_openai_stream stream = { .usage = NULL };
     bool finished = false;
-    gr_value *v = gri_openai_chunk(json, &finished);
+    gr_value *v = gri_openai_event(&stream, "message", json, &finished);
 
     if (gr_error_code(v) == GR_OK && !gr_is_nil(v)) {
         v = gr_message_of_chunk(gr_add(gr_value_ref(v), v));
         must(gr_error_code(v) != GR_OK || gr_get(v, "content") != NULL);
     }
     gr_value_unref(v);
+    gr_value_unref(gri_openai_end(&stream));
+    gri_openai_drop(&stream);
 }
 
 static void check_messages(const gr_value *json)
@@ -49,7 +52,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_cost cost = fuzz_begin();
     const char *text = (const char *)data;
-    gr_value *err = gri_openai_error(500, text, size, -1), *json;
+    gr_value *err = gri_openai_refusal(&(struct gri_refusal){
+                 .status = 500, .body = text, .len = size, .retry_after_ms = -1 }),
+             *json;
 
     must(gr_error_code(err) != GR_OK && gr_error_text(err)[0] != '\0');
     gr_value_unref(err);

@@ -65,6 +65,7 @@ void http_scripts(struct fault_server *s)
                        "\"lease\":\"7\"}]}}]}");
     fault_server_reply(s, "/no" CHAT, 503, "Content-Type: application/json\r\n",
                        "{\"error\":{\"message\":\"not now\",\"type\":\"busy\"}}");
+    provider_scripts(s);
 }
 
 static const char *url_of(const char *path)

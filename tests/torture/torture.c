@@ -36,6 +36,7 @@
 static const struct scenes *const groups[] = {
     &engine_scenes,  &async_scenes, &compose_scenes, &kinds_scenes, &keep_scenes,
     &text_scenes,    &codec_scenes, &http_scenes,    &link_scenes,
+    &provider_scenes,
 #if defined(GR_TORTURE_COMMAND)
     &command_scenes,
 #endif

@@ -39,8 +39,8 @@ struct scenes {
         (array), sizeof(array) / sizeof((array)[0])                                                \
     }
 
-extern const struct scenes engine_scenes, async_scenes, compose_scenes, kinds_scenes, keep_scenes,
-    text_scenes, codec_scenes, http_scenes, link_scenes, command_scenes;
+extern const struct scenes engine_scenes, async_scenes, compose_scenes, kinds_scenes, keep_scenes, text_scenes,
+    codec_scenes, http_scenes, provider_scenes, link_scenes, command_scenes;
 
 /* The runtime of the run, unless the scene is SCENE_OWN. */
 extern gr_runtime *rt;
@@ -92,6 +92,7 @@ static inline gr_code scene_ten(gr_ctx *c, void *self, gr_stream *in, const gr_v
 struct fault_server;
 struct fault_server *http_server(void); /* the scene adds no scripts: http_scripts does */
 void http_scripts(struct fault_server *s);
+void provider_scripts(struct fault_server *s); /* called by that */
 
 /* ---- running one (run.c) --------------------------------------------------------------------- */
 

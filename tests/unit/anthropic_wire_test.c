@@ -205,6 +205,13 @@ static const struct request requests[] = {
       "\"input_schema\":{\"type\":\"object\",\"properties\":{}}},{\"type\":\"web_search_20250305\","
       "\"name\":\"web_search\"}],\"tool_choice\":{\"type\":\"none\"}}",
       NULL },
+    { "who thinks can't be made to call a tool",
+      "{\"model\":\"c\",\"tools\":[" TOOL "],\"tool_choice\":\"f\",\"thinking\":{\"type\":"
+      "\"adaptive\"}}",
+      HI,
+      "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" HI ",\"tools\":[" TOOL_SENT "],"
+      "\"tool_choice\":{\"type\":\"auto\"},\"thinking\":{\"type\":\"adaptive\"}}",
+      NULL },
     { "a choice without tools is none", "{\"model\":\"c\",\"tool_choice\":\"any\"}", HI, BODY(HI),
       NULL },
     { "structured output",

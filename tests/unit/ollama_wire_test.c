@@ -6,6 +6,7 @@
 
 #include <greenroom/message.h>
 
+#include "actors/embed/ollama_vectors.h"
 #include "runtime/base/alloc.h"
 #include "tests/support/json_check.h"
 #include "tests/support/memory.h"
@@ -260,6 +261,47 @@ Test(ollama_wire, an_error_in_a_line_is_raised)
     gr_value_unref(err);
 }
 
+/* ---- embeddings ----------------------------------------------------------------------------- */
+
+static gr_value *read_vectors(const char *text, size_t count)
+{
+    gr_value *v = json(text), *got = gri_ollama_vectors(v, count);
+
+    gr_value_unref(v);
+    return got;
+}
+
+Test(ollama_wire, what_are_no_vectors_is_refused)
+{
+    static const struct {
+        const char *text;
+        size_t count;
+        const char *says;
+    } wrong[] = {
+        { "{\"embeddings\":[[1]]}", 2, "the answer has 1 embeddings for 2 texts" },
+        { "{}", 1, "the answer has 0 embeddings for 1 texts" },
+        { "{\"embeddings\":[[1],[\"x\"]]}", 2, "embeddings[1] is no vector" },
+        { "{\"embeddings\":[3]}", 1, "embeddings[0] is no vector" },
+        { "[]", 1, "the answer has 0 embeddings for 1 texts" },
+    };
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        gr_value *got = read_vectors(wrong[i].text, wrong[i].count);
+
+        cr_assert_eq(gr_error_code(got), GR_EPROTO);
+        cr_assert_str_eq(gr_error_text(got), wrong[i].says);
+        gr_value_unref(got);
+    }
+}
+
+Test(ollama_wire, one_vector_as_older_servers_have_it)
+{
+    gr_value *got = read_vectors("{\"embedding\":[1,2]}", 1);
+
+    cr_assert_eq(gr_len(gr_at(got, 0)), 2);
+    gr_value_unref(got);
+}
+
 /* ---- addresses ------------------------------------------------------------------------------- */
 
 Test(ollama_wire, ollama_host_in_its_forms)
@@ -306,6 +348,10 @@ static void read_all(void)
     gr_value_unref(read_answer("{\"message\":{\"content\":\"h\",\"tool_calls\":[{\"function\":{"
                                "\"name\":\"f\",\"arguments\":{\"a\":1}}}]},\"eval_count\":1}"));
     gri_free(gri_ollama_url("localhost"));
+    gr_value_unref(read_vectors("{\"embeddings\":[[1,2],[3,4]]}", 2));
+    gr_value_unref(read_vectors("{\"embedding\":[1,2]}", 1));
+    gr_value_unref(read_vectors("{\"embeddings\":[1]}", 1));
+    gr_value_unref(read_vectors("{\"error\":\"no\"}", 1));
 }
 
 Test(ollama_wire, running_out_of_memory_leaves_nothing_behind)
