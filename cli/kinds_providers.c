@@ -134,7 +134,7 @@ static gr_ref build_model(struct gri_chain_builder *b, const struct gri_chain_no
     gr_header *headers = gri_build_headers(args, 1, &count);
     char *beta = betas == NULL ? NULL : joined(betas);
     gr_ref limiter = gri_build_actor(b, gri_chain_get(args, "limiter"));
-    gr_ref cache = gri_build_actor(b, gri_chain_get(args, "cache"));
+    gr_ref cache = gri_build_actor(b, gri_chain_get(args, "cache")), ref;
     double temperature = 0;
 
     if (headers == NULL || (betas != NULL && beta == NULL)) {
