@@ -164,7 +164,7 @@ static bool count_line(void *arg, const char *line, size_t len)
     return true;
 }
 
-/* settle turns what was read into MB/s, and checks that all of it was seen. */
+/* settle turns what was read into bytes a microsecond, which are MB/s, and checks that all of it was seen. */
 static void settle(struct bench_run *b, size_t len, long seen, size_t frame)
 {
     if (seen != b->n * (long)(len / frame))
@@ -221,11 +221,11 @@ const struct bench bench_decode[] = {
       .what = "16 KiB of a stream's server-sent events framed",
       .n = 20000,
       .run = sse_frames,
-      .unit = "MB/s" },
+      .unit = "bytes/us" },
     { .name = "ndjson_lines",
       .what = "16 KiB of a stream's lines framed",
       .n = 20000,
       .run = ndjson_lines,
-      .unit = "MB/s" },
+      .unit = "bytes/us" },
     { .name = NULL },
 };

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "bench/bench.h"
 #include "bench/child.h"
@@ -103,7 +104,7 @@ static void run(struct bench_run *b, long streams, long every_us)
         read_all(&r, s, streams);
         bench_end(b);
         b->value = (double)b->n / bench_seconds(b);
-        if (r.events != b->n)
+        if (r.events < b->n || r.events > b->n + streams) /* and one that says it is the last */
             bench_fail(b, "chunks were lost", NULL);
         by_curl(b, url, streams, cpu_s() - begin_cpu_s);
     } else {
@@ -133,6 +134,59 @@ static void model_paced_1000(struct bench_run *b)
     run(b, 1000, 50000);
 }
 
+/* ---- leaving --------------------------------------------------------------------------------- */
+
+/* leave_one cancels a stream, and returns how many ms later the server has seen its connection closed. */
+static double leave_one(struct bench_run *b, struct bench_child *server, gr_stream *stream)
+{
+    uint64_t begin_ns = gri_clock_ns();
+    char byte;
+
+    gr_stream_free(stream);
+    if (read(server->out, &byte, 1) != 1)
+        bench_fail(b, "the server", NULL);
+    return (double)(gri_clock_ns() - begin_ns) / 1e6;
+}
+
+/* leave_all opens n streams, waits for a chunk of each, and leaves them one by one. */
+static void leave_all(struct bench_run *b, struct bench_child *server, gr_ref model)
+{
+    gr_stream **streams = calloc((size_t)b->n, sizeof(gr_stream *));
+    double *took_ms = calloc((size_t)b->n, sizeof(double));
+
+    for (long i = 0; i < b->n; i++)
+        streams[i] = gr_astream(b->rt, model, gr_str("Hello"), NULL);
+    for (long i = 0; i < b->n; i++)
+        if (gr_next(streams[i], -1).code != GR_OK)
+            bench_fail(b, "a stream", NULL);
+    bench_begin(b);
+    for (long i = 0; i < b->n; i++)
+        took_ms[i] = leave_one(b, server, streams[i]);
+    bench_end(b);
+    b->value = bench_quantile(took_ms, (size_t)b->n, 0.99);
+    bench_note(b, "median_ms", bench_median(took_ms, (size_t)b->n));
+    free(took_ms);
+    free(streams);
+}
+
+static void model_cancel(struct bench_run *b)
+{
+    gr_scope *s = gr_scope_new(gr_root(b->rt));
+    struct bench_child server = BENCH_CHILD;
+    char url[128];
+
+    setenv("no_proxy", "*", 1);
+    if (bench_child_start(&server, "--serve-streams", "2 600000000 1")) {
+        snprintf(url, sizeof(url), "http://127.0.0.1:%s/v1", server.line);
+        leave_all(b, &server,
+                  gr_chat_model(s, GR_CHAT(.url = url, .model = "m", .max_retries = -1)));
+    } else {
+        bench_fail(b, "the server", NULL);
+    }
+    bench_child_stop(&server);
+    gr_scope_free(s);
+}
+
 const struct bench bench_model_streams[] = {
     { .name = "model_stream_1",
       .what = "a chunk of one stream from a model server, as fast as they come",
@@ -154,5 +208,10 @@ const struct bench bench_model_streams[] = {
       .n = 40000,
       .run = model_paced_1000,
       .unit = "chunks/s" },
+    { .name = "model_cancel",
+      .what = "until the server sees that one of 1,000 streams was left, p99",
+      .n = 1000,
+      .run = model_cancel,
+      .unit = "ms" },
     { .name = NULL },
 };

@@ -42,6 +42,7 @@ struct server {
     int epoll_fd, listener, timer;
     long chunks;
     uint64_t every_ns;
+    bool tell; /* a byte to standard output for each client that goes amid its stream */
     char chunk[1024];
     size_t chunk_len;
     struct client *clients[CLIENTS_MAX];
@@ -144,7 +145,8 @@ static bool serve_due(struct server *s)
 
         if (c->left == 0 || c->due_ns > now_ns || !send_piece(s, c))
             continue;
-        c->due_ns += s->every_ns;
+        if (c->left <= s->chunks) /* the first chunk follows the head at once */
+            c->due_ns += s->every_ns;
         more |= c->left > 0 && c->due_ns <= now_ns;
     }
     return more;
@@ -173,8 +175,11 @@ static bool turn(struct server *s, bool busy)
             welcome(s);
         else if (ready[i].data.ptr == &s->timer)
             (void)!read(s->timer, &ticks, sizeof(ticks));
-        else if (!hear(s, ready[i].data.ptr))
+        else if (!hear(s, ready[i].data.ptr)) {
+            if (s->tell && ((struct client *)ready[i].data.ptr)->left > 0)
+                (void)!write(STDOUT_FILENO, "x", 1);
             forget(s, ready[i].data.ptr);
+        }
     }
     return true;
 }
@@ -212,7 +217,8 @@ int bench_serve_streams(const char *what)
     int port = 0;
 
     s.chunks = strtol(what, &rest, 10);
-    s.every_ns = strtoul(rest, NULL, 10) * 1000;
+    s.every_ns = strtoul(rest, &rest, 10) * 1000;
+    s.tell = strtol(rest, NULL, 10) != 0;
     s.chunk_len = (size_t)snprintf(s.chunk, sizeof(s.chunk), "%zx\r\ndata: %s\n\n\r\n",
                                    strlen(bench_chunk) + 8, bench_chunk);
     port = open_all(&s);

@@ -10,10 +10,11 @@
 extern const char bench_chunk[];
 
 /*
- * bench_serve_streams is a child process (--serve-streams "CHUNKS EVERY_US"): it answers each request
+ * bench_serve_streams is a child process (--serve-streams "CHUNKS EVERY_US [TELL]"): it answers each request
  * with CHUNKS events and [DONE], the events each by a write of its own: one every EVERY_US
  * microseconds and stream, or as fast as they are taken, in turn, if that is 0. It writes its port as
- * a line, and ends when its input does.
+ * a line, then, with TELL 1, a byte for each client that leaves amid its stream, and ends when its input
+ * does.
  */
 int bench_serve_streams(const char *what);
 

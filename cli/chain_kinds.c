@@ -395,6 +395,7 @@ static const struct {
     { gri_chain_kinds_models, GRI_CHAIN_KINDS_MODELS },
     { gri_chain_kinds_keep, GRI_CHAIN_KINDS_KEEP },
     { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
+    { gri_chain_kinds_web, GRI_CHAIN_KINDS_WEB },
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 

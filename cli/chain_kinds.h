@@ -65,6 +65,8 @@ extern const struct gri_chain_kind gri_chain_kinds_models[GRI_CHAIN_KINDS_MODELS
 extern const struct gri_chain_kind gri_chain_kinds_keep[GRI_CHAIN_KINDS_KEEP];
 #define GRI_CHAIN_KINDS_PROVIDERS 3
 extern const struct gri_chain_kind gri_chain_kinds_providers[GRI_CHAIN_KINDS_PROVIDERS];
+#define GRI_CHAIN_KINDS_WEB 1
+extern const struct gri_chain_kind gri_chain_kinds_web[GRI_CHAIN_KINDS_WEB];
 extern const struct gri_chain_kind gri_chain_load_kind; /* what a store's load: takes */
 extern const struct gri_chain_kind gri_chain_node_kind; /* and the file's own node: */
 

@@ -79,6 +79,7 @@ gr_code gri_turnstile_enter(struct gri_turnstile *t, gr_runtime *rt, const char 
     struct gri_ticket *ticket = gri_new0(struct gri_ticket);
     gr_stream *call = NULL;
     gr_code rc = GR_ENOMEM;
+    bool inside;
 
     if (ticket != NULL && (ticket->name = gri_strdup(name)) != NULL)
         call = gr_pipe(rt, 1, &ticket->writer);
@@ -87,10 +88,11 @@ gr_code gri_turnstile_enter(struct gri_turnstile *t, gr_runtime *rt, const char 
         return rc;
     }
     gri_lock(&t->lock);
-    ticket->inside = first_of_locked(row_of(t, name), name) == NULL;
+    inside = ticket->inside = first_of_locked(row_of(t, name), name) == NULL;
     gri_list_push(row_of(t, name), &ticket->node);
     gri_unlock(&t->lock);
-    rc = ticket->inside ? GR_OK : gr_next(call, -1).code;
+    /* ticket->inside is the lock's again: who leaves may set it */
+    rc = inside ? GR_OK : gr_next(call, -1).code;
     gr_stream_free(call);
     if (rc != GR_OK && rc != GR_EOS) {
         gri_turnstile_leave(t, ticket);

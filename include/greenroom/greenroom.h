@@ -33,6 +33,7 @@
 #include <greenroom/graph.h>
 #include <greenroom/tool.h>
 #include <greenroom/guard.h>
+#include <greenroom/fetch.h>
 #include <greenroom/embeddings.h>
 #include <greenroom/byte_store.h>
 #include <greenroom/budget.h>

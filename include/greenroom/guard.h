@@ -4,7 +4,7 @@
  *
  * A server that fetches what somebody else names reaches places that this somebody can't: its own
  * loopback, the network that it is in, the metadata of its cloud. Whoever fetches such URLs by a
- * request of Greenroom's asks for a guarded one (gr_fetch_tool). These two are for a host that
+ * request of Greenroom's asks for a guarded one (gr_fetch). These two are for a host that
  * fetches by itself: gr_guard_url before, and gr_guard_address on the address that is about to be
  * connected to (libcurl: CURLOPT_OPENSOCKETFUNCTION), for a name may mean another address at each
  * look-up. A guarded fetch follows no redirects, unless each is checked as the first was, and uses

@@ -23,10 +23,12 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
+#include "runtime/sched/sched.h"
 #include "runtime/sched/service.h"
 #include "runtime/sched/world.h"
 
 #define READY_MAX 64          /* sockets looked at in one turn */
+#define WAKE_EVERY 16         /* of those, after which workers are woken for what has come */
 #define ASKS_MAX 1024         /* asks served in one turn, so that sockets get theirs */
 #define IDLE_CONNECTIONS 256L /* connections kept open for the next request */
 #define NS_PER_MS UINT64_C(1000000)
@@ -404,9 +406,14 @@ static void turn(struct reactor *r, struct epoll_event ready[READY_MAX])
     int count = epoll_wait(r->epoll_fd, ready, READY_MAX, sleep_ms(r));
     uint64_t drained = 0;
 
+    gri_wakes_hold(r->sched);
     for (int i = 0; i < count; i++) {
         uint32_t events = ready[i].events;
 
+        if (i % WAKE_EVERY == WAKE_EVERY - 1) {
+            gri_wakes_release();
+            gri_wakes_hold(r->sched);
+        }
         if (ready[i].data.fd == r->event_fd) {
             if (read(r->event_fd, &drained, sizeof(drained)) < 0)
                 gri_check(errno == EAGAIN || errno == EINTR);
@@ -424,6 +431,7 @@ static void turn(struct reactor *r, struct epoll_event ready[READY_MAX])
     reap(r);
     fail_stuck(r);
     expire(r);
+    gri_wakes_release();
 }
 
 /* end_all ends what is left at shutdown. Nothing new can come: `stopping` refuses it. */
@@ -512,7 +520,7 @@ static CURLcode curl_ready = CURLE_FAILED_INIT;
 /* Process state that DESIGN permits: never torn down, since the host may use curl too. */
 static void init_curl(void)
 {
-    curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+    curl_ready = gri_curl_init();
 }
 
 static gr_code make_reactor(gr_runtime *rt, struct gri_service *ret_service)
@@ -524,6 +532,7 @@ static gr_code make_reactor(gr_runtime *rt, struct gri_service *ret_service)
     pthread_once(&curl_once, init_curl);
     if (r == NULL)
         return GR_ENOMEM;
+    r->sched = gri_sched_of(rt);
     r->limits = gri_world_of(rt)->http_limits;
     gri_list_init(&r->asked);
     gri_list_init(&r->live);

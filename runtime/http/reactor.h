@@ -24,8 +24,11 @@ enum ask { ASK_START = 1, ASK_RESUME = 2, ASK_CANCEL = 4 };
 
 #define GRI_DUE_NOWHERE SIZE_MAX
 
+struct gri_sched;
+
 struct reactor {
     struct gri_thread thread;
+    struct gri_sched *sched; /* borrowed: whose workers its events wake */
     struct gri_http_limits limits;
     int epoll_fd, event_fd; /* owned */
 
@@ -78,6 +81,9 @@ struct exchange {
     gr_code failed; /* the transfer has to stop for this reason; GR_OK: it hasn't */
     char curl_text[CURL_ERROR_SIZE];
 };
+
+/* reactor_memory.c: gri_curl_init is curl_global_init, with memory that is wiped when it is freed. */
+CURLcode gri_curl_init(void);
 
 /* reactor_exchange.c: one easy handle. When _new fails it leaves *reterr behind,
  * which must not be NULL. */

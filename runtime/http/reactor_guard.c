@@ -47,15 +47,24 @@ static CURLUcode take_apart(const char *url, struct parts *ret)
     return uc;
 }
 
-/* stands_in tells whether the URL has the host spelt as the parser understood it. */
-static bool stands_in(const char *url, const char *host)
+/* after returns what follows `what` at the beginning of a text, NULL if it doesn't begin with it. */
+static const char *after(const char *text, const char *what)
 {
-    const char *at = strstr(url, "://");
-    size_t len = strlen(host);
+    size_t len = strlen(what);
 
-    if (at == NULL || strncasecmp(at + 3, host, len) != 0)
-        return false;
-    return at[3 + len] == '\0' || strchr(":/?#", at[3 + len]) != NULL;
+    return strncasecmp(text, what, len) == 0 ? text + len : NULL;
+}
+
+/* stands_in tells whether the URL begins with scheme and host as the parser understood them. */
+static bool stands_in(const char *url, const struct parts *p)
+{
+    const char *at = after(url, p->scheme);
+
+    if (at != NULL)
+        at = after(at, "://");
+    if (at != NULL)
+        at = after(at, p->host);
+    return at != NULL && (*at == '\0' || strchr(":/?#", *at) != NULL);
 }
 
 static bool is_plain(const char *host)
@@ -130,7 +139,7 @@ static gr_value *why_not(const char *url, const struct parts *p)
         return refusal("it", "has a user or a password");
     if (p->host == NULL || p->host[0] == '\0')
         return refusal("it", "has no host");
-    if (!is_plain(p->host) || !stands_in(url, p->host))
+    if (!is_plain(p->host) || !stands_in(url, p))
         return refusal("its host", "is spelt in an unusual form");
     why = why_not_host(p->host);
     return why != NULL ? refusal(p->host, why) : NULL;

@@ -161,14 +161,12 @@ static gr_code read_line(struct gri_sse *s, const char *line, size_t len, bool *
     return GR_OK;
 }
 
-/* find_end returns where the line's end is, len when it hasn't come. */
-static size_t find_end(const char *bytes, size_t len)
+/* find returns where the next such byte is, len when there is none. */
+static size_t find(const char *bytes, size_t from, size_t len, char byte)
 {
-    size_t end = 0;
+    const char *at = memchr(bytes + from, byte, len - from);
 
-    while (end < len && bytes[end] != '\n' && bytes[end] != '\r')
-        end++;
-    return end;
+    return at != NULL ? (size_t)(at - bytes) : len;
 }
 
 /* end_line reads the line that ends before `bytes + len`, joined to what an
@@ -201,8 +199,8 @@ static gr_code keep_rest(struct gri_sse *s, const char *bytes, size_t len, gr_va
 gr_code gri_sse_feed(struct gri_sse *s, const char *bytes, size_t len, size_t *ret_used,
                      gr_value **reterr)
 {
-    size_t used = 0, end = 0;
-    bool go_on = true;
+    size_t used = 0, end = 0, feed = 0; /* feed: the next \n, which is not looked for twice */
+    bool go_on = true, begun = false;
     gr_code rc = s->failed != GR_OK ? fail_again(s, reterr) : GR_OK;
 
     while (rc == GR_OK && go_on && used < len) {
@@ -212,15 +210,18 @@ gr_code gri_sse_feed(struct gri_sse *s, const char *bytes, size_t len, size_t *r
             continue;
         }
         s->after_cr = false;
-        end = find_end(bytes + used, len - used);
-        if (used + end == len) {
-            rc = keep_rest(s, bytes + used, end, reterr);
+        if (!begun || feed < used)
+            feed = find(bytes, used, len, '\n');
+        begun = true;
+        end = find(bytes, used, feed, '\r');
+        if (end == len) {
+            rc = keep_rest(s, bytes + used, len - used, reterr);
             used = len;
             break;
         }
-        s->after_cr = bytes[used + end] == '\r';
-        rc = end_line(s, bytes + used, end, &go_on, reterr);
-        used += end + 1;
+        s->after_cr = bytes[end] == '\r';
+        rc = end_line(s, bytes + used, end - used, &go_on, reterr);
+        used = end + 1;
     }
     if (ret_used != NULL)
         *ret_used = used;

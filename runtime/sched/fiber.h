@@ -46,6 +46,9 @@ struct gri_exec {
     unsigned pin;              /* 1-based worker that it must resume on; 0: any */
     unsigned sent;             /* messages since it last let others run: see gri_let_others_run */
     const struct gri_exec_hooks *hooks; /* borrowed; NULL: none */
+    /* a thread that is no worker: between gri_wakes_hold and _release; whether a wake is due then */
+    struct gri_sched *wakes_held; /* borrowed */
+    bool wake_due;
 };
 
 struct gri_fiber {

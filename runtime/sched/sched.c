@@ -22,8 +22,8 @@
 #define LIFO_RUNS_MAX 64 /* then the ring gets its turn */
 /* every so many tasks, the injection queue and the timers go first */
 #define OUTSIDE_FIRST 61
-#define SEARCH_NS 20000 /* how long an idle worker looks around */
-#define LOOK_EVERY 16   /* how many short waits between two looks at the others' rings, at most */
+#define SEARCH_NS_MIN 1000 /* the same where that has never helped lately */
+#define LOOK_EVERY 16 /* how many short waits between two looks at the others' rings, at most */
 #define STEAL_MAX 32
 #define ELSEWHERE 8 /* tasks that a busy worker takes from another's spill at once */
 
@@ -188,8 +188,37 @@ static void leave(struct gri_sched *s)
 
 static void inject_from_outside(struct gri_sched *s, struct gri_task *t)
 {
+    struct gri_exec *e = gri_exec();
+
     visit(s);
-    inject(s, t);
+    if (e->wakes_held == s) {
+        locked_push(&s->inject_lock, &s->injected, &s->inject_count, t);
+        e->wake_due = true;
+    } else {
+        inject(s, t);
+    }
+    leave(s);
+}
+
+void gri_wakes_hold(struct gri_sched *s)
+{
+    struct gri_exec *e = gri_exec();
+
+    gri_assert(e->worker == NULL && e->wakes_held == NULL);
+    e->wakes_held = s;
+}
+
+void gri_wakes_release(void)
+{
+    struct gri_exec *e = gri_exec();
+    struct gri_sched *s = e->wakes_held;
+
+    e->wakes_held = NULL;
+    if (!e->wake_due)
+        return;
+    e->wake_due = false;
+    visit(s);
+    wake_one(s);
     leave(s);
 }
 
@@ -503,6 +532,19 @@ static void stop_searching(struct gri_worker *w)
         wake_one(w->sched);
 }
 
+/* learn says how long w is to look around the next time. Looking pays if work came while it looked, or so
+ * soon afterwards that it would have come while looking for as long as may be. Where work comes
+ * seldom, as in a stream of tokens, it would cost more than the work. */
+static void learn(struct gri_worker *w, bool pays)
+{
+    if (w->sched->sim != NULL) /* what its seeds do must not depend on this */
+        return;
+    if (pays)
+        w->search_ns = GRI_SEARCH_NS;
+    else if (w->search_ns > SEARCH_NS_MIN)
+        w->search_ns /= 2;
+}
+
 /* search looks around for a while, then parks, and so on. It looks at the others' rings ever more
  * seldom: each look takes the line with the ring's end from who is about to push there. NULL: the scheduler stops, or a spare
  * worker is to rest. */
@@ -531,6 +573,8 @@ static struct gri_task *search(struct gri_worker *w)
                 gri_perch_stirs(w))
                 t = take_inside(w);
             if (t != NULL) {
+                if (waits > 0)
+                    learn(w, true);
                 stop_searching(w);
                 return t;
             }
@@ -541,9 +585,10 @@ static struct gri_task *search(struct gri_worker *w)
             for (int i = 0; i < 20; i++)
                 gri_cpu_relax();
             waits++;
-        } while (gri_clock_ns() - start < SEARCH_NS && !gri_fault(GRI_AT_SEARCH_SHORT));
+        } while (gri_clock_ns() - start < w->search_ns && !gri_fault(GRI_AT_SEARCH_SHORT));
         atomic_fetch_sub(&s->searching, 1);
         park(w);
+        learn(w, gri_clock_ns() - start < GRI_SEARCH_NS);
     }
 }
 

@@ -31,6 +31,7 @@
 
 #define GRI_RING 256
 #define GRI_WORKERS_MAX 64
+#define GRI_SEARCH_NS 20000 /* how long an idle worker looks around, at most */
 
 /* What the monitor has seen of a worker: see watchdog.h. */
 struct gri_watched {
@@ -77,10 +78,12 @@ struct gri_worker {
     struct gri_task_queue inbox; /* pinned tasks */
     _Atomic uint32_t inbox_count;
 
-    _Atomic uint32_t wake;              /* 1: there may be work; the futex it parks on */
-    struct gri_lock perch_lock;         /* see perch.c */
-    _Atomic(struct gri_perch *) perch;  /* its own, until it is left; NULL: none */
-    _Atomic bool perched;               /* it waits there */
+    _Atomic uint32_t wake;             /* 1: there may be work; the futex it parks on */
+    struct gri_lock perch_lock;        /* see perch.c */
+    _Atomic(struct gri_perch *) perch; /* its own, until it is left; NULL: none */
+    _Atomic bool perched;              /* it waits there */
+    uint64_t
+        search_ns; /* how long it looks around for work before it parks: see learn in sched.c */
     unsigned perch_tasks;               /* run since it was given the perch */
     const struct gri_perch *perch_seen; /* the monitor's; never looked into */
     struct gri_worker *idle_next;       /* guarded by sched->idle_lock */
@@ -262,6 +265,13 @@ void gri_let_others_run(struct gri_exec *e);
  * loop and touch nothing. */
 void gri_resume_now(struct gri_sched *s, struct gri_fiber *f);
 void gri_run_fiber(struct gri_fiber *f);
+
+/* gri_wakes_hold: what this thread, which is no worker, readies from now on wakes nobody until
+ * gri_wakes_release, which wakes one worker for all of it. For a thread that readies many in a row: each
+ * wake is a system call, and a worker that runs out of work between two tasks sleeps and is woken again. It
+ * must not wait in between. */
+void gri_wakes_hold(struct gri_sched *s);
+void gri_wakes_release(void);
 
 /* gri_timer_start arms t for at_ns; gri_timer_cancel as gri_wheel_disarm. [any] */
 void gri_timer_start(struct gri_sched *s, struct gri_timer *t, uint64_t at_ns);

@@ -332,6 +332,7 @@ static gr_code make_workers(struct gri_sched *s, const struct gri_sched_opts *op
         s->workers[i] = (struct gri_worker){ .sched = s,
                                              .index = i,
                                              .tally = &s->ledger->tally[i],
+                                             .search_ns = GRI_SEARCH_NS,
                                              .spare_worker = i >= opts->workers };
     for (unsigned i = 0; i < opts->workers && rc == GR_OK; i++)
         rc = worker_init(s, i);

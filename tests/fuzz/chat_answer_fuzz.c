@@ -7,6 +7,8 @@
 #include <greenroom/message.h>
 
 #include "actors/model/openai_wire.h"
+#include "actors/model/provider.h"
+#include "runtime/base/alloc.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_answer(const gr_value *json)

@@ -119,6 +119,8 @@ static const char *const refused_urls[] = {
     "http://127.0.0.1?.example.com/",
     "http:/127.0.0.1/",
     "http:127.0.0.1/",
+    "http:/h/mlpaee.com/ttp://h", /* found by guard_fuzz */
+    "http:/example.com/://example.com",
     "http:///127.0.0.1/",
     "http://127.0.0.1%00.example.com/",
     "http://\xe2\x91\xa0\xe2\x91\xa1\xe2\x91\xa6.0.0.1/", /* digits in circles */

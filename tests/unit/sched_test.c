@@ -49,6 +49,23 @@ Test(sched, tasks_from_outside_all_run)
     free(jobs);
 }
 
+/* The workers sleep, or are about to, whenever a round begins: nothing but the release wakes them. */
+Test(sched, held_wakes_come_with_their_release)
+{
+    struct job *jobs = jobs_new(8000);
+
+    for (int i = 0; i < 8000; i += 8) {
+        gri_wakes_hold(sched());
+        for (int k = 0; k < 8; k++)
+            gri_ready(sched(), &jobs[i + k].task);
+        gri_wakes_release();
+        until(atomic_load(&ran) == i + 8);
+    }
+    gri_wakes_hold(sched());
+    gri_wakes_release(); /* nothing is due */
+    free(jobs);
+}
+
 /* More than a ring holds, from one task: the rest spills. */
 Test(sched, a_burst_from_a_worker_all_runs)
 {
