@@ -86,7 +86,7 @@ static gr_value *batches_of(const gr_value *texts, size_t texts_max, size_t byte
         part = gr_append(part, gr_value_ref(gr_at(texts, i)));
         bytes += len;
     }
-    if (gr_len(part) > 0)
+    if (gr_len(part) > 0 || gr_error_code(part) != GR_OK) /* without memory all are broken */
         return gr_append(all, part);
     gr_value_unref(part);
     return all;

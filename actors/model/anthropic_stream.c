@@ -210,6 +210,15 @@ static gr_value *on_delta(struct gri_anthropic_stream *s, const gr_value *delta,
     return gr_nil();
 }
 
+static gr_value *whole_call(const struct gri_anthropic_stream *s, const gr_value *input,
+                            int64_t index)
+{
+    gr_value *args = gri_wire_text(input);
+
+    return gr_error_code(args) != GR_OK ? args
+                                        : with_call(chunk_of(s), gr_nil(), gr_nil(), args, index);
+}
+
 /* on_block_stop: arguments that came whole with the block's start count if no part followed. */
 static gr_value *on_block_stop(struct gri_anthropic_stream *s, int64_t index)
 {
@@ -219,7 +228,7 @@ static gr_value *on_block_stop(struct gri_anthropic_stream *s, int64_t index)
     if (b == NULL)
         return chunk;
     if (b->is_call && !b->has_delta && b->input != NULL)
-        chunk = with_call(chunk_of(s), gr_nil(), gr_nil(), gri_wire_text(b->input), index);
+        chunk = whole_call(s, b->input, index);
     close_block(s, b);
     return chunk;
 }

@@ -50,7 +50,7 @@ static gr_value *id_of(const gr_value *json, const gr_value *call, size_t index)
         return gr_value_ref(id);
     text = gr_json_print(json, 0, &len);
     if (text == NULL)
-        return gr_str(NULL); /* broken, and so is what it goes into */
+        return gr_error(GR_ENOMEM, "out of memory for a tool call");
     hash = gri_hash_bytes(text, len, index);
     gr_free(text);
     return gr_strf("call_%016llx", (unsigned long long)hash);
@@ -60,17 +60,28 @@ static gr_value *calls_of(const gr_value *json, const gr_value *calls)
 {
     gr_value *list = gr_list_n(NULL, 0);
 
-    for (size_t i = 0; i < gr_len(calls); i++) {
+    for (size_t i = 0; i < gr_len(calls) && gr_error_code(list) == GR_OK; i++) {
         const gr_value *call = gr_at(calls, i), *fn = gr_get(call, "function");
+        gr_value *own = gr_map(GR_KV("name", gr_str(gr_cstr(gr_get(fn, "name"), ""))));
 
-        list = gr_append(
-            list,
-            gr_map(GR_KV("id", id_of(json, call, i)),
-                   GR_KV("function",
-                         gri_keep(gr_map(GR_KV("name", gr_str(gr_cstr(gr_get(fn, "name"), "")))),
-                                  "arguments", gr_get(fn, "arguments")))));
+        own = gr_map(GR_KV("function", gri_keep(own, "arguments", gr_get(fn, "arguments"))));
+        own = gri_set_unless_error(own, "id", id_of(json, call, i));
+        list = gri_append_unless_error(list, own);
     }
     return list;
+}
+
+/* call_chunk takes its arguments and its id; either may be an error, which is given back. */
+static gr_value *call_chunk(const gr_value *name, gr_value *args, gr_value *id, size_t index)
+{
+    gr_value *err = gr_error_code(args) != GR_OK ? args : id;
+
+    if (gr_error_code(err) == GR_OK)
+        return gr_map(GR_KV("name", gr_str(gr_cstr(name, ""))), GR_KV("args", args),
+                      GR_KV("id", id), GR_KV("index", gr_int((int64_t)index)),
+                      GR_KV("type", gr_str("tool_call_chunk")));
+    gr_value_unref(err == args ? id : args);
+    return err;
 }
 
 /* call_chunks: a call comes whole, so each is a part of its own. */
@@ -78,14 +89,12 @@ static gr_value *call_chunks(const gr_value *json, const gr_value *calls, size_t
 {
     gr_value *list = gr_list_n(NULL, 0);
 
-    for (size_t i = 0; i < gr_len(calls); i++) {
+    for (size_t i = 0; i < gr_len(calls) && gr_error_code(list) == GR_OK; i++) {
         const gr_value *call = gr_at(calls, i), *fn = gr_get(call, "function");
 
-        list = gr_append(list, gr_map(GR_KV("name", gr_str(gr_cstr(gr_get(fn, "name"), ""))),
-                                      GR_KV("args", gri_wire_text(gr_get(fn, "arguments"))),
-                                      GR_KV("id", id_of(json, call, *count)),
-                                      GR_KV("index", gr_int((int64_t)*count)),
-                                      GR_KV("type", gr_str("tool_call_chunk"))));
+        list = gri_append_unless_error(list, call_chunk(gr_get(fn, "name"),
+                                                        gri_wire_text(gr_get(fn, "arguments")),
+                                                        id_of(json, call, *count), *count));
         (*count)++;
     }
     return list;
@@ -138,6 +147,10 @@ gr_value *gri_ollama_answer(const gr_value *json)
     m = start(json, "ai");
     if (gr_len(calls) > 0) {
         list = calls_of(json, calls);
+        if (gr_error_code(list) != GR_OK) {
+            gr_value_unref(m);
+            return list;
+        }
         m = gri_tool_calls_add(m, list);
         gr_value_unref(list);
     }
@@ -157,7 +170,10 @@ gr_value *gri_ollama_line(const gr_value *json, size_t *calls, bool *ret_last)
         return gr_nil();
     m = start(json, "AIMessageChunk");
     if (gr_len(gr_get(from, "tool_calls")) > 0)
-        m = gr_set(m, "tool_call_chunks", call_chunks(json, gr_get(from, "tool_calls"), calls));
+        m = gri_set_unless_error(m, "tool_call_chunks",
+                                 call_chunks(json, gr_get(from, "tool_calls"), calls));
+    if (gr_error_code(m) != GR_OK)
+        return m;
     if (done) {
         *ret_last = true;
         return finish(gr_set(m, "chunk_position", gr_str("last")), json);

@@ -87,10 +87,8 @@ static gr_value *add_content(struct parts *p, const gr_value *content, size_t at
     return NULL;
 }
 
-static gr_value *text_of(struct gri_strbuf *b)
+static gr_value *text_of(const struct gri_strbuf *b)
 {
-    if (b->failed)
-        return gr_str(NULL); /* broken, and so is what it goes into */
     return gr_strn(b->len == 0 ? "" : b->data, b->len);
 }
 
@@ -137,6 +135,8 @@ static gr_value *fill_message(const gr_value *messages, size_t at, const char *r
 
     if (p->thinking.len == 0 && gr_len(aside) > 0)
         add_text(&p->thinking, aside);
+    if (p->text.failed || p->thinking.failed)
+        return gr_error(GR_ENOMEM, "out of memory for a request");
     out = gr_map(GR_KV("role", gr_str(role)), GR_KV("content", text_of(&p->text)));
     if (p->thinking.len > 0 && role[0] == 'a')
         out = gr_set(out, "thinking", text_of(&p->thinking));

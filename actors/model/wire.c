@@ -15,8 +15,7 @@ gr_value *gri_wire_text(const gr_value *v)
     if (gr_is_nil(v))
         return gr_str("");
     text = gr_json_print(v, 0, &len);
-    /* Without memory it is broken, and so is what it goes into; an error would be a value in there. */
-    out = text == NULL ? gr_str(NULL) : gr_strn(text, len);
+    out = text == NULL ? gr_error(GR_ENOMEM, "out of memory for JSON") : gr_strn(text, len);
     gr_free(text);
     return out;
 }

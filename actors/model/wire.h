@@ -23,8 +23,26 @@ static inline gr_value *gri_keep_some(gr_value *map, const char *as, gr_value *v
     return gr_set(map, as, v);
 }
 
-/* gri_wire_text gives a value as JSON text; a text is given as it is, and nothing as "". */
+/* gri_wire_text gives a value as JSON text; a text is given as it is, and nothing as "". GR_ENOMEM. */
 gr_value *gri_wire_text(const gr_value *v);
+
+/* gri_set_unless_error sets a key, or gives the error that v is, which gr_set would put into the map. */
+static inline gr_value *gri_set_unless_error(gr_value *map, const char *key, gr_value *v)
+{
+    if (gr_error_code(v) == GR_OK)
+        return gr_set(map, key, v);
+    gr_value_unref(map);
+    return v;
+}
+
+/* gri_append_unless_error does so with a list. */
+static inline gr_value *gri_append_unless_error(gr_value *list, gr_value *v)
+{
+    if (gr_error_code(v) == GR_OK)
+        return gr_append(list, v);
+    gr_value_unref(list);
+    return v;
+}
 
 #define GRI_TOKENS_MAX INT64_C(1000000000000000)
 
