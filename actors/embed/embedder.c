@@ -77,6 +77,8 @@ static gr_value *batches_of(const gr_value *texts, size_t texts_max, size_t byte
     for (size_t i = 0; i < gr_len(texts); i++) {
         size_t len = gr_len(gr_at(texts, i));
 
+        if (gr_error_code(part) != GR_OK)
+            break;
         if (gr_len(part) > 0 &&
             (gr_len(part) == texts_max || len > bytes_max || bytes > bytes_max - len)) {
             all = gr_append(all, part);
@@ -86,8 +88,8 @@ static gr_value *batches_of(const gr_value *texts, size_t texts_max, size_t byte
         part = gr_append(part, gr_value_ref(gr_at(texts, i)));
         bytes += len;
     }
-    if (gr_len(part) > 0 || gr_error_code(part) != GR_OK) /* without memory all are broken */
-        return gr_append(all, part);
+    if (gr_len(part) > 0 || gr_error_code(part) != GR_OK)
+        return gr_append(all, part); /* a broken part makes all of it so */
     gr_value_unref(part);
     return all;
 }
@@ -125,6 +127,10 @@ static gr_value *embed(gr_ctx *c, const gr_value *texts)
     for (size_t i = 0; i < gr_len(answers); i++)
         all = gr_add(all, gr_value_ref(gr_at(answers, i)));
     gr_value_unref(answers);
+    if (err == NULL && gr_error_code(all) != GR_OK)
+        err = gr_value_ref(all);
+    if (err == NULL && gr_len(all) != gr_len(texts))
+        err = gr_error(GR_EPROTO, "%zu vectors came for %zu texts", gr_len(all), gr_len(texts));
     if (err == NULL)
         err = check_shapes(all, (size_t)gr_as_int(gr_get(own, "dimensions"), 0));
     if (err == NULL)
@@ -153,7 +159,7 @@ static gr_value *embed_query(gr_ctx *c, void *self, const gr_value *args)
     if (gr_value_type(text) != GR_STR)
         return gr_error(GR_ETYPE, "expected {\"text\": string}");
     texts = gr_list(gr_value_ref(text));
-    vectors = embed(c, texts);
+    vectors = gr_error_code(texts) == GR_OK ? embed(c, texts) : gr_value_ref(texts);
     gr_value_unref(texts);
     if (gr_error_code(vectors) != GR_OK)
         return vectors;

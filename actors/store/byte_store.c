@@ -70,12 +70,16 @@ gr_value *gr_yield_keys(gr_runtime *rt, gr_ref store, const char *prefix, const 
         keys = gr_append(keys, gr_value_ref(o.value));
     if (o.code != GR_EOS) {
         gr_value_unref(keys);
-        keys = NULL;
-        if (reterr != NULL)
-            *reterr = o.error != NULL ? gr_value_ref(o.error) : gr_error(o.code, "no keys came");
+        keys = o.error != NULL ? gr_value_ref(o.error) : gr_error(o.code, "no keys came");
     }
     gr_stream_free(s);
-    return keys;
+    if (gr_error_code(keys) == GR_OK)
+        return keys;
+    if (reterr != NULL)
+        *reterr = keys;
+    else
+        gr_value_unref(keys);
+    return NULL;
 }
 
 gr_value *gri_store_one(gr_runtime *rt, gr_ref store, gr_value *key, gr_value **reterr)
