@@ -126,7 +126,6 @@ gr_ref gri_build_configurable_fields(struct gri_chain_builder *b,
 gr_ref gri_build_memory_history(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_with_message_history(struct gri_chain_builder *b,
                                       const struct gri_chain_node *args);
-gr_ref gri_build_as_tool(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_with_retry(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_with_fallbacks(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_splitter(struct gri_chain_builder *b, const struct gri_chain_node *args);

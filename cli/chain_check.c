@@ -375,6 +375,10 @@ static void check_value(struct check *c, const struct gri_chain_node *n,
         if (n->type != GRI_CHAIN_MAP)
             wrong(c, n, key->name, "a map");
         break;
+    case GRI_ARG_LIST:
+        if (n->type != GRI_CHAIN_LIST)
+            wrong(c, n, key->name, "a list");
+        break;
     case GRI_ARG_HEADERS: check_headers(c, n, key->name); break;
     case GRI_ARG_ACTOR: check_actor(c, n); break;
     case GRI_ARG_ACTORS:

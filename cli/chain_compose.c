@@ -256,13 +256,3 @@ gr_ref gri_build_with_message_history(struct gri_chain_builder *b,
     gri_free(ids);
     return ref;
 }
-
-gr_ref gri_build_as_tool(struct gri_chain_builder *b, const struct gri_chain_node *args)
-{
-    const struct gri_chain_node *schema = gri_chain_get(args, "args_schema");
-
-    return gr_as_tool(b->in, gri_build_actor(b, gri_chain_get(args, "runnable")),
-                      GR_TOOL(.name = gri_arg_text(args, "name", NULL),
-                              .description = gri_arg_text(args, "description", NULL),
-                              .args_schema = schema != NULL ? gri_build_data(schema) : NULL));
-}

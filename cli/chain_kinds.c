@@ -167,12 +167,6 @@ static const struct gri_chain_key with_message_history_keys[] = {
     { "ids", GRI_ARG_TEXTS, false, 0, 0,
       "keys of the config's configurable that name the session; default session_id" },
 };
-static const struct gri_chain_key as_tool_keys[] = {
-    { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what does the work" },
-    { "name", GRI_ARG_TEXT, false, 0, 0, "default the runnable's" },
-    { "description", GRI_ARG_TEXT, false, 0, 0, "for the model" },
-    { "args_schema", GRI_ARG_DATA, false, 0, 0, "JSON Schema; default the runnable's input" },
-};
 static const struct gri_chain_key with_retry_keys[] = {
     { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what is called again when it fails" },
     { "attempts", GRI_ARG_INT, false, 1, 1000, "in all; default 3" },
@@ -348,10 +342,6 @@ static const struct gri_chain_kind base_kinds[] = {
       .help = "calls with what was said before, and keeps what is said",
       KEYS(with_message_history_keys),
       .build = gri_build_with_message_history },
-    { .name = "as_tool",
-      .help = "answers the tool calls of a model",
-      KEYS(as_tool_keys),
-      .build = gri_build_as_tool },
     { .name = "with_retry",
       .help = "calls again when a call fails",
       KEYS(with_retry_keys),
@@ -379,6 +369,7 @@ static const struct {
     { gri_chain_kinds_models, GRI_CHAIN_KINDS_MODELS },
     { gri_chain_kinds_mcp, GRI_CHAIN_KINDS_MCP },
     { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
+    { gri_chain_kinds_tools, GRI_CHAIN_KINDS_TOOLS },
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 
@@ -448,6 +439,7 @@ const char *gri_chain_arg_name(enum gri_chain_arg type)
         [GRI_ARG_SECRET] = "nothing",
         [GRI_ARG_TEXTS] = "a list of texts",
         [GRI_ARG_DATA] = "a map",
+        [GRI_ARG_LIST] = "a list",
         [GRI_ARG_HEADERS] = "a map of texts",
         [GRI_ARG_ACTOR] = "an actor",
         [GRI_ARG_ACTORS] = "a list of actors",

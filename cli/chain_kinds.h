@@ -23,6 +23,7 @@ enum gri_chain_arg {
     GRI_ARG_SECRET,   /* refused: secrets don't belong into a file */
     GRI_ARG_TEXTS,    /* a list of strings */
     GRI_ARG_DATA,     /* a map of plain data */
+    GRI_ARG_LIST,     /* a list of plain data */
     GRI_ARG_HEADERS,  /* a map of strings */
     GRI_ARG_ACTOR,    /* a name, or an actor in place */
     GRI_ARG_ACTORS,   /* a list of actors */
@@ -65,6 +66,8 @@ extern const struct gri_chain_kind gri_chain_kinds_models[GRI_CHAIN_KINDS_MODELS
 extern const struct gri_chain_kind gri_chain_kinds_mcp[GRI_CHAIN_KINDS_MCP];
 #define GRI_CHAIN_KINDS_PROVIDERS 2
 extern const struct gri_chain_kind gri_chain_kinds_providers[GRI_CHAIN_KINDS_PROVIDERS];
+#define GRI_CHAIN_KINDS_TOOLS 5
+extern const struct gri_chain_kind gri_chain_kinds_tools[GRI_CHAIN_KINDS_TOOLS];
 extern const struct gri_chain_kind gri_chain_load_kind; /* what a store's load: takes */
 extern const struct gri_chain_kind gri_chain_node_kind; /* and the file's own node: */
 

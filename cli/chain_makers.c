@@ -170,7 +170,7 @@ static gr_role role_of(const struct gri_chain_item *message)
 
     return (gr_role){ message->key->text,
                       map ? gri_arg_text(n, "variable", NULL) : gri_chain_text(n),
-                      map ? (size_t)gri_arg_int(n, "n_messages", 0) : 0 };
+                      map ? (size_t)gri_arg_int(n, "n_messages", 0) : 0, NULL };
 }
 
 gr_ref gri_build_chat_prompt(struct gri_chain_builder *b, const struct gri_chain_node *args)

@@ -12,11 +12,16 @@
 #define COMMON_KEYS                                                                                \
     { "stop", GRI_ARG_TEXTS, false, 0, 0, "texts that end the answer" },                           \
         { "timeout_ms", GRI_ARG_INT, false, 1, GRI_MS_MAX, "for one request; default 600000" },    \
-        { "idle_ms", GRI_ARG_INT, false, 1, GRI_MS_MAX,                                            \
-          "longest silence of the server; default 60000" },                                        \
-        { "max_retries", GRI_ARG_INT, false, 0, 100,                                               \
-          "of a request, or of a stream before its first chunk; default 2" },                      \
-        { "max_concurrency", GRI_ARG_INT, false, 1, 1e6,                                           \
+        { "idle_ms", GRI_ARG_INT, false,                                                           \
+          1,         GRI_MS_MAX,  "longest silence of the server; default 60000" },                \
+        { "max_retries", GRI_ARG_INT,                                                              \
+          false,         0,                                                                        \
+          100,           "of a request, or of a stream before its first chunk; default 2" },       \
+        { "max_concurrency",                                                                       \
+          GRI_ARG_INT,                                                                             \
+          false,                                                                                   \
+          1,                                                                                       \
+          1e6,                                                                                     \
           "requests under way at once; default no limit" },                                        \
         { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },    \
         { "extra", GRI_ARG_DATA, false, 0, 0, "laid over the request's body" },                    \
@@ -34,7 +39,8 @@ static const struct gri_chain_key anthropic_keys[] = {
     { "api_version", GRI_ARG_TEXT, false, 0, 0, "default 2023-06-01" },
     { "betas", GRI_ARG_TEXTS, false, 0, 0, "what is tried out: the header anthropic-beta" },
     { "max_tokens", GRI_ARG_INT, false, 1, 1e9, "longest answer; default 1024" },
-    { "temperature", GRI_ARG_REAL, false, 0, 1, "default the server's; not sent with later versions" },
+    { "temperature", GRI_ARG_REAL, false, 0, 1,
+      "default the server's; not sent with later versions" },
     { "top_p", GRI_ARG_REAL, false, 0, 1, "as temperature" },
     { "top_k", GRI_ARG_INT, false, 1, 1e9, "as temperature" },
     { "thinking", GRI_ARG_DATA, false, 0, 0, "{type: enabled, budget_tokens: 2048}, say" },
@@ -47,7 +53,8 @@ static const struct gri_chain_key ollama_keys[] = {
       "host, host:port or base URL; default $OLLAMA_HOST, else http://127.0.0.1:11434" },
     { "key_env", GRI_ARG_VARIABLE, false, 0, 0,
       "the variable that holds the key, if one is needed; default OLLAMA_API_KEY" },
-    { "max_tokens", GRI_ARG_INT, false, 1, 1e9, "longest answer, num_predict; default the model's" },
+    { "max_tokens", GRI_ARG_INT, false, 1, 1e9,
+      "longest answer, num_predict; default the model's" },
     { "temperature", GRI_ARG_REAL, false, 0, 2, "default the model's" },
     { "num_ctx", GRI_ARG_INT, false, 1, 1e9, "tokens that the model sees; default the server's" },
     { "seed", GRI_ARG_INT, false, 0, 0, "for the same answer to the same prompt" },

@@ -10,6 +10,8 @@
  * nothing of the lambda is left. Cheap code may be run on a composition's own stack, which can't
  * hand anything over: there a ref is an answer like any other.
  */
+#include <greenroom/callbacks.h>
+
 #include "actors/compose/steps.h"
 #include "runtime/base/alloc.h"
 
@@ -51,36 +53,45 @@ static const gr_method cheap_methods[] = { { "invoke", GR_CHEAP, lambda_invoke, 
 static const gr_method async_methods[] = { { "invoke", GR_ASYNC, lambda_follow, NULL } };
 static const gr_method blocking_methods[] = { { "invoke", GR_BLOCKING, lambda_follow, NULL } };
 
-static const gr_class cheap_class = GR_CLASS(.name = "RunnableLambda", GR_METHODS(cheap_methods));
-static const gr_class async_class = GR_CLASS(.name = "RunnableLambda", GR_METHODS(async_methods));
-static const gr_class blocking_class =
-    GR_CLASS(.name = "RunnableLambda", GR_METHODS(blocking_methods));
+#define CLASS(methods, type)                                                                       \
+    GR_CLASS(.name = "RunnableLambda", .run_type = (type), GR_METHODS(methods))
 
-static const gr_class *class_of(gr_kind kind)
-{
-    switch (kind) {
-    case GR_CHEAP: return &cheap_class;
-    case GR_ASYNC: return &async_class;
-    case GR_BLOCKING: return &blocking_class;
-    default: return NULL;
-    }
-}
+/* The second of each is no run of its own. */
+static const gr_class classes[][2] = {
+    [GR_CHEAP] = { CLASS(cheap_methods, 0), CLASS(cheap_methods, GR_TYPE_NONE) },
+    [GR_ASYNC] = { CLASS(async_methods, 0), CLASS(async_methods, GR_TYPE_NONE) },
+    [GR_BLOCKING] = { CLASS(blocking_methods, 0), CLASS(blocking_methods, GR_TYPE_NONE) },
+};
 
-gr_ref gr_lambda(gr_scope *in, gr_kind kind, gr_lambda_fn *fn, void (*drop)(void *arg), void *arg)
+static gr_ref make(gr_scope *in, gr_kind kind, gr_lambda_fn *fn, void (*drop)(void *arg), void *arg,
+                   const gr_spawn_opts *unseen)
 {
-    const gr_class *cls = class_of(kind);
+    bool known = kind == GR_CHEAP || kind == GR_ASYNC || kind == GR_BLOCKING;
     struct lambda *l = NULL;
     gr_value *args = NULL;
 
-    if (cls == NULL || fn == NULL)
+    if (!known || fn == NULL)
         args = gr_error(GR_EINVAL, fn == NULL ? "lambda: no function" : "lambda: no such kind");
     else if ((l = gri_new0(struct lambda)) == NULL)
         args = gri_no_memory();
     if (l == NULL) {
         if (drop != NULL)
             drop(arg);
-        return gri_compose_spawn(in, &cheap_class, "RunnableLambda", args);
+        return gri_compose_spawn(in, &classes[GR_CHEAP][0], "RunnableLambda", args);
     }
     *l = (struct lambda){ .fn = fn, .drop = drop, .arg = arg };
-    return gri_compose_spawn(in, cls, "RunnableLambda", gr_opaque(l, lambda_drop));
+    return gr_spawn(in, &classes[kind][unseen != NULL],
+                    GR_SPAWN(.name = "RunnableLambda", .args = gr_opaque(l, lambda_drop),
+                             .max_concurrency = unseen != NULL ? unseen->max_concurrency : 0));
+}
+
+gr_ref gr_lambda(gr_scope *in, gr_kind kind, gr_lambda_fn *fn, void (*drop)(void *arg), void *arg)
+{
+    return make(in, kind, fn, drop, arg, NULL);
+}
+
+gr_ref gri_lambda_unseen(gr_scope *in, gr_kind kind, gr_lambda_fn *fn, void (*drop)(void *arg),
+                         void *arg, unsigned max_concurrency)
+{
+    return make(in, kind, fn, drop, arg, GR_SPAWN(.max_concurrency = max_concurrency));
 }

@@ -66,6 +66,10 @@ gr_ref gri_named_spawn(gr_scope *in, const gr_class *cls, gr_value *name GR_TAKE
  * called. */
 bool gri_compose_streams(struct gri_call *call, bool transform);
 
+/* gri_lambda_unseen is gr_lambda whose function is no run: it is its caller's. max_concurrency as in gr_spawn_opts. */
+gr_ref gri_lambda_unseen(gr_scope *in, gr_kind kind, gr_lambda_fn *fn, void (*drop)(void *arg),
+                         void *arg, unsigned max_concurrency);
+
 /* gri_ref_broken tells whether ref names an actor that is gone or never was. */
 bool gri_ref_broken(gr_scope *in, gr_ref ref);
 

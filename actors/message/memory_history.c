@@ -21,11 +21,10 @@ static gr_code histories_init(gr_ctx *c, void *self, const gr_value *args)
 {
     struct histories *h = self;
 
-    (void)c;
     h->sessions = gr_map_n(NULL, 0);
     h->sessions_max = (size_t)gr_as_int(gr_get(args, "sessions_max"), SESSIONS_MAX);
     h->messages_max = (size_t)gr_as_int(gr_get(args, "messages_max"), MESSAGES_MAX);
-    return GR_OK;
+    return gr_error_code(h->sessions) == GR_OK ? GR_OK : gr_fail(c, gr_value_ref(h->sessions));
 }
 
 static void histories_stopped(void *self, const gr_value *args)
@@ -64,6 +63,15 @@ static gr_value *get_messages(gr_ctx *c, void *self, const gr_value *ids)
     return list != NULL ? gr_value_ref(list) : gr_list_n(NULL, 0);
 }
 
+/* lost begins anew when memory has run out in the middle of a change, and tells so: who adds must not take for kept
+ * what is gone. */
+static gr_value *lost(struct histories *h)
+{
+    gr_value_unref(h->sessions);
+    h->sessions = gr_map_n(NULL, 0);
+    return gr_error(GR_ENOMEM, "out of memory: the histories are lost");
+}
+
 /* append adds messages, taken, to the session. NULL, or what is wrong. */
 static gr_value *append(struct histories *h, const char *name, gr_value *messages)
 {
@@ -85,7 +93,7 @@ static gr_value *append(struct histories *h, const char *name, gr_value *message
         h->sessions = gr_set(h->sessions, name, gr_nil()); /* so that the list is held alone */
         h->sessions = gr_set(h->sessions, name, gr_add(list, messages));
     }
-    return NULL;
+    return gr_error_code(h->sessions) == GR_OK ? NULL : lost(h);
 }
 
 static gr_value *add_messages(gr_ctx *c, void *self, const gr_value *args)

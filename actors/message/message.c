@@ -2,42 +2,13 @@
 /* message.c - making messages, making them of what people write for them, and reading their
  * text. */
 #include <greenroom/message.h>
+#include <greenroom/messages.h>
 
 #include <string.h>
 
+#include "actors/message/role.h"
 #include "actors/message/tool_calls.h"
 #include "runtime/base/strbuf.h"
-
-/* What a role, or a type, is called in a message. */
-static const struct {
-    const char *name, *type, *title;
-} roles[] = {
-    { "human", "human", "Human" },
-    { "user", "human", "Human" },
-    { "ai", "ai", "AI" },
-    { "assistant", "ai", "AI" },
-    { "system", "system", "System" },
-    { "developer", "system", "System" },
-    { "tool", "tool", "Tool" },
-    { "HumanMessageChunk", "HumanMessageChunk", "Human" },
-    { "AIMessageChunk", "AIMessageChunk", "AI" },
-    { "SystemMessageChunk", "SystemMessageChunk", "System" },
-    { "ToolMessageChunk", "ToolMessageChunk", "Tool" },
-};
-#define ROLE_COUNT (sizeof(roles) / sizeof(roles[0]))
-
-/* role_index returns ROLE_COUNT for a name that is none. */
-static size_t role_index(const gr_value *name)
-{
-    const char *s = gr_cstr(name, NULL);
-    size_t i = 0;
-
-    if (s == NULL || strlen(s) != gr_len(name))
-        return ROLE_COUNT;
-    while (i < ROLE_COUNT && strcmp(roles[i].name, s) != 0)
-        i++;
-    return i;
-}
 
 static gr_value *check_content(gr_value *content)
 {
@@ -86,6 +57,20 @@ gr_value *gr_ai_chunk(const char *text)
     return typed("AIMessageChunk", gr_str(text));
 }
 
+gr_value *gr_chat_message(const char *role, gr_value *content)
+{
+    gr_value *m = typed("chat", content);
+
+    return gr_error_code(m) != GR_OK ? m : gr_set(m, "role", gr_str(role));
+}
+
+gr_value *gr_remove_message(const char *id)
+{
+    gr_value *m = typed("remove", gr_str(""));
+
+    return gr_error_code(m) != GR_OK ? m : gr_set(m, "id", gr_str(id));
+}
+
 gr_value *gr_tool_message(const char *tool_call_id, gr_value *content)
 {
     gr_value *m = typed("tool", content);
@@ -98,22 +83,22 @@ static gr_value *unknown_role(const gr_value *role, gr_value *rest)
 {
     gr_value *err = gr_error(GR_EINVAL,
                              "unknown role '%s': expected human, user, ai, assistant, system, "
-                             "developer or tool",
+                             "developer, tool or function",
                              gr_cstr(role, ""));
 
     gr_value_unref(rest);
     return gr_error_with(err, "kind", gr_str("MESSAGE_COERCION_FAILURE"));
 }
 
-static gr_value *of_role(const gr_value *role, gr_value *content)
+static gr_value *of_role(const gr_value *name, gr_value *content)
 {
-    size_t i = role_index(role);
+    const struct gri_role *role = gri_role_find(name);
     gr_value *m;
 
-    if (i == ROLE_COUNT)
-        return unknown_role(role, content);
-    m = typed(roles[i].type, content);
-    if (strcmp(roles[i].name, "developer") == 0 && gr_error_code(m) == GR_OK)
+    if (role == NULL || !role->has_content)
+        return unknown_role(name, content);
+    m = typed(role->type, content);
+    if (strcmp(role->name, "developer") == 0 && gr_error_code(m) == GR_OK)
         m = gr_set(m, "additional_kwargs", gr_map(GR_KV("__openai_role__", gr_str("developer"))));
     return m;
 }
@@ -136,32 +121,78 @@ static bool is_openai_calls(const gr_value *calls)
     return gr_value_type(calls) == GR_LIST && gr_get(gr_at(calls, 0), "function") != NULL;
 }
 
+/* is_message tells whether a map is one already, of a type that has been written as it should be. */
+static bool is_message(const gr_value *map, const struct gri_role *role)
+{
+    gr_type content = gr_value_type(gr_get(map, "content"));
+
+    return role != NULL && strcmp(role->type, role->name) == 0 &&
+           (content == GR_STR || content == GR_LIST) &&
+           (gr_get(map, "role") == NULL || role->kind == GRI_CHAT);
+}
+
+/* read_calls gives an answer the calls that it has in OpenAI's form only. */
+static gr_value *read_calls(gr_value *m)
+{
+    const gr_value *own = gr_get(m, "tool_calls");
+    const gr_value *calls = gr_get(gr_get(m, "additional_kwargs"), "tool_calls");
+    gr_value *kept;
+
+    if (strcmp(gr_cstr(gr_get(m, "type"), ""), "ai") != 0)
+        return m;
+    if (is_openai_calls(own))
+        calls = own;
+    else if (gr_len(own) > 0 || !is_openai_calls(calls))
+        return m;
+    kept = gr_value_ref(calls);
+    m = gri_tool_calls_add(gr_without(m, "tool_calls"), kept);
+    gr_value_unref(kept);
+    return m;
+}
+
+/* removal: such a message has an id, and no content. */
+static gr_value *removal(gr_value *map)
+{
+    const gr_value *id = gr_get(map, "id");
+    gr_value *m;
+
+    if (gr_value_type(id) == GR_STR)
+        m = gr_remove_message(gr_cstr(id, ""));
+    else
+        m = gr_error_with(gr_error(GR_EINVAL, "a message of type remove has the id of another"),
+                          "kind", gr_str("MESSAGE_COERCION_FAILURE"));
+    gr_value_unref(map);
+    return m;
+}
+
 /* of_map leaves a message as it is, and gives a map with a role its type first. */
 static gr_value *of_map(gr_value *map)
 {
-    const gr_value *type = gr_get(map, "type"), *role = gr_get(map, "role"), *calls;
+    const gr_value *type = gr_get(map, "type"), *name = gr_get(map, "role");
+    const struct gri_role *role = gri_role_find(type);
     gr_value *m;
 
-    if (role_index(type) == ROLE_COUNT && role == NULL)
+    if (name == NULL && role == NULL)
         return unknown_role(type, map);
-    if (role == NULL && strcmp(roles[role_index(type)].type, gr_cstr(type, "")) == 0 &&
-        (gr_value_type(gr_get(map, "content")) == GR_STR ||
-         gr_value_type(gr_get(map, "content")) == GR_LIST) &&
-        !is_openai_calls(gr_get(map, "tool_calls")))
-        return map;
+    if (is_message(map, role))
+        return read_calls(map);
+    if (name == NULL || (role != NULL && role->kind == GRI_CHAT))
+        name = type;
+    role = gri_role_find(name);
+    if (role != NULL && role->kind == GRI_REMOVE)
+        return removal(map);
     m = gr_value_ref(gr_get(map, "content"));
-    m = of_role(role != NULL ? role : type, m != NULL ? m : gr_nil());
+    m = m != NULL ? m : gr_nil();
+    if (role != NULL && role->kind == GRI_CHAT)
+        m = gr_chat_message(gr_cstr(gr_get(map, "role"), ""), m);
+    else
+        m = of_role(name, m);
     if (gr_error_code(m) != GR_OK) {
         gr_value_unref(map);
         return m;
     }
-    calls = gr_get(map, "tool_calls");
-    if (is_openai_calls(calls)) {
-        m = gri_tool_calls_add(m, calls);
-        map = gr_without(map, "tool_calls");
-    }
     map = gr_without(gr_without(gr_without(map, "role"), "type"), "content");
-    return gr_merge(m, map);
+    return read_calls(gr_merge(m, map));
 }
 
 gr_value *gr_message_coerce(gr_value *v)
@@ -200,7 +231,7 @@ static gr_value *list_of_one(gr_value *m)
 static bool is_pair(const gr_value *v)
 {
     return gr_len(v) == 2 && gr_value_type(gr_at(v, 1)) == GR_STR &&
-           role_index(gr_at(v, 0)) < ROLE_COUNT;
+           gri_role_find(gr_at(v, 0)) != NULL;
 }
 
 gr_value *gr_messages_coerce(gr_value *v)
@@ -300,7 +331,7 @@ gr_value *gr_message_of_chunk(gr_value *chunk)
     return chunk;
 }
 
-gr_value *gr_messages_text(const gr_value *messages)
+gr_value *gr_get_buffer_string(const gr_value *messages, const char *human, const char *ai)
 {
     struct gri_strbuf b = GRI_STRBUF_INIT;
 
@@ -309,14 +340,26 @@ gr_value *gr_messages_text(const gr_value *messages)
                         gr_type_name(gr_value_type(messages)));
     for (size_t i = 0; i < gr_len(messages); i++) {
         const gr_value *m = gr_at(messages, i);
-        size_t role = role_index(gr_get(m, "type"));
+        const struct gri_role *role = gri_role_of(m);
+        const char *title = role == NULL ? NULL : role->title;
 
-        if (role == ROLE_COUNT) {
+        if (role == NULL) {
             gri_strbuf_fini(&b);
             return gr_error(GR_ETYPE, "item %zu is no message", i + 1);
         }
-        gri_strbuf_addf(&b, "%s%s: ", i == 0 ? "" : "\n", roles[role].title);
+        if (role->kind == GRI_HUMAN && human != NULL)
+            title = human;
+        else if (role->kind == GRI_AI && ai != NULL)
+            title = ai;
+        else if (role->kind == GRI_CHAT)
+            title = gr_cstr(gr_get(m, "role"), title);
+        gri_strbuf_addf(&b, "%s%s: ", i == 0 ? "" : "\n", title);
         add_text(&b, gr_get(m, "content"));
     }
     return take_text(&b);
+}
+
+gr_value *gr_messages_text(const gr_value *messages)
+{
+    return gr_get_buffer_string(messages, NULL, NULL);
 }

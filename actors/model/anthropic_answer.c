@@ -90,13 +90,12 @@ static gr_value *calls_of(const gr_value *blocks)
 
         if (!gri_has_type(block, "tool_use"))
             continue;
-        calls = gr_append(
-            calls,
-            gr_map(GR_KV("name", gr_str(gr_cstr(gr_get(block, "name"), ""))),
-                   GR_KV("args",
-                         gr_value_type(input) == GR_MAP ? gr_value_ref(input) : gr_map_n(NULL, 0)),
-                   GR_KV("id", gr_str(gr_cstr(gr_get(block, "id"), ""))),
-                   GR_KV("type", gr_str("tool_call"))));
+        calls = gr_append(calls,
+                          gr_map(GR_KV("name", gr_str(gr_cstr(gr_get(block, "name"), ""))),
+                                 GR_KV("args", gr_value_type(input) == GR_MAP ? gr_value_ref(input)
+                                                                              : gr_map_n(NULL, 0)),
+                                 GR_KV("id", gr_str(gr_cstr(gr_get(block, "id"), ""))),
+                                 GR_KV("type", gr_str("tool_call"))));
     }
     return calls;
 }

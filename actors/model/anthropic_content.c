@@ -105,11 +105,10 @@ gr_value *gri_anthropic_call(const gr_value *call)
 {
     const gr_value *args = gr_get(call, "args");
 
-    return gr_map(GR_KV("type", gr_str("tool_use")),
-                  GR_KV("id", gr_str(gr_cstr(gr_get(call, "id"), ""))),
-                  GR_KV("name", gr_str(gr_cstr(gr_get(call, "name"), ""))),
-                  GR_KV("input",
-                        gr_value_type(args) == GR_MAP ? gr_value_ref(args) : gr_map_n(NULL, 0)));
+    return gr_map(
+        GR_KV("type", gr_str("tool_use")), GR_KV("id", gr_str(gr_cstr(gr_get(call, "id"), ""))),
+        GR_KV("name", gr_str(gr_cstr(gr_get(call, "name"), ""))),
+        GR_KV("input", gr_value_type(args) == GR_MAP ? gr_value_ref(args) : gr_map_n(NULL, 0)));
 }
 
 /* joined gives a block its arguments that came in parts. */

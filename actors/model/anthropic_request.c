@@ -137,8 +137,8 @@ static void end_turn(struct turns *t)
     if (gr_error_code(t->blocks) == GR_OK && gr_len(t->blocks) == 0 && t->role[0] == 'a')
         gr_value_unref(t->blocks); /* an assistant that said nothing */
     else
-        t->list = gr_append(t->list, gr_map(GR_KV("role", gr_str(t->role)),
-                                            GR_KV("content", compact(t->blocks))));
+        t->list = gr_append(
+            t->list, gr_map(GR_KV("role", gr_str(t->role)), GR_KV("content", compact(t->blocks))));
     t->blocks = NULL;
 }
 
@@ -229,10 +229,19 @@ static gr_value *add_messages(gr_value *body, const gr_value *messages, bool str
 /* Keys of the common form that have another name here, or none. */
 static bool is_common(const char *key)
 {
-    static const char *const keys[] = { "model", "messages", "stop", "tools", "tool_choice",
-                                        "parallel_tool_calls", "response_format", "seed",
-                                        "max_tokens", "max_completion_tokens", "stream",
-                                        "stream_options", NULL };
+    static const char *const keys[] = { "model",
+                                        "messages",
+                                        "stop",
+                                        "tools",
+                                        "tool_choice",
+                                        "parallel_tool_calls",
+                                        "response_format",
+                                        "seed",
+                                        "max_tokens",
+                                        "max_completion_tokens",
+                                        "stream",
+                                        "stream_options",
+                                        NULL };
     size_t i = 0;
 
     while (keys[i] != NULL && strcmp(keys[i], key) != 0)
@@ -269,8 +278,9 @@ static gr_value *add_format(gr_value *body, const gr_value *format)
         return body;
     if (!gri_has_type(format, "json_schema") || gr_value_type(schema) != GR_MAP) {
         gr_value_unref(body);
-        return gr_error(GR_EINVAL, "Anthropic's response_format is a json_schema with a schema, "
-                                   "no '%s'",
+        return gr_error(GR_EINVAL,
+                        "Anthropic's response_format is a json_schema with a schema, "
+                        "no '%s'",
                         gr_cstr(gr_get(format, "type"), ""));
     }
     out = gr_map(GR_KV("type", gr_str("json_schema")), GR_KV("schema", gr_value_ref(schema)));
@@ -294,9 +304,9 @@ static gr_value *add_tools(gr_value *body, const gr_value *settings)
 
 static gr_value *limit_of(const gr_value *settings)
 {
-    int64_t limit = gr_as_int(gr_get(settings, "max_tokens"),
-                              gr_as_int(gr_get(settings, "max_completion_tokens"),
-                                        GRI_ANTHROPIC_MAX_TOKENS));
+    int64_t limit =
+        gr_as_int(gr_get(settings, "max_tokens"),
+                  gr_as_int(gr_get(settings, "max_completion_tokens"), GRI_ANTHROPIC_MAX_TOKENS));
 
     return gr_int(limit);
 }
@@ -313,9 +323,9 @@ gr_value *gri_anthropic_body(const gr_value *settings, const gr_value *messages,
     if (gr_error_code(body) != GR_OK)
         return body;
     if (!gr_is_nil(stop))
-        body = gr_set(body, "stop_sequences", gr_value_type(stop) == GR_STR
-                                                  ? gr_list(gr_value_ref(stop))
-                                                  : gr_value_ref(stop));
+        body = gr_set(body, "stop_sequences",
+                      gr_value_type(stop) == GR_STR ? gr_list(gr_value_ref(stop))
+                                                    : gr_value_ref(stop));
     body = add_tools(body, settings);
     body = add_rest(body, settings, strict);
     body = add_format(body, gr_get(settings, "response_format"));

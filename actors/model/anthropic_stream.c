@@ -32,10 +32,10 @@ static gr_value *part_of(const char *type, const char *key, const gr_value *v, i
 static gr_value *with_call(gr_value *chunk, gr_value *name, gr_value *id, gr_value *args,
                            int64_t index)
 {
-    return gr_set(chunk, "tool_call_chunks",
-                  gr_list(gr_map(GR_KV("name", name), GR_KV("args", args), GR_KV("id", id),
-                                 GR_KV("index", gr_int(index)),
-                                 GR_KV("type", gr_str("tool_call_chunk")))));
+    return gr_set(
+        chunk, "tool_call_chunks",
+        gr_list(gr_map(GR_KV("name", name), GR_KV("args", args), GR_KV("id", id),
+                       GR_KV("index", gr_int(index)), GR_KV("type", gr_str("tool_call_chunk")))));
 }
 
 /* ---- usage ----------------------------------------------------------------------------------- */
@@ -49,9 +49,9 @@ static gr_value *less(const gr_value *a, const gr_value *b)
         const char *key;
         const gr_value *v = gr_pair_at(a, i, &key), *w = gr_get(b, key);
 
-        out = gr_set(out, key, gr_value_type(v) == GR_MAP
-                                   ? less(v, w)
-                                   : gr_int(gr_as_int(v, 0) - gr_as_int(w, 0)));
+        out = gr_set(out, key,
+                     gr_value_type(v) == GR_MAP ? less(v, w)
+                                                : gr_int(gr_as_int(v, 0) - gr_as_int(w, 0)));
     }
     return out;
 }

@@ -16,8 +16,9 @@ static gr_value *tool_of(const gr_value *tool)
     if (gr_value_type(schema) == GR_MAP && gr_len(schema) > 0)
         out = gr_set(out, "input_schema", gr_value_ref(schema));
     else
-        out = gr_set(out, "input_schema", gr_map(GR_KV("type", gr_str("object")),
-                                                 GR_KV("properties", gr_map_n(NULL, 0))));
+        out =
+            gr_set(out, "input_schema",
+                   gr_map(GR_KV("type", gr_str("object")), GR_KV("properties", gr_map_n(NULL, 0))));
     out = gri_keep(out, "strict", gr_get(fn, "strict"));
     return gri_keep(out, "cache_control", gr_get(tool, "cache_control"));
 }

@@ -69,7 +69,8 @@ void gri_anthropic_begin(struct gri_anthropic_stream *s, const gr_value *body);
  * gri_anthropic_event reads one event: an AIMessageChunk, nil when it says nothing, an error value.
  * *ret_last is set once the answer is complete.
  */
-gr_value *gri_anthropic_event(struct gri_anthropic_stream *s, const gr_value *event, bool *ret_last);
+gr_value *gri_anthropic_event(struct gri_anthropic_stream *s, const gr_value *event,
+                              bool *ret_last);
 void gri_anthropic_drop(struct gri_anthropic_stream *s);
 
 #endif

@@ -12,9 +12,9 @@ static enum gri_media_kind kind_of(const gr_value *part)
         const char *type;
         enum gri_media_kind kind;
     } kinds[] = {
-        { "image", GRI_MEDIA_IMAGE },      { "image_url", GRI_MEDIA_IMAGE },
-        { "file", GRI_MEDIA_FILE },        { "document", GRI_MEDIA_FILE },
-        { "text-plain", GRI_MEDIA_FILE },  { "audio", GRI_MEDIA_AUDIO },
+        { "image", GRI_MEDIA_IMAGE },       { "image_url", GRI_MEDIA_IMAGE },
+        { "file", GRI_MEDIA_FILE },         { "document", GRI_MEDIA_FILE },
+        { "text-plain", GRI_MEDIA_FILE },   { "audio", GRI_MEDIA_AUDIO },
         { "input_audio", GRI_MEDIA_AUDIO }, { "video", GRI_MEDIA_VIDEO },
     };
 

@@ -33,9 +33,11 @@ static gr_value *usage_of(const gr_value *json)
 
 static gr_value *metadata_of(const gr_value *json)
 {
-    static const char *const keys[] = { "created_at",  "done_reason",          "total_duration",
-                                        "load_duration", "prompt_eval_count",
-                                        "prompt_eval_duration", "eval_count", "eval_duration", "logprobs" };
+    static const char *const keys[] = { "created_at",        "done_reason",
+                                        "total_duration",    "load_duration",
+                                        "prompt_eval_count", "prompt_eval_duration",
+                                        "eval_count",        "eval_duration",
+                                        "logprobs" };
     gr_value *meta = gr_map_n(NULL, 0);
 
     meta = gri_keep(meta, "model_name", gr_get(json, "model"));
@@ -87,12 +89,11 @@ static gr_value *call_chunks(const gr_value *json, const gr_value *calls, size_t
     for (size_t i = 0; i < gr_len(calls); i++) {
         const gr_value *call = gr_at(calls, i), *fn = gr_get(call, "function");
 
-        list = gr_append(
-            list, gr_map(GR_KV("name", gr_str(gr_cstr(gr_get(fn, "name"), ""))),
-                         GR_KV("args", gri_wire_text(gr_get(fn, "arguments"))),
-                         GR_KV("id", id_of(json, call, *count)),
-                         GR_KV("index", gr_int((int64_t)*count)),
-                         GR_KV("type", gr_str("tool_call_chunk"))));
+        list = gr_append(list, gr_map(GR_KV("name", gr_str(gr_cstr(gr_get(fn, "name"), ""))),
+                                      GR_KV("args", gri_wire_text(gr_get(fn, "arguments"))),
+                                      GR_KV("id", id_of(json, call, *count)),
+                                      GR_KV("index", gr_int((int64_t)*count)),
+                                      GR_KV("type", gr_str("tool_call_chunk"))));
         (*count)++;
     }
     return list;
@@ -119,7 +120,8 @@ static gr_value *check(const gr_value *json)
 static gr_value *start(const gr_value *json, const char *type)
 {
     const gr_value *from = gr_get(json, "message"), *content = gr_get(from, "content");
-    gr_value *m = gr_map(GR_KV("type", gr_str(type)), GR_KV("content", gr_str(gr_cstr(content, ""))));
+    gr_value *m =
+        gr_map(GR_KV("type", gr_str(type)), GR_KV("content", gr_str(gr_cstr(content, ""))));
 
     return aside_of(m, gr_get(from, "thinking"));
 }

@@ -10,10 +10,10 @@
 static const char *role_of(const gr_value *m)
 {
     static const char *const roles[][2] = {
-        { "human", "user" },       { "HumanMessageChunk", "user" },
-        { "ai", "assistant" },     { "AIMessageChunk", "assistant" },
-        { "system", "system" },    { "SystemMessageChunk", "system" },
-        { "tool", "tool" },        { "ToolMessageChunk", "tool" },
+        { "human", "user" },    { "HumanMessageChunk", "user" },
+        { "ai", "assistant" },  { "AIMessageChunk", "assistant" },
+        { "system", "system" }, { "SystemMessageChunk", "system" },
+        { "tool", "tool" },     { "ToolMessageChunk", "tool" },
     };
 
     for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
@@ -63,7 +63,8 @@ static gr_value *add_part(struct parts *p, const gr_value *part)
     else if (gri_has_type(part, "thinking"))
         add_text(&p->thinking, gr_get(part, "thinking"));
     else if (!gri_has_type(part, "tool_use") && !gri_has_type(part, "tool_call") &&
-             !gri_has_type(part, "redacted_thinking")) /* those are in tool_calls, too, or not for others */
+             !gri_has_type(
+                 part, "redacted_thinking")) /* those are in tool_calls, too, or not for others */
         return add_image(p, part);
     return NULL;
 }
@@ -102,8 +103,8 @@ static gr_value *calls_of(const gr_value *m)
         const gr_value *call = gr_at(calls, i), *args = gr_get(call, "args");
         gr_value *fn =
             gr_map(GR_KV("name", gr_str(gr_cstr(gr_get(call, "name"), ""))),
-                   GR_KV("arguments", gr_value_type(args) == GR_MAP ? gr_value_ref(args)
-                                                                    : gr_map_n(NULL, 0)));
+                   GR_KV("arguments",
+                         gr_value_type(args) == GR_MAP ? gr_value_ref(args) : gr_map_n(NULL, 0)));
 
         list = gr_append(list, gr_map(GR_KV("function", fn)));
     }
@@ -192,17 +193,47 @@ static bool is_one_of(const char *key, const char *const *keys)
     return *keys != NULL;
 }
 
-static const char *const option_keys[] = {
-    "temperature", "top_p", "top_k", "min_p", "typical_p", "tfs_z", "seed", "num_ctx",
-    "num_predict", "num_keep", "num_gpu", "main_gpu", "num_batch", "num_thread", "numa",
-    "use_mmap", "use_mlock", "low_vram", "repeat_last_n", "repeat_penalty", "presence_penalty",
-    "frequency_penalty", "mirostat", "mirostat_eta", "mirostat_tau", "penalize_newline", NULL
-};
+static const char *const option_keys[] = { "temperature",
+                                           "top_p",
+                                           "top_k",
+                                           "min_p",
+                                           "typical_p",
+                                           "tfs_z",
+                                           "seed",
+                                           "num_ctx",
+                                           "num_predict",
+                                           "num_keep",
+                                           "num_gpu",
+                                           "main_gpu",
+                                           "num_batch",
+                                           "num_thread",
+                                           "numa",
+                                           "use_mmap",
+                                           "use_mlock",
+                                           "low_vram",
+                                           "repeat_last_n",
+                                           "repeat_penalty",
+                                           "presence_penalty",
+                                           "frequency_penalty",
+                                           "mirostat",
+                                           "mirostat_eta",
+                                           "mirostat_tau",
+                                           "penalize_newline",
+                                           NULL };
 /* Those that are read on their own, or that Ollama has nothing like. */
-static const char *const common_keys[] = { "model", "messages", "stop", "tools", "tool_choice",
-                                           "parallel_tool_calls", "response_format", "max_tokens",
-                                           "max_completion_tokens", "stream", "stream_options",
-                                           "options", NULL };
+static const char *const common_keys[] = { "model",
+                                           "messages",
+                                           "stop",
+                                           "tools",
+                                           "tool_choice",
+                                           "parallel_tool_calls",
+                                           "response_format",
+                                           "max_tokens",
+                                           "max_completion_tokens",
+                                           "stream",
+                                           "stream_options",
+                                           "options",
+                                           NULL };
 
 gr_value *gri_ollama_options(gr_value *body, const gr_value *settings)
 {
@@ -263,7 +294,8 @@ static gr_value *format_of(const gr_value *format)
 
 gr_value *gri_ollama_body(const gr_value *settings, const gr_value *messages, bool stream)
 {
-    gr_value *list = messages_of(messages), *format = format_of(gr_get(settings, "response_format"));
+    gr_value *list = messages_of(messages),
+             *format = format_of(gr_get(settings, "response_format"));
     gr_value *body;
 
     if (gr_error_code(list) != GR_OK || gr_error_code(format) != GR_OK) {

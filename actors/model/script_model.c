@@ -49,6 +49,8 @@ static gr_code stream(gr_ctx *c, void *self, gr_stream *in, const gr_value *inpu
 static gr_code init(gr_ctx *c, void *self, const gr_value *args)
 {
     (void)self;
+    if (gr_value_type(gr_get(args, "answers")) == GR_ERROR)
+        return gr_fail(c, gr_value_ref(gr_get(args, "answers")));
     if (gr_value_type(gr_get(args, "answers")) != GR_LIST || gr_len(gr_get(args, "answers")) == 0)
         return gr_fail(c, gr_error(GR_EINVAL, "a script needs a list of answers"));
     return GR_OK;

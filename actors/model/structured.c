@@ -16,6 +16,7 @@
 
 #include "actors/compose/steps.h"
 #include "actors/model/structured_steps.h"
+#include "actors/schema/schema_closed.h"
 
 #define NAME_MAX 64 /* characters of a tool's name, as OpenAI takes it */
 
@@ -91,49 +92,6 @@ static void read_schema(struct wanted *w, const gr_value *given)
                               : gr_without(gr_without(gr_value_ref(given), "title"), "description");
 }
 
-static gr_value *closed(const gr_value *schema);
-
-/* closed_all does so for each schema in a list, or a map of them. */
-static gr_value *closed_all(const gr_value *schemas)
-{
-    gr_value *out = gr_value_type(schemas) == GR_LIST ? gr_list_n(NULL, 0) : gr_map_n(NULL, 0);
-    const char *key = NULL;
-
-    for (size_t i = 0; i < gr_len(schemas); i++) {
-        if (gr_value_type(schemas) == GR_LIST) {
-            out = gr_append(out, closed(gr_at(schemas, i)));
-        } else {
-            const gr_value *v = gr_pair_at(schemas, i, &key);
-
-            out = gr_set(out, key, closed(v));
-        }
-    }
-    return out;
-}
-
-/* closed gives a schema whose objects have no properties but those it names: strict servers want that
- * said. Values are at most GR_DEPTH_MAX deep, and so is this. */
-static gr_value *closed(const gr_value *schema)
-{
-    static const char *const maps[] = { "properties", "$defs", "definitions" };
-    static const char *const lists[] = { "anyOf", "allOf", "oneOf", "prefixItems" };
-    gr_value *out = gr_value_ref(schema);
-
-    if (gr_value_type(schema) != GR_MAP)
-        return out;
-    for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
-        if (gr_value_type(gr_get(schema, maps[i])) == GR_MAP)
-            out = gr_set(out, maps[i], closed_all(gr_get(schema, maps[i])));
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-        if (gr_value_type(gr_get(schema, lists[i])) == GR_LIST)
-            out = gr_set(out, lists[i], closed_all(gr_get(schema, lists[i])));
-    if (gr_value_type(gr_get(schema, "items")) == GR_MAP)
-        out = gr_set(out, "items", closed(gr_get(schema, "items")));
-    if (gr_get(schema, "properties") != NULL && gr_get(schema, "additionalProperties") == NULL)
-        out = gr_set(out, "additionalProperties", gr_bool(false));
-    return out;
-}
-
 /* ---- the model's kwargs ---------------------------------------------------------------------- */
 
 /* description_of gives what is wanted under the key that its form has for the schema. */
@@ -143,7 +101,7 @@ static gr_value *description_of(const struct wanted *w, const char *key, int str
 
     if (w->description != NULL)
         out = gr_set(out, "description", gr_value_ref(w->description));
-    out = gr_set(out, key, strict == 1 ? closed(w->schema) : gr_value_ref(w->schema));
+    out = gr_set(out, key, strict == 1 ? gri_schema_closed(w->schema) : gr_value_ref(w->schema));
     return strict == 0 ? out : gr_set(out, "strict", gr_bool(strict == 1));
 }
 

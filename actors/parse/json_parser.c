@@ -4,8 +4,8 @@
  *
  * The JSON is the whole text, or what stands in its first fence of three backticks. What is not
  * finished is closed (gr_json_partial). A stream gives what can be read so far whenever that has
- * changed, or a patch that makes it of what could be read before; each time the whole text is read again, since
- * a later letter may change what an earlier one meant. The spawn argument says whether it is patches.
+ * changed, or a patch that makes it of what could be read before. It reads each letter once (text_json.h).
+ * The spawn argument says whether it is patches.
  */
 #include <greenroom/callbacks.h>
 #include <greenroom/codec.h>
@@ -15,7 +15,7 @@
 
 #include "actors/compose/describe.h"
 #include "actors/parse/json_patch.h"
-#include "runtime/base/strbuf.h"
+#include "actors/parse/text_json.h"
 
 #define TEXT_BYTES_MAX ((size_t)64 << 20)
 
@@ -91,50 +91,50 @@ static gr_value *json_invoke(gr_ctx *c, void *self, const gr_value *input)
     return v;
 }
 
-/* json_next adds a chunk's text and emits what is new in it; *last is what was emitted before. */
-static gr_code json_next(gr_ctx *c, struct gri_strbuf *b, const gr_value *chunk, gr_value **last)
+/* json_tell emits what can be read now; *last, of patches, is what was emitted before. */
+static gr_code json_tell(gr_ctx *c, gr_value *v, gr_value **last)
+{
+    gr_value *patch;
+
+    if (!gr_as_bool(gr_args(c), false))
+        return gr_emit(c, v);
+    patch = gri_json_patch(*last, v);
+    gr_value_unref(*last);
+    *last = v;
+    return gr_error_code(patch) == GR_OK ? gr_emit(c, patch) : gr_fail(c, patch);
+}
+
+/* json_next adds a chunk's text and emits what is new in it. */
+static gr_code json_next(gr_ctx *c, struct gri_text_json *t, const gr_value *chunk, gr_value **last)
 {
     gr_value *text = gr_message_text(chunk), *v;
 
     if (gr_error_code(text) != GR_OK)
         return gr_fail(c, text);
-    gri_strbuf_adds(b, gr_cstr(text, ""));
+    v = gri_text_json_add(t, gr_cstr(text, ""));
     gr_value_unref(text);
-    if (b->failed)
-        return gr_fail(c, gr_error(GR_ENOMEM, "too much text for a JSON parser"));
-    if (b->len == 0)
+    if (v == NULL)
         return GR_OK;
-    v = parse(b->data, b->len);
-    if (gr_is_nil(v) || gr_error_code(v) != GR_OK || gr_equal(v, *last)) {
-        gr_value_unref(v);
-        return GR_OK;
-    }
-    if (gr_as_bool(gr_args(c), false)) {
-        gr_value *patch = gri_json_patch(*last, v);
-
-        gr_value_unref(*last);
-        *last = v;
-        return gr_error_code(patch) == GR_OK ? gr_emit(c, patch) : gr_fail(c, patch);
-    }
-    gr_value_unref(*last);
-    *last = v;
-    return gr_emit(c, gr_value_ref(v));
+    return gr_error_code(v) == GR_OK ? json_tell(c, v, last) : gr_fail(c, v);
 }
 
 static gr_code json_transform(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)
 {
-    struct gri_strbuf b = { .max = TEXT_BYTES_MAX };
-    gr_value *last = NULL;
+    struct gri_text_json t;
+    gr_value *last = NULL, *v;
     gr_code rc = GR_OK;
     gr_outcome o = { .code = GR_EOS };
 
     (void)self;
     (void)args;
+    gri_text_json_init(&t, TEXT_BYTES_MAX);
     while (in != NULL && rc == GR_OK && (o = gr_next(in, -1)).code == GR_OK)
-        rc = json_next(c, &b, o.value, &last);
+        rc = json_next(c, &t, o.value, &last);
     if (rc == GR_OK && o.code != GR_EOS)
         rc = o.error != NULL ? gr_fail(c, gr_value_ref(o.error)) : o.code;
-    gri_strbuf_fini(&b);
+    else if (rc == GR_OK && (v = gri_text_json_end(&t)) != NULL)
+        rc = gr_error_code(v) == GR_OK ? json_tell(c, v, &last) : gr_fail(c, v);
+    gri_text_json_fini(&t);
     gr_value_unref(last);
     return rc;
 }

@@ -11,11 +11,8 @@
 #include <string.h>
 
 #include "actors/compose/describe.h"
-#include "actors/prompt/template.h"
-#include "runtime/base/alloc.h"
-
-/* A prompt can't be longer than what a value may hold; far above any model's context. */
-#define PROMPT_BYTES_MAX ((size_t)64 << 20)
+#include "actors/prompt/chat_template.h"
+#include "actors/prompt/vars.h"
 
 static gr_value *names_of(const struct gri_template *t)
 {
@@ -29,7 +26,7 @@ static gr_value *names_of(const struct gri_template *t)
 static gr_value *format(const struct gri_template *t, const gr_value *names,
                         const gr_value *partial, const gr_value *input)
 {
-    struct gri_strbuf b = { .max = PROMPT_BYTES_MAX };
+    struct gri_strbuf b = { .max = GRI_PROMPT_BYTES_MAX };
     gr_value *vars = gri_vars_given(input, names, partial);
     gr_value *text = gri_vars_check("PromptTemplate", names, vars);
 
@@ -95,21 +92,21 @@ gr_ref gr_prompt(gr_scope *in, const char *tmpl)
 
 gr_ref gr_prompt_for(gr_scope *in, const gr_prompt_opts *opts, const char *tmpl)
 {
-    gr_value *partial = opts != NULL && opts->partial != NULL ? opts->partial : gr_nil();
     struct gri_template *t = NULL;
-    gr_value *args = NULL, *err = NULL;
+    struct gri_vars vars;
+    gr_value *args = NULL;
 
-    if (!gr_is_nil(partial) && gr_value_type(partial) != GR_MAP) {
-        args = gri_vars_not_a_map(gr_value_ref(partial));
-    } else if (tmpl == NULL) {
+    if (tmpl == NULL)
         args = gr_error(GR_EINVAL, "no template");
-    } else if (gri_template_parse(tmpl, strlen(tmpl), &t, &err) != GR_OK) {
-        args = err;
-    } else {
-        args = gr_map(GR_KV("names", gri_vars_due(names_of(t), partial)),
-                      GR_KV("partial", gr_value_ref(partial)),
+    else
+        (void)gri_template_read(tmpl, strlen(tmpl), opts != NULL ? opts->format : GR_FSTRING, &t,
+                                &args);
+    if (args != NULL)
+        gr_value_unref(opts != NULL ? opts->partial : NULL);
+    else if ((args = gri_vars_read(&vars, opts, names_of(t), false)) != NULL)
+        gri_template_free(t);
+    else
+        args = gr_map(GR_KV("names", vars.names), GR_KV("partial", vars.partial),
                       GR_KV("template", gr_opaque(t, drop_template)));
-    }
-    gr_value_unref(partial);
-    return gr_spawn(in, &prompt_class, GR_SPAWN(.args = gri_vars_whole(args)));
+    return gr_spawn(in, &prompt_class, GR_SPAWN(.args = args));
 }

@@ -7,6 +7,7 @@
 #include <greenroom/codec.h>
 #include <greenroom/message.h>
 
+#include "actors/prompt/mustache.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 
@@ -19,7 +20,8 @@ struct gri_template {
     char *text;         /* owned */
     struct part *parts; /* owned */
     size_t count, cap;
-    char **names; /* owned, each owned: the distinct variables */
+    struct gri_mustache *mustache; /* owned; NULL: an f-string */
+    char **names;                  /* owned, each owned: the distinct variables */
     size_t name_count;
 };
 
@@ -30,6 +32,7 @@ void gri_template_free(struct gri_template *t)
     for (size_t i = 0; i < t->name_count; i++)
         gri_free(t->names[i]);
     gri_free(t->names);
+    gri_mustache_free(t->mustache);
     gri_free(t->parts);
     gri_free(t->text);
     gri_free(t);
@@ -85,8 +88,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* error_at counts columns in characters, from 1, as editors do. */
-static gr_value *error_at(const char *text, size_t at, const char *what)
+gr_value *gri_template_error(const char *text, size_t at, const char *what)
 {
     size_t line = 1, column = 1;
 
@@ -111,13 +113,13 @@ static gr_value *read_var(struct gri_template *t, size_t len, size_t *at, bool *
     while (end < len && (is_letter(s[end]) || (end > start && is_digit(s[end]))))
         end++;
     if (end == len)
-        return error_at(s, *at, "expected '}' to close this '{'");
+        return gri_template_error(s, *at, "expected '}' to close this '{'");
     if (end == start && s[end] == '}')
-        return error_at(s, end, "expected a variable's name between '{' and '}'");
+        return gri_template_error(s, end, "expected a variable's name between '{' and '}'");
     if (s[end] != '}')
-        return error_at(s, end,
-                        "expected '}' or a name of letters, digits and '_'; "
-                        "write '{{' for a brace");
+        return gri_template_error(s, end,
+                                  "expected '}' or a name of letters, digits and '_'; "
+                                  "write '{{' for a brace");
     if (!add_part(t, start, end - start, true) || !add_name(t, s + start, end - start))
         *oom = true;
     *at = end + 1;
@@ -143,7 +145,7 @@ static gr_value *read_parts(struct gri_template *t, size_t len, bool *oom)
             continue;
         }
         if (s[at] == '}')
-            return error_at(s, at, "a '}' without its '{'; write '}}' for a brace");
+            return gri_template_error(s, at, "a '}' without its '{'; write '}}' for a brace");
         *oom = !add_part(t, literal, at - literal, false);
         err = *oom ? NULL : read_var(t, len, &at, oom);
         if (err != NULL)
@@ -175,6 +177,44 @@ gr_code gri_template_parse(const char *text, size_t len, struct gri_template **r
     gri_template_free(t);
     *reterr = err;
     return gr_error_code(err);
+}
+
+static bool add_variable(void *t, const char *name, size_t len)
+{
+    return add_name(t, name, len);
+}
+
+/* read_mustache: as gri_template_parse. */
+static gr_code read_mustache(const char *text, size_t len, struct gri_template **ret_t,
+                             gr_value **reterr)
+{
+    struct gri_template *t = gri_new0(struct gri_template);
+    gr_code rc = GR_ENOMEM;
+
+    if (t != NULL)
+        rc = gri_mustache_parse(text, len, &t->mustache, reterr);
+    if (rc == GR_OK && !gri_mustache_each(t->mustache, add_variable, t))
+        rc = GR_ENOMEM;
+    if (rc == GR_OK) {
+        *ret_t = t;
+        return GR_OK;
+    }
+    gri_template_free(t);
+    if (*reterr == NULL)
+        *reterr = gr_error(GR_ENOMEM, "out of memory for a template");
+    return rc;
+}
+
+gr_code gri_template_read(const char *text, size_t len, gr_template_format format,
+                          struct gri_template **ret_t, gr_value **reterr)
+{
+    *reterr = NULL;
+    switch (format) {
+    case GR_FSTRING: return gri_template_parse(text, len, ret_t, reterr);
+    case GR_MUSTACHE: return read_mustache(text, len, ret_t, reterr);
+    }
+    *reterr = gr_error(GR_EINVAL, "no such template format: %d", (int)format);
+    return GR_EINVAL;
 }
 
 void gri_print_value(struct gri_strbuf *b, const gr_value *v)
@@ -210,6 +250,10 @@ void gri_print_value(struct gri_strbuf *b, const gr_value *v)
 
 void gri_template_print(const struct gri_template *t, const gr_value *vars, struct gri_strbuf *b)
 {
+    if (t->mustache != NULL) {
+        gri_mustache_print(t->mustache, vars, b);
+        return;
+    }
     for (size_t i = 0; i < t->count; i++) {
         const struct part *p = &t->parts[i];
 
@@ -233,133 +277,4 @@ gr_value *gri_strbuf_value(struct gri_strbuf *b)
 
     gri_strbuf_fini(b);
     return v;
-}
-
-gr_value *gri_vars_take(const gr_value *input, const gr_value *names)
-{
-    if (gr_value_type(input) == GR_MAP || gr_len(names) != 1)
-        return gr_value_ref(input);
-    return gr_map(GR_KV(gr_cstr(gr_at(names, 0), ""), gr_value_ref(input)));
-}
-
-static gr_value *not_a_map(const gr_value *vars)
-{
-    return gr_error(GR_ETYPE, "expected a map of variables, got a value of type %s",
-                    gr_type_name(gr_value_type(vars)));
-}
-
-gr_value *gri_vars_given(const gr_value *input, const gr_value *names, const gr_value *partial)
-{
-    gr_value *vars = gri_vars_take(input, names);
-
-    if (gr_value_type(partial) != GR_MAP)
-        return vars;
-    if (gr_value_type(vars) == GR_MAP)
-        return gr_merge(gr_value_ref(partial), vars);
-    if (gr_len(names) > 0 || gr_error_code(vars) != GR_OK)
-        return vars; /* gri_vars_check tells */
-    if (!gr_is_nil(vars)) {
-        gr_value_unref(vars);
-        return not_a_map(input);
-    }
-    gr_value_unref(vars);
-    return gr_value_ref(partial);
-}
-
-gr_value *gri_vars_not_a_map(gr_value *partial)
-{
-    gr_value *err;
-
-    if (gr_error_code(partial) != GR_OK)
-        return partial;
-    err = gr_error(GR_ETYPE, "a prompt's partial is a map of variables, not of type %s",
-                   gr_type_name(gr_value_type(partial)));
-    gr_value_unref(partial);
-    return err;
-}
-
-gr_value *gri_vars_due(gr_value *names, const gr_value *partial)
-{
-    gr_value *due = gr_list_n(NULL, 0);
-
-    if (gr_error_code(names) != GR_OK) {
-        gr_value_unref(due);
-        return names;
-    }
-    for (size_t i = 0; i < gr_len(names); i++)
-        if (gr_get(partial, gr_cstr(gr_at(names, i), "")) == NULL)
-            due = gr_append(due, gr_value_ref(gr_at(names, i)));
-    gr_value_unref(names);
-    return due;
-}
-
-gr_value *gri_vars_whole(gr_value *args)
-{
-    static const char *const keys[] = { "names", "partial" };
-
-    for (size_t i = 0; i < 2; i++) {
-        const gr_value *v = gr_get(args, keys[i]);
-
-        if (gr_error_code(args) == GR_OK && gr_error_code(v) != GR_OK) {
-            gr_value *err = gr_value_ref(v);
-
-            gr_value_unref(args);
-            return err;
-        }
-    }
-    return args;
-}
-
-static void add_quoted(struct gri_strbuf *b, const char *name, size_t *count)
-{
-    gri_strbuf_addf(b, "%s'%s'", *count == 0 ? "" : ", ", name);
-    ++*count;
-}
-
-static bool has_all(const gr_value *vars, const gr_value *names)
-{
-    for (size_t i = 0; i < gr_len(names); i++)
-        if (gr_get(vars, gr_cstr(gr_at(names, i), "")) == NULL)
-            return false;
-    return true;
-}
-
-gr_value *gri_vars_check(const char *who, const gr_value *names, const gr_value *vars)
-{
-    struct gri_strbuf missing = GRI_STRBUF_INIT, wanted = GRI_STRBUF_INIT, got = GRI_STRBUF_INIT;
-    size_t missing_count = 0, wanted_count = 0, got_count = 0;
-    const char *first = NULL, *key = NULL;
-    gr_value *err = NULL;
-
-    if (gr_error_code(names) != GR_OK || gr_error_code(vars) != GR_OK)
-        return gr_value_ref(gr_error_code(names) != GR_OK ? names : vars);
-    if (gr_value_type(vars) != GR_MAP && gr_len(names) > 0)
-        return not_a_map(vars);
-    if (has_all(vars, names))
-        return NULL;
-    for (size_t i = 0; i < gr_len(names); i++) {
-        const char *name = gr_cstr(gr_at(names, i), "");
-
-        add_quoted(&wanted, name, &wanted_count);
-        if (gr_get(vars, name) != NULL)
-            continue;
-        if (first == NULL)
-            first = name;
-        add_quoted(&missing, name, &missing_count);
-    }
-    for (size_t i = 0; gr_pair_at(vars, i, &key) != NULL; i++)
-        add_quoted(&got, key, &got_count);
-    if (missing.failed || wanted.failed || got.failed)
-        err = gr_error(GR_ENOMEM, "out of memory");
-    else
-        err =
-            gr_error(GR_EINVAL,
-                     "Input to %s is missing variables {%s}. Expected: [%s] Received: [%s]. "
-                     "If {%s} is meant as text, write {{%s}}.",
-                     who, missing.data, wanted.data, got_count == 0 ? "" : got.data, first, first);
-    err = gr_error_with(err, "kind", gr_str("KeyError"));
-    gri_strbuf_fini(&missing);
-    gri_strbuf_fini(&wanted);
-    gri_strbuf_fini(&got);
-    return err;
 }

@@ -111,6 +111,11 @@ static bool stop(struct gri_schema_run *r, gr_value *why)
     return false;
 }
 
+bool gri_schema_no_memory(struct gri_schema_run *r)
+{
+    return stop(r, gr_error(GR_ENOMEM, "out of memory for a schema's errors"));
+}
+
 static gr_value *limit(const char *what, size_t most)
 {
     return gr_error_with(gr_error(GR_EFULL, "schema: %s, the limit is %zu", what, most), "kind",
@@ -195,7 +200,7 @@ bool gri_schema_judge_at(struct gri_schema_run *r, const struct gri_schema_node 
         gri_strbuf_addf(&r->path, "/%zu", index);
     holds = gri_schema_judge(r, n, v);
     if (r->path.failed)
-        return stop(r, gr_error(GR_ENOMEM, "out of memory for a schema's errors"));
+        return gri_schema_no_memory(r);
     r->path.len = len;
     return holds;
 }
@@ -240,9 +245,12 @@ bool gri_schema_wrong(struct gri_schema_run *r, const struct gri_check *k, const
     va_start(ap, fmt);
     gri_strbuf_vaddf(&b, fmt, ap);
     va_end(ap);
+    if (b.failed) {
+        gri_strbuf_fini(&b);
+        return gri_schema_no_memory(r);
+    }
     path = r->path.len > 0 ? gr_strn(r->path.data, r->path.len) : gr_str("");
-    message = b.failed ? gr_error(GR_ENOMEM, "out of memory for a schema's errors")
-                       : gr_strn(b.data, b.len);
+    message = gr_strn(b.data, b.len);
     gri_strbuf_fini(&b);
     r->errors =
         gr_append(r->errors, gr_map(GR_KV("path", path), GR_KV("keyword", gr_str(k->word->name)),

@@ -120,6 +120,8 @@ bool gri_schema_try(struct gri_schema_run *r, const struct gri_schema_node *n, c
 /* gri_schema_wrong tells that the word does not hold here, and returns false. */
 bool gri_schema_wrong(struct gri_schema_run *r, const struct gri_check *k, const char *fmt, ...)
     GR_PRINTF(3, 4);
+/* gri_schema_no_memory ends the judging, and returns false. */
+bool gri_schema_no_memory(struct gri_schema_run *r);
 /* gri_schema_shown: how many bytes of a text a message quotes. */
 int gri_schema_shown(const char *text);
 /* gri_schema_work takes steps off; false: there are none left. */

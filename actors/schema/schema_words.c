@@ -97,8 +97,10 @@ GRI_SCHEMA_HOLDS(type)
     gri_strbuf_adds(&b, gr_cstr(k->arg, ""));
     for (size_t i = 0; gr_value_type(k->arg) == GR_LIST && i < gr_len(k->arg); i++)
         gri_strbuf_addf(&b, "%s%s", i > 0 ? " or " : "", gr_cstr(gr_at(k->arg, i), ""));
-    (void)gri_schema_wrong(r, k, "expected %s, got %s", b.failed ? "?" : b.data,
-                           gri_schema_type_name(types));
+    if (b.failed)
+        (void)gri_schema_no_memory(r);
+    else
+        (void)gri_schema_wrong(r, k, "expected %s, got %s", b.data, gri_schema_type_name(types));
     gri_strbuf_fini(&b);
     return false;
 }
@@ -117,9 +119,10 @@ static bool wrong_value(struct gri_schema_run *r, const struct gri_check *k, con
     if (r->quiet > 0)
         return false;
     text = gr_json_print(k->arg, 0, &len);
-    (void)gri_schema_wrong(r, k, "%s %.*s%s", what, text != NULL ? gri_schema_shown(text) : 0,
-                           text != NULL ? text : "",
-                           text != NULL && len > (size_t)gri_schema_shown(text) ? "…" : "");
+    if (text == NULL)
+        return gri_schema_no_memory(r);
+    (void)gri_schema_wrong(r, k, "%s %.*s%s", what, gri_schema_shown(text), text,
+                           len > (size_t)gri_schema_shown(text) ? "…" : "");
     gr_free(text);
     return false;
 }
@@ -206,8 +209,11 @@ static bool wrong_all(struct gri_schema_run *r, const struct gri_check *k, const
         return false;
     for (size_t i = 0; i < k->sub_count && i < WHY_MAX; i++)
         first_wrong(r, k->subs[i], v, &b);
-    (void)gri_schema_wrong(r, k, "none of %zu schemas holds: %s%s", k->sub_count,
-                           b.len > 0 ? b.data : "?", k->sub_count > WHY_MAX ? "; …" : "");
+    if (b.failed)
+        (void)gri_schema_no_memory(r);
+    else
+        (void)gri_schema_wrong(r, k, "none of %zu schemas holds: %s%s", k->sub_count, b.data,
+                               k->sub_count > WHY_MAX ? "; …" : "");
     gri_strbuf_fini(&b);
     return false;
 }

@@ -27,12 +27,15 @@
 #include <greenroom/isolate.h>
 #include <greenroom/runnable.h>
 #include <greenroom/message.h>
+#include <greenroom/messages.h>
 #include <greenroom/prompt.h>
+#include <greenroom/few_shot.h>
 #include <greenroom/model.h>
 #include <greenroom/parser.h>
 #include <greenroom/history.h>
 #include <greenroom/graph.h>
 #include <greenroom/tool.h>
+#include <greenroom/agent.h>
 #include <greenroom/guard.h>
 #include <greenroom/embeddings.h>
 #include <greenroom/store.h>

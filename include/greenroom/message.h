@@ -4,9 +4,11 @@
  *
  *   {"type": "human", "content": "hi"}
  *
- *   type               "human", "ai", "system", "tool"; "AIMessageChunk" for a piece of an answer
+ *   type               "human", "ai", "system", "tool", "function", "chat", "remove"; "AIMessageChunk" and
+ *                      the like for a piece of one
  *   content            a string, or a list of strings and blocks {"type": "text", "text": …}
- *   id, name           strings, when known
+ *   id, name           strings, when known; a function's message has a name
+ *   role               chat: what it is called there
  *   tool_calls         ai: a list of {"name", "args": {…}, "id", "type": "tool_call"}
  *   invalid_tool_calls ai: the same with "args" as the text that is no JSON object, and "error"
  *   tool_call_chunks   AIMessageChunk: {"name", "args" (text), "id", "index", "type"}
@@ -35,9 +37,14 @@ GR_API gr_value *gr_ai_chunk(const char *text);
 /* gr_tool_message answers the tool call named by id. [any] */
 GR_API gr_value *gr_tool_message(const char *tool_call_id, gr_value *content GR_TAKES);
 
+/* gr_chat_message has a role of any name. [any] */
+GR_API gr_value *gr_chat_message(const char *role, gr_value *content GR_TAKES);
+/* gr_remove_message tells those who keep messages that the one of this id goes. [any] */
+GR_API gr_value *gr_remove_message(const char *id);
+
 /*
  * gr_message makes a message of a role: "human" or "user", "ai" or "assistant", "system",
- * "developer" (a system message that remembers the name), "tool". nil content counts as "".
+ * "developer" (a system message that remembers the name), "tool", "function". nil content counts as "".
  * Errors: GR_EINVAL "unknown role 'x'", GR_ETYPE content that is neither a string nor a list. [any]
  */
 GR_API gr_value *gr_message(const char *role, gr_value *content GR_TAKES);
@@ -45,7 +52,7 @@ GR_API gr_value *gr_message(const char *role, gr_value *content GR_TAKES);
 /*
  * gr_message_coerce makes a message of what people write for one: a message; a string (human); a
  * list of two, [role, text]; a map {"role" or "type", "content", …}, where "tool_calls" may be
- * OpenAI's. Errors: GR_EINVAL with what it was and what it may be. [any]
+ * OpenAI's, also in "additional_kwargs". Errors: GR_EINVAL with what it was and what it may be. [any]
  */
 GR_API gr_value *gr_message_coerce(gr_value *v GR_TAKES);
 
@@ -72,7 +79,7 @@ GR_API gr_value *gr_message_text(const gr_value *message);
 GR_API gr_value *gr_message_of_chunk(gr_value *chunk GR_TAKES);
 
 /* gr_messages_text prints a list of messages for people and for models that take text: lines of
- * "Human: …", "AI: …", "System: …", "Tool: …". An error value for what is no list of messages.
+ * "Human: …", "AI: …", "System: …", "Tool: …", "Function: …", or a chat message's role. An error value for what is no list of messages.
  * [any] */
 GR_API gr_value *gr_messages_text(const gr_value *messages);
 

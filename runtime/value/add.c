@@ -22,10 +22,10 @@ struct rules {
 };
 
 static const char *const no_keys[] = { NULL };
-static const char *const chunk_keys[] = { "type",           "role",         "name", "model",
+static const char *const chunk_keys[] = { "role",           "name",         "model",
                                           "chunk_position", "tool_call_id", NULL };
 /* A tool call's name and arguments come in pieces; what tells it from others does not. */
-static const char *const part_keys[] = { "type", "id", "index", NULL };
+static const char *const part_keys[] = { "id", "index", NULL };
 
 static const struct rules plain = { no_keys, false, false, false };
 static const struct rules chunk = { chunk_keys, true, true, false };
@@ -54,6 +54,12 @@ static gr_value *keep(gr_value *left, gr_value *right)
 
     gr_value_unref(says_nothing ? right : left);
     return says_nothing ? left : right;
+}
+
+/* is_type tells whether a key says what a message or a part of one is: what came first says that for good. */
+static bool is_type(const char *key, const struct rules *rules)
+{
+    return (rules == &chunk || rules == &part) && strcmp(key, "type") == 0;
 }
 
 /* add_content adds a text and a list of blocks, or texts, as langchain-core's merge_content does: a
@@ -172,7 +178,9 @@ static gr_value *add_at(gr_value *map, size_t at, gr_value *v, const struct rule
     gr_value *sum;
 
     (void)gri_pairs_put(map, at, gr_nil(), &why);
-    if (is_one_of(key, rules->keep))
+    if (is_type(key, rules))
+        sum = keep(v, old);
+    else if (is_one_of(key, rules->keep))
         sum = keep(old, v);
     else if (rules->message)
         sum = add_field(key, old, v, rules);
@@ -223,11 +231,28 @@ static size_t find_part(const gr_value *list, const gr_value *v)
     return SIZE_MAX;
 }
 
+/* of_unknown: what a block of no standard kind brings goes under "extras" of another kind's, under "value" of
+ * its own kind's; v is taken, and comes back as it was if it is of a standard kind. */
+static gr_value *of_unknown(const gr_value *left, gr_value *v)
+{
+    const gr_value *value = gr_get(v, "value"), *type = gr_get(left, "type");
+    bool same = is_text_of(type, "non_standard");
+    gr_value *out;
+
+    if (!is_text_of(gr_get(v, "type"), "non_standard") || gr_value_type(value) != GR_MAP ||
+        gr_cstr(type, "")[0] == '\0')
+        return v;
+    out = gr_map(GR_KV(same ? "value" : "extras", gr_without(gr_value_ref(value), "type")));
+    gr_value_unref(v);
+    return out;
+}
+
 static gr_value *add_part(gr_value *list, size_t at, gr_value *v)
 {
     gr_value *why = NULL;
     gr_value *old = gr_value_ref(gri_items(list)->at[at]);
 
+    v = of_unknown(old, v);
     (void)gri_items_put(list, at, gr_nil(), &why);
     if (gri_items_put(list, at, add(old, v, &part), &why))
         return list;

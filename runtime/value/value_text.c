@@ -115,13 +115,14 @@ static gr_value *copy_with_room(const gr_value *v, size_t cap)
     return &t->head;
 }
 
-/* with_room returns left held alone, with room for `more` further bytes; taken. The room at least
- * doubles, so that a text added to chunk by chunk is copied a few times in all. */
+/* with_room returns left held alone, with room for `more` further bytes; taken. The room of one held alone at least
+ * doubles, so that a text added to chunk by chunk is copied a few times in all; a copy has no more than it needs,
+ * since who keeps one sum may keep them all. */
 static gr_value *with_room(gr_value *left, size_t more)
 {
     size_t need = (size_t)gri_text(left)->len + more;
-    size_t cap = (size_t)gri_text(left)->cap * 2;
     bool only = gri_value_is_only(left);
+    size_t cap = only ? (size_t)gri_text(left)->cap * 2 : need;
     gr_value *bigger;
 
     if (only && need <= gri_text(left)->cap)

@@ -34,8 +34,8 @@
 #define BEYOND 3        /* so many runs in a row that needed fewer calls end a class */
 
 static const struct scenes *const groups[] = {
-    &engine_scenes,  &async_scenes, &compose_scenes, &kinds_scenes, &text_scenes,
-    &codec_scenes,   &http_scenes,  &link_scenes,    &mcp_scenes,
+    &engine_scenes,  &async_scenes, &compose_scenes, &kinds_scenes, &agents_scenes,
+    &text_scenes,    &codec_scenes, &http_scenes,    &link_scenes,  &mcp_scenes,
 #if defined(GR_TORTURE_COMMAND)
     &command_scenes,
 #endif

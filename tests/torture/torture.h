@@ -39,8 +39,8 @@ struct scenes {
         (array), sizeof(array) / sizeof((array)[0])                                                \
     }
 
-extern const struct scenes engine_scenes, async_scenes, compose_scenes, kinds_scenes, text_scenes,
-    codec_scenes, http_scenes, link_scenes, command_scenes, mcp_scenes;
+extern const struct scenes engine_scenes, async_scenes, compose_scenes, kinds_scenes, agents_scenes,
+    text_scenes, codec_scenes, http_scenes, link_scenes, command_scenes, mcp_scenes;
 
 /* The runtime of the run, unless the scene is SCENE_OWN. */
 extern gr_runtime *rt;

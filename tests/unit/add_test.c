@@ -252,6 +252,21 @@ Test(add, a_long_stream_is_not_copied_each_time)
     gr_value_unref(part);
 }
 
+/* The room for more doubles while a text grows in place; a sum that somebody keeps must not hand its room on to the
+ * next one, which would double it again. */
+Test(add, sums_that_are_kept_hold_no_more_than_their_bytes)
+{
+    gr_value *sums[24];
+    long before = test_memory_bytes();
+
+    sums[0] = gr_str("x");
+    for (size_t i = 1; i < 24; i++)
+        sums[i] = gr_add(gr_value_ref(sums[i - 1]), gr_str("x"));
+    cr_assert_lt(test_memory_bytes() - before, 24 * 256);
+    for (size_t i = 0; i < 24; i++)
+        gr_value_unref(sums[i]);
+}
+
 Test(add, every_failed_allocation_is_survived_without_a_leak)
 {
     gr_value *a = json(CHUNK("[{\"name\": \"f\", \"args\": \"{\", \"index\": 0, \"n\": [0.5]}]"));

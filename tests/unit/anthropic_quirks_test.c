@@ -14,9 +14,11 @@
           "\"output_tokens\":1}}")
 #define OPEN(index, block)                                                                         \
     EVENT("content_block_start", ",\"index\":" index ",\"content_block\":{" block "}")
-#define DELTA(index, delta) EVENT("content_block_delta", ",\"index\":" index ",\"delta\":{" delta "}")
+#define DELTA(index, delta)                                                                        \
+    EVENT("content_block_delta", ",\"index\":" index ",\"delta\":{" delta "}")
 #define TEXT(index, text) DELTA(index, "\"type\":\"text_delta\",\"text\":\"" text "\"")
-#define ARGS(index, json) DELTA(index, "\"type\":\"input_json_delta\",\"partial_json\":\"" json "\"")
+#define ARGS(index, json)                                                                          \
+    DELTA(index, "\"type\":\"input_json_delta\",\"partial_json\":\"" json "\"")
 #define CLOSE(index) EVENT("content_block_stop", ",\"index\":" index)
 #define FINISH(reason)                                                                             \
     EVENT("message_delta",                                                                         \
@@ -77,9 +79,9 @@ static const struct quirk streams[] = {
       .stream = true,
       .kwargs = TOOLS,
       .body = START OPEN("0", TEXT_BLOCK) TEXT("0", "Let me see.") CLOSE("0")
-          OPEN("1", CALL_BLOCK("t1", "f")) ARGS("1", "") ARGS("1", "{\\\"a\\\": ")
-              ARGS("1", "1}") CLOSE("1") OPEN("2", CALL_BLOCK("t2", "g")) ARGS("2", "{}")
-                  CLOSE("2") FINISH("tool_use") STOP,
+          OPEN("1", CALL_BLOCK("t1", "f")) ARGS("1", "") ARGS("1", "{\\\"a\\\": ") ARGS("1", "1}")
+              CLOSE("1") OPEN("2", CALL_BLOCK("t2", "g")) ARGS("2", "{}") CLOSE("2")
+                  FINISH("tool_use") STOP,
       .want = "{\"content\":[{\"type\":\"text\",\"text\":\"Let me see.\"},{\"type\":\"tool_use\","
               "\"id\":\"t1\"},{\"type\":\"tool_use\",\"id\":\"t2\"}],\"tool_calls\":[{\"name\":"
               "\"f\",\"args\":{\"a\":1},\"id\":\"t1\"},{\"name\":\"g\",\"args\":{},\"id\":\"t2\"}],"
@@ -89,8 +91,8 @@ static const struct quirk streams[] = {
       .model = CLAUDE,
       .stream = true,
       .kwargs = TOOLS,
-      .body = START OPEN("0", CALL_BLOCK("t1", "now")) ARGS("0", "") CLOSE("0")
-          FINISH("tool_use") STOP,
+      .body =
+          START OPEN("0", CALL_BLOCK("t1", "now")) ARGS("0", "") CLOSE("0") FINISH("tool_use") STOP,
       .want = "{\"tool_calls\":[{\"name\":\"now\",\"args\":{}}],\"invalid_tool_calls\":null}" },
     { .name = "anthropic: arguments cut off by the limit are an invalid call or what could be read",
       .model = CLAUDE,
@@ -109,8 +111,9 @@ static const struct quirk streams[] = {
               DELTA("0", "\"type\":\"thinking_delta\",\"thinking\":\"far\"")
                   DELTA("0", "\"type\":\"signature_delta\",\"signature\":\"EqQB\"") CLOSE("0")
                       OPEN("1", TEXT_BLOCK) TEXT("1", "Yes.") CLOSE("1") FINISH("end_turn") STOP,
-      .want = "{\"content\":[{\"type\":\"thinking\",\"thinking\":\"so far\",\"signature\":\"EqQB\"},"
-              "{\"type\":\"text\",\"text\":\"Yes.\"}]}",
+      .want =
+          "{\"content\":[{\"type\":\"thinking\",\"thinking\":\"so far\",\"signature\":\"EqQB\"},"
+          "{\"type\":\"text\",\"text\":\"Yes.\"}]}",
       .sent = "{\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024}}" },
     { .name = "anthropic: redacted thoughts are kept as they are",
       .model = CLAUDE,
@@ -151,20 +154,20 @@ static const struct quirk streams[] = {
     { .name = "vllm's messages: usage only at the start, no index, a text in the block's start",
       .model = CLAUDE,
       .stream = true,
-      .body = EVENT("message_start", ",\"message\":{\"usage\":{\"input_tokens\":3}}") EVENT(
-          "content_block_start",
-          ",\"content_block\":{\"type\":\"text\",\"text\":\"He\"}") EVENT("content_block_delta",
-                                                                         ",\"delta\":{\"type\":"
-                                                                         "\"text_delta\",\"text\":"
-                                                                         "\"llo.\"}") STOP,
-      .want = "{\"content\":\"Hello.\",\"usage_metadata\":{\"input_tokens\":3,\"output_tokens\":0}}" },
+      .body = EVENT("message_start", ",\"message\":{\"usage\":{\"input_tokens\":3}}")
+          EVENT("content_block_start", ",\"content_block\":{\"type\":\"text\",\"text\":\"He\"}")
+              EVENT("content_block_delta", ",\"delta\":{\"type\":"
+                                           "\"text_delta\",\"text\":"
+                                           "\"llo.\"}") STOP,
+      .want =
+          "{\"content\":\"Hello.\",\"usage_metadata\":{\"input_tokens\":3,\"output_tokens\":0}}" },
     { .name = "ollama's messages: a call's arguments come with its start",
       .model = CLAUDE,
       .stream = true,
       .kwargs = TOOLS,
-      .body = START OPEN(
-          "0", "\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"f\",\"input\":{\"a\":1}") CLOSE("0")
-          FINISH("tool_use") STOP,
+      .body =
+          START OPEN("0", "\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"f\",\"input\":{\"a\":1}")
+              CLOSE("0") FINISH("tool_use") STOP,
       .want = "{\"tool_calls\":[{\"name\":\"f\",\"args\":{\"a\":1},\"id\":\"t1\"}]}" },
     { .name = "a proxy answers a stream in one piece",
       .model = CLAUDE,
@@ -191,7 +194,8 @@ static const struct quirk errors[] = {
       .model = CLAUDE,
       .stream = true,
       .body = START "event: error\ndata: {\"type\":\"api_error\",\"message\":\"upstream\"}\n\n",
-      .error = "{\"code\":\"GR_EREMOTE\",\"kind\":\"api_error\",\"status\":500,\"text\":\"~upstream\"}" },
+      .error =
+          "{\"code\":\"GR_EREMOTE\",\"kind\":\"api_error\",\"status\":500,\"text\":\"~upstream\"}" },
     { .name = "anthropic: 529 is tried again",
       .model = CLAUDE,
       .status = 529,
@@ -230,7 +234,8 @@ static const struct quirk errors[] = {
       .status = 413,
       .headers = "Content-Type: text/html\r\n",
       .body = "<html>413</html>",
-      .error = "{\"code\":\"GR_EREMOTE\",\"status\":413,\"retryable\":false,\"text\":\"~<html>\"}" },
+      .error =
+          "{\"code\":\"GR_EREMOTE\",\"status\":413,\"retryable\":false,\"text\":\"~<html>\"}" },
     { .name = "request: tools' answers and what is said next are one turn",
       .model = CLAUDE,
       .input = "[[\"human\",\"q\"],{\"type\":\"ai\",\"content\":\"\",\"tool_calls\":[{\"name\":"

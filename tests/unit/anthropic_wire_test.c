@@ -45,8 +45,7 @@ static const struct request requests[] = {
     { "a limit is sent always", M, HI, BODY(HI), NULL },
     { "the call's own limit", "{\"model\":\"c\",\"max_tokens\":7,\"max_completion_tokens\":9}", HI,
       "{\"model\":\"c\",\"max_tokens\":7,\"messages\":" HI "}", NULL },
-    { "system stands beside the messages", M,
-      "[[\"system\",\"be brief\"],[\"human\",\"hi\"]]",
+    { "system stands beside the messages", M, "[[\"system\",\"be brief\"],[\"human\",\"hi\"]]",
       "{\"model\":\"c\",\"max_tokens\":1024,\"system\":\"be brief\",\"messages\":" HI "}", NULL },
     { "several system messages are blocks", M,
       "[[\"system\",\"be brief\"],[\"developer\",\"and kind\"],[\"human\",\"hi\"]]",
@@ -59,7 +58,8 @@ static const struct request requests[] = {
       "{\"model\":\"c\",\"max_tokens\":1024,\"system\":[{\"type\":\"text\",\"text\":\"long\","
       "\"cache_control\":{\"type\":\"ephemeral\"}}],\"messages\":" HI "}",
       NULL },
-    { "turns of one side are one", M, "[[\"human\",\"a\"],[\"human\",\"b\"],[\"ai\",\"c\"],"
+    { "turns of one side are one", M,
+      "[[\"human\",\"a\"],[\"human\",\"b\"],[\"ai\",\"c\"],"
       "[\"ai\",\"d\"],[\"human\",\"e\"]]",
       BODY("[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\","
            "\"text\":\"b\"}]},{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":"
@@ -141,13 +141,14 @@ static const struct request requests[] = {
       "{\"type\":\"image\",\"url\":\"https://x/z\"},{\"type\":\"image\",\"source_type\":\"base64\","
       "\"data\":\"BBBB\",\"mime_type\":\"image/gif\"},{\"type\":\"image\",\"file_id\":\"file_1\"},"
       "{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://x/w\"}}]}]",
-      BODY("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\","
-           "\"media_type\":\"image/png\",\"data\":\"AAAA\"}},{\"type\":\"image\",\"source\":{"
-           "\"type\":\"url\",\"url\":\"https://x/y.png\"}},{\"type\":\"image\",\"source\":{\"type\":"
-           "\"url\",\"url\":\"https://x/z\"}},{\"type\":\"image\",\"source\":{\"type\":\"base64\","
-           "\"media_type\":\"image/gif\",\"data\":\"BBBB\"}},{\"type\":\"image\",\"source\":{"
-           "\"type\":\"file\",\"file_id\":\"file_1\"}},{\"type\":\"image\",\"source\":{\"type\":"
-           "\"url\",\"url\":\"https://x/w\"}}]}]"),
+      BODY(
+          "[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\","
+          "\"media_type\":\"image/png\",\"data\":\"AAAA\"}},{\"type\":\"image\",\"source\":{"
+          "\"type\":\"url\",\"url\":\"https://x/y.png\"}},{\"type\":\"image\",\"source\":{\"type\":"
+          "\"url\",\"url\":\"https://x/z\"}},{\"type\":\"image\",\"source\":{\"type\":\"base64\","
+          "\"media_type\":\"image/gif\",\"data\":\"BBBB\"}},{\"type\":\"image\",\"source\":{"
+          "\"type\":\"file\",\"file_id\":\"file_1\"}},{\"type\":\"image\",\"source\":{\"type\":"
+          "\"url\",\"url\":\"https://x/w\"}}]}]"),
       NULL },
     { "documents", M,
       "[{\"role\":\"user\",\"content\":[{\"type\":\"file\",\"base64\":\"JVBE\",\"mime_type\":"
@@ -155,13 +156,14 @@ static const struct request requests[] = {
       "base64,JVBF\",\"filename\":\"a.pdf\"}},{\"type\":\"text-plain\",\"text\":\"plain\","
       "\"title\":\"T\",\"context\":\"C\"},{\"type\":\"document\",\"source\":{\"type\":\"text\","
       "\"media_type\":\"text/plain\",\"data\":\"own\"},\"citations\":{\"enabled\":true}}]}]",
-      BODY("[{\"role\":\"user\",\"content\":[{\"type\":\"document\",\"source\":{\"type\":\"base64\","
-           "\"media_type\":\"application/pdf\",\"data\":\"JVBE\"}},{\"type\":\"document\","
-           "\"source\":{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"JVBF\"},"
-           "\"title\":\"a.pdf\"},{\"type\":\"document\",\"source\":{\"type\":\"text\","
-           "\"media_type\":\"text/plain\",\"data\":\"plain\"},\"title\":\"T\",\"context\":\"C\"},"
-           "{\"type\":\"document\",\"source\":{\"type\":\"text\",\"media_type\":\"text/plain\","
-           "\"data\":\"own\"},\"citations\":{\"enabled\":true}}]}]"),
+      BODY(
+          "[{\"role\":\"user\",\"content\":[{\"type\":\"document\",\"source\":{\"type\":\"base64\","
+          "\"media_type\":\"application/pdf\",\"data\":\"JVBE\"}},{\"type\":\"document\","
+          "\"source\":{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"JVBF\"},"
+          "\"title\":\"a.pdf\"},{\"type\":\"document\",\"source\":{\"type\":\"text\","
+          "\"media_type\":\"text/plain\",\"data\":\"plain\"},\"title\":\"T\",\"context\":\"C\"},"
+          "{\"type\":\"document\",\"source\":{\"type\":\"text\",\"media_type\":\"text/plain\","
+          "\"data\":\"own\"},\"citations\":{\"enabled\":true}}]}]"),
       NULL },
     { "stop, as a text", "{\"model\":\"c\",\"stop\":\"X\",\"top_p\":0.5,\"seed\":3}", HI,
       "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" HI ",\"stop_sequences\":[\"X\"],"
@@ -235,8 +237,9 @@ Test(anthropic_wire, what_cannot_be_said_is_refused_with_its_place)
     } wrong[] = {
         { M, "[[\"human\",\"a\"],[\"system\",\"b\"]]",
           "message 2: Anthropic takes system messages at the beginning only" },
-        { M, "[{\"role\":\"user\",\"content\":[\"a\",{\"type\":\"audio\",\"base64\":\"AA\","
-             "\"mime_type\":\"audio/wav\"}]}]",
+        { M,
+          "[{\"role\":\"user\",\"content\":[\"a\",{\"type\":\"audio\",\"base64\":\"AA\","
+          "\"mime_type\":\"audio/wav\"}]}]",
           "message 1, part 2: Anthropic takes images and documents, no 'audio'" },
         { M, "[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]",
           "message 1, part 1: an 'image' without a source that can be read" },
@@ -527,9 +530,9 @@ Test(anthropic_wire, a_stream_of_open_blocks_is_bounded)
     int64_t i = 0;
 
     do {
-        gr_value *event = gr_map(GR_KV("type", gr_str("content_block_start")),
-                                 GR_KV("index", gr_int(i)),
-                                 GR_KV("content_block", gr_map(GR_KV("type", gr_str("text")))));
+        gr_value *event =
+            gr_map(GR_KV("type", gr_str("content_block_start")), GR_KV("index", gr_int(i)),
+                   GR_KV("content_block", gr_map(GR_KV("type", gr_str("text")))));
 
         gr_value_unref(chunk);
         chunk = gri_anthropic_event(&s, event, &last);

@@ -97,8 +97,9 @@ static const struct quirk quirks[] = {
                 "\"num_ctx\":4096}",
       .body = HELLO,
       .want = "{}",
-      .sent = "{\"temperature\":null,\"max_tokens\":null,\"stop\":null,\"options\":{\"temperature\":"
-              "0.5,\"num_predict\":7,\"seed\":3,\"stop\":[\"X\"],\"top_p\":0.25,\"num_ctx\":4096}}" },
+      .sent =
+          "{\"temperature\":null,\"max_tokens\":null,\"stop\":null,\"options\":{\"temperature\":"
+          "0.5,\"num_predict\":7,\"seed\":3,\"stop\":[\"X\"],\"top_p\":0.25,\"num_ctx\":4096}}" },
     { .name = "ollama: cut off by the limit",
       .model = LLAMA,
       .stream = true,

@@ -106,8 +106,9 @@ Test(ollama_wire, requests_are_as_the_api_wants_them)
 Test(ollama_wire, what_cannot_be_said_is_refused_with_its_place)
 {
     static const char *const wrong[][3] = {
-        { M, "[[\"ai\",\"a\"],{\"role\":\"user\",\"content\":[\"a\",{\"type\":\"image_url\","
-             "\"image_url\":{\"url\":\"http://169.254.169.254/x\"}}]}]",
+        { M,
+          "[[\"ai\",\"a\"],{\"role\":\"user\",\"content\":[\"a\",{\"type\":\"image_url\","
+          "\"image_url\":{\"url\":\"http://169.254.169.254/x\"}}]}]",
           "message 2, part 2: Ollama takes images in base64 only; one by URL is not fetched" },
         { M, "[{\"role\":\"user\",\"content\":[{\"type\":\"input_audio\",\"input_audio\":{}}]}]",
           "message 1, part 1: Ollama takes texts and images, no 'input_audio'" },
@@ -234,8 +235,7 @@ Test(ollama_wire, lines_add_up)
 
     cr_assert(last);
     cr_assert_str_eq(gr_cstr(gr_get(sum, "content"), ""), "hello");
-    cr_assert(is(gr_value_ref(gr_get(sum, "additional_kwargs")),
-                 "{\"reasoning_content\":\"hm\"}"));
+    cr_assert(is(gr_value_ref(gr_get(sum, "additional_kwargs")), "{\"reasoning_content\":\"hm\"}"));
     cr_assert_eq(gr_len(gr_get(sum, "tool_calls")), 2);
     cr_assert(is(gr_value_ref(gr_get(gr_at(gr_get(sum, "tool_calls"), 1), "args")), "{\"a\":2}"));
     cr_assert_str_neq(call_id(sum, 0), call_id(sum, 1));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "actors/prompt/template.h"
+#include "actors/prompt/vars.h"
 #include "tests/support/memory.h"
 #include "tests/support/test.h"
 

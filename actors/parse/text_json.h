@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * text_json.h - the JSON in a text that is still arriving: the whole text, or else what stands in its first fence of
+ * three backticks. Each letter is read once.
+ */
+#ifndef GR_ACTORS_PARSE_TEXT_JSON_H
+#define GR_ACTORS_PARSE_TEXT_JSON_H
+
+#include "runtime/base/strbuf.h"
+#include "runtime/value/json_feed.h"
+
+struct gri_text_json {
+    struct gri_strbuf text;
+    struct gri_json_feed whole, fenced;
+    size_t looked;     /* bytes that were searched for a fence */
+    size_t start, end; /* of what is in the fence; SIZE_MAX: not known yet */
+    bool in_fence;     /* the answer is what is in there */
+};
+
+void gri_text_json_init(struct gri_text_json *t, size_t bytes_max);
+void gri_text_json_fini(struct gri_text_json *t);
+/*
+ * gri_text_json_add takes more of the text. Returns what can be read now, yours; NULL: nothing, or nothing new; an
+ * error value when the text is above its limit. A backtick or two at the end of what is in the fence wait for what follows them:
+ * gri_text_json_end is told that nothing does.
+ */
+gr_value *gri_text_json_add(struct gri_text_json *t, const char *more);
+gr_value *gri_text_json_end(struct gri_text_json *t);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* schema_closed.h - a schema as servers that are strict want it. */
+#ifndef GR_ACTORS_SCHEMA_SCHEMA_CLOSED_H
+#define GR_ACTORS_SCHEMA_SCHEMA_CLOSED_H
+
+#include <greenroom/value.h>
+
+/* gri_schema_closed gives a schema whose objects have no properties but those it names, at any depth: where
+ * nothing is said, additionalProperties is false. */
+gr_value *gri_schema_closed(const gr_value *schema);
+
+#endif

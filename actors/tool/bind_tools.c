@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bind_tools.c - gr_bind_tools: a model, bound to what its tools say of themselves.
+ *
+ * Constructors don't wait, and tools may be anywhere. So the first call has another actor ask them, and then makes the
+ * binding (binding.c), in the scope that this actor lives in; calls from then on are handed to that. Calls that come
+ * meanwhile ask, too; the first that is done decides.
+ */
+#include <greenroom/callbacks.h>
+#include <greenroom/tool.h>
+
+#include "actors/compose/describe.h"
+#include "actors/compose/subcall.h"
+#include "actors/tool/toolbox.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/lock.h"
+
+struct bound {
+    gr_scope *in; /* borrowed: this actor is in it */
+    gr_ref model, asker;
+    gr_value *kwargs; /* counted; those beside the tools */
+    gr_value *extra;  /* counted; a list of tools in OpenAI's form */
+    int strict;
+    struct gri_lock lock; /* of binding */
+    gr_ref binding;       /* once the tools have said what they are; else {0, 0} */
+};
+
+static void bound_free(void *p)
+{
+    struct bound *b = p;
+
+    gr_value_unref(b->kwargs);
+    gr_value_unref(b->extra);
+    gri_free(b);
+}
+
+/* ---- asking ----------------------------------------------------------------------------------------- */
+
+static gr_value *ask_all(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self;
+    (void)args;
+    return gri_tools_ask(c, gr_as_opaque(gr_args(c)));
+}
+
+static const gr_method asker_methods[] = { { "invoke", GR_ASYNC, ask_all, NULL } };
+static const gr_class asker_class =
+    GR_CLASS(.name = "ToolAsker", .run_type = GR_TYPE_NONE, GR_METHODS(asker_methods));
+
+/* ---- calls -------------------------------------------------------------------------------------------- */
+
+static gr_ref binding_of(struct bound *b)
+{
+    gr_ref binding;
+
+    gri_lock(&b->lock);
+    binding = b->binding;
+    gri_unlock(&b->lock);
+    return binding;
+}
+
+/* make_binding makes the binding of what the tools have said, unless another call has. */
+static gr_value *make_binding(struct bound *b, const gr_value *told)
+{
+    gr_value *tools = gr_list_n(NULL, 0), *kwargs;
+    gr_ref ours, first;
+
+    for (size_t i = 0; i < gr_len(told); i++)
+        tools = gr_append(tools, gr_openai_tool(gr_value_ref(gr_at(told, i)), b->strict));
+    for (size_t i = 0; i < gr_len(b->extra); i++)
+        tools = gr_append(tools, gr_value_ref(gr_at(b->extra, i)));
+    for (size_t i = 0; i < gr_len(tools); i++)
+        if (gr_error_code(gr_at(tools, i)) != GR_OK) {
+            gr_value *err = gr_value_ref(gr_at(tools, i));
+
+            gr_value_unref(tools);
+            return err;
+        }
+    kwargs = gr_merge(gr_map(GR_KV("tools", tools)), gr_value_ref(b->kwargs));
+    ours = gr_bind(b->in, b->model, kwargs);
+    gri_lock(&b->lock);
+    first = b->binding;
+    if (first.node == 0 && first.id == 0)
+        b->binding = ours;
+    gri_unlock(&b->lock);
+    if (first.node != 0 || first.id != 0)
+        gr_stop(b->in->rt, ours);
+    return NULL;
+}
+
+struct asking {
+    struct gri_subcall sub;
+};
+
+/* go_on hands the call over once the tools have answered, with v. Takes both. */
+static void go_on(struct gri_call *call, gr_value *v)
+{
+    struct bound *b = gr_as_opaque(gri_call_spawn_args(call));
+    gr_value *err = gr_error_code(v) != GR_OK ? gr_value_ref(v) : make_binding(b, v);
+
+    gr_value_unref(v);
+    if (err != NULL)
+        gri_call_end(call, err);
+    else
+        gri_call_forward(call, binding_of(b), call->verb, NULL, NULL);
+}
+
+static void asking_then(struct gri_subcall *s, gr_value *v)
+{
+    struct gri_call *call = s->call;
+
+    gri_free(gri_container_of(s, struct asking, sub));
+    go_on(call, v);
+}
+
+static void bound_any(struct gri_call *call)
+{
+    struct bound *b = gr_as_opaque(gri_call_spawn_args(call));
+    gr_ref binding = binding_of(b);
+    struct asking *a;
+    gr_value *v = NULL;
+
+    if (binding.node != 0 || binding.id != 0) {
+        gri_call_forward(call, binding, call->verb, NULL, NULL);
+        return;
+    }
+    a = gri_new0(struct asking);
+    if (a == NULL) {
+        gri_call_end(call, gri_no_memory());
+        return;
+    }
+    gri_subcall_init(&a->sub, call, "bind_tools", asking_then);
+    if (gri_subcall_start(&a->sub, b->asker, GRI_INVOKE, gr_nil(), NULL, &v))
+        return;
+    gri_free(a);
+    go_on(call, v);
+}
+
+static gr_value *bound_describe(gr_ctx *c, void *self, const gr_value *args)
+{
+    const struct bound *b = gr_as_opaque(gr_args(c));
+
+    (void)self;
+    (void)args;
+    return gri_describe_ref(c, b->model);
+}
+
+static const gr_method bound_methods[] = {
+    { "describe", GR_ASYNC, bound_describe, NULL },
+    { "*", GRI_NATIVE, GRI_NATIVE_FN(bound_any), NULL },
+};
+static const gr_class bound_class =
+    GR_CLASS(.name = "RunnableBinding", .run_type = GR_TYPE_NONE, GR_METHODS(bound_methods));
+
+/* ---- making ---------------------------------------------------------------------------------------- */
+
+static gr_value *kwargs_of(const gr_bind_tools_opts *o)
+{
+    gr_value *kwargs = gr_map_n(NULL, 0);
+
+    if (o->tool_choice != NULL)
+        kwargs = gr_set(kwargs, "tool_choice", gr_str(o->tool_choice));
+    if (o->parallel != 0)
+        kwargs = gr_set(kwargs, "parallel_tool_calls", gr_bool(o->parallel > 0));
+    return kwargs;
+}
+
+/* extra_of gives the further tools in OpenAI's form; an error for what is none. */
+static gr_value *extra_of(const gr_value *extra, int strict)
+{
+    gr_value *list = gr_list_n(NULL, 0);
+
+    if (extra != NULL && !gr_is_nil(extra) && gr_value_type(extra) != GR_LIST) {
+        gr_value_unref(list);
+        return gr_error(GR_ETYPE, "bind_tools: extra must be a list of tools");
+    }
+    for (size_t i = 0; i < gr_len(extra); i++) {
+        gr_value *tool = gr_openai_tool(gr_value_ref(gr_at(extra, i)), strict);
+
+        if (gr_error_code(tool) != GR_OK) {
+            gr_value_unref(list);
+            return tool;
+        }
+        list = gr_append(list, tool);
+    }
+    return list;
+}
+
+/* make returns the spawn argument, or an error. */
+static gr_value *make(gr_scope *in, gr_ref model, const gr_bind_tools_opts *o,
+                      struct gri_steps *tools)
+{
+    struct bound *b = gri_new0(struct bound);
+    gr_value *extra = extra_of(o->extra, o->strict), *err;
+
+    if (b == NULL || gr_error_code(extra) != GR_OK) {
+        err = b == NULL ? gri_no_memory() : gr_value_ref(extra);
+        gr_value_unref(extra);
+        gri_free(b);
+        gri_steps_free(tools);
+        return err;
+    }
+    *b = (struct bound){
+        .in = in, .model = model, .kwargs = kwargs_of(o), .extra = extra, .strict = o->strict
+    };
+    b->asker = gri_compose_spawn(in, &asker_class, "ToolAsker", gr_opaque(tools, gri_steps_free));
+    return gr_opaque(b, bound_free);
+}
+
+gr_ref gr_bind_tools_n(gr_scope *in, gr_ref model, const gr_bind_tools_opts *opts,
+                       const gr_ref *tools, size_t count)
+{
+    static const gr_bind_tools_opts none = { .size = sizeof(none) };
+    const gr_bind_tools_opts *o = opts != NULL ? opts : &none;
+    struct gri_steps *steps = NULL;
+    gr_value *args = NULL;
+    gr_ref broken = { 0, 0 }, ref;
+
+    if (gri_ref_broken(in, model))
+        broken = model;
+    for (size_t i = 0; i < count && broken.node == 0; i++)
+        if (gri_ref_broken(in, tools[i]))
+            broken = tools[i];
+    if (broken.node != 0) {
+        gr_value_unref(o->extra);
+        return broken;
+    }
+    if (count == 0)
+        steps = gri_alloc0(sizeof(*steps));
+    else
+        steps = gri_steps_copy("bind_tools", tools, NULL, count, &args);
+    if (steps == NULL && args == NULL)
+        args = gri_no_memory();
+    ref = gri_named_spawn(in, &bound_class,
+                          in == NULL ? gr_str("RunnableBinding") : gri_ref_name(in->rt, model),
+                          args != NULL ? args : make(in, model, o, steps));
+    gr_value_unref(o->extra);
+    return ref;
+}
