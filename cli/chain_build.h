@@ -75,9 +75,6 @@ char *gri_build_path(struct gri_chain_builder *b, const struct gri_chain_node *t
  * for NULL. */
 gr_value *gri_build_data(const struct gri_chain_node *n);
 gr_value *gri_build_texts(const struct gri_chain_node *n);
-/* gri_build_text_array makes the array of a list's texts, which it borrows; NULL with *ret_count 0: there is no list, or no
- * memory. Free it with gri_free. */
-const char **gri_build_text_array(const struct gri_chain_node *n, size_t *ret_count);
 /* Reading keys that were checked before; otherwise: when the key is not there. */
 const char *gri_arg_text(const struct gri_chain_node *args, const char *key, const char *otherwise);
 long long gri_arg_int(const struct gri_chain_node *args, const char *key, long long otherwise);

@@ -11,7 +11,9 @@ static gr_ref actor_of(struct gri_chain_builder *b, const char *kind,
     return gri_build_actor(b, gri_build_arg(kind, args, key));
 }
 
-const char **gri_build_text_array(const struct gri_chain_node *n, size_t *ret_count)
+/* texts_of makes the array of a list's texts, which it borrows; NULL with *ret_count 0: there is no
+ * list, or no memory. */
+static const char **texts_of(const struct gri_chain_node *n, size_t *ret_count)
 {
     const char **texts;
 
@@ -117,7 +119,7 @@ gr_ref gri_build_pick(struct gri_chain_builder *b, const struct gri_chain_node *
 
     if (n->type == GRI_CHAIN_SCALAR)
         return gr_pick(b->in, gri_chain_text(n));
-    keys = gri_build_text_array(n, &count);
+    keys = texts_of(n, &count);
     if (keys == NULL)
         return gri_build_no_memory(b, n);
     ref = gr_pick_n(b->in, keys, count);
@@ -163,7 +165,7 @@ gr_ref gri_build_with_retry(struct gri_chain_builder *b, const struct gri_chain_
     gr_ref inner = gri_build_actor(b, gri_chain_get(args, "runnable")), ref;
     double base = 0;
     size_t count;
-    const char **errors = gri_build_text_array(named, &count);
+    const char **errors = texts_of(named, &count);
 
     if (errors == NULL && named != NULL)
         return gri_build_no_memory(b, named);
@@ -185,7 +187,7 @@ gr_ref gri_build_with_fallbacks(struct gri_chain_builder *b, const struct gri_ch
     const struct gri_chain_node *named = gri_chain_get(args, "errors");
     gr_ref *refs = gri_alloc_array(list->count, sizeof(*refs)), ref;
     size_t count;
-    const char **errors = gri_build_text_array(named, &count);
+    const char **errors = texts_of(named, &count);
 
     if (refs == NULL || (errors == NULL && named != NULL)) {
         gri_free(refs);
@@ -242,7 +244,7 @@ gr_ref gri_build_with_message_history(struct gri_chain_builder *b,
     gr_ref runnable = gri_build_actor(b, gri_chain_get(args, "runnable"));
     gr_ref history = gri_build_actor(b, gri_chain_get(args, "history")), ref;
     size_t count;
-    const char **ids = gri_build_text_array(named, &count);
+    const char **ids = texts_of(named, &count);
 
     if (ids == NULL && named != NULL)
         return gri_build_no_memory(b, named);
