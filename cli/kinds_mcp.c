@@ -14,7 +14,7 @@ static const struct gri_chain_key mcp_keys[] = {
     { "command", GRI_ARG_TEXT, false, 0, 0,
       "the program; with ./ or ../ seen from the chain file; or give a url" },
     { "args", GRI_ARG_TEXTS, false, 0, 0, "its arguments" },
-    { "env", GRI_ARG_DATA, false, 0, 0,
+    { "env", GRI_ARG_HEADERS, false, 0, 0,
       "variables that it gets besides HOME, LOGNAME, PATH, SHELL, TERM and USER; not for secrets" },
     { "env_pass", GRI_ARG_TEXTS, false, 0, 0, "names of our own variables that it gets" },
     { "folder", GRI_ARG_TEXT, false, 0, 0,
@@ -47,97 +47,167 @@ static const struct gri_chain_key mcp_tool_keys[] = {
     { "name", GRI_ARG_TEXT, true, 0, 0, "the server's name for the tool" },
 };
 
-/* What a client's options borrow. */
-struct parts {
-    const char **args, **env_pass, **tools; /* owned arrays */
-    size_t arg_count, env_pass_count, tool_count;
-    gr_header *headers; /* owned array */
-    size_t header_count;
-    char *command, *folder; /* owned; NULL: as written; none */
-    bool failed;
-};
+/* ---- what a client is made of, time and again ------------------------------------------------ */
 
-static const char **read_texts(struct parts *p, const struct gri_chain_node *args, const char *key,
-                               size_t *ret_count)
+#define INTENSITY                                                                                  \
+    10 /* ends of a server in PERIOD_MS that are made good; with one more it stays down */
+#define PERIOD_MS 60000
+#define WAIT_MS 10000 /* how long a call waits for the next one */
+#define BACKOFF_MS 200
+#define BACKOFF_MAX_MS 10000
+
+/* A client's options as a value, of which each of its lives is made; NULL keys are left out. */
+static gr_value *with_texts(gr_value *plan, const struct gri_chain_node *args)
 {
-    const struct gri_chain_node *n = gri_chain_get(args, key);
-    const char **texts = gri_build_names(n, ret_count);
+    static const char *const keys[] = { "command", "url",      "key_env",   "name",
+                                        "prefix",  "protocol", "log_level", "folder" };
 
-    if (texts == NULL && n != NULL && n->count > 0)
-        p->failed = true;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (gri_arg_text(args, keys[i], NULL) != NULL)
+            plan = gr_set(plan, keys[i], gr_str(gri_arg_text(args, keys[i], NULL)));
+    return plan;
+}
+
+static gr_value *with_rest(gr_value *plan, const struct gri_chain_node *args)
+{
+    static const char *const lists[] = { "args", "env_pass", "tools" };
+    static const char *const numbers[] = { "connect_ms", "probe_ms", "timeout_ms", "total_ms" };
+    static const char *const flags[] = { "raise_errors", "listen", "guard" };
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        if (gri_chain_get(args, lists[i]) != NULL)
+            plan = gr_set(plan, lists[i], gri_build_texts(gri_chain_get(args, lists[i])));
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        plan = gr_set(plan, numbers[i], gr_int(gri_arg_int(args, numbers[i], 0)));
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+        plan = gr_set(plan, flags[i], gr_bool(gri_arg_bool(args, flags[i])));
+    return plan;
+}
+
+/* with_path sets a key to a path seen from the chain file. */
+static gr_value *with_path(struct gri_chain_builder *b, gr_value *plan, const char *key,
+                           const struct gri_chain_node *n)
+{
+    char *path = gri_build_path(b, n);
+
+    if (path != NULL)
+        plan = gr_set(plan, key, gr_str(path));
+    gri_free(path);
+    return plan;
+}
+
+static gr_value *with_map(gr_value *plan, const char *key, const struct gri_chain_node *n)
+{
+    gr_value *map = gr_map_n(NULL, 0);
+
+    for (size_t i = 0; n != NULL && i < n->count; i++)
+        map = gr_set(map, n->items[i].key->text, gr_str(gri_chain_text(n->items[i].value)));
+    return gr_set(plan, key, map);
+}
+
+static gr_value *plan_of(struct gri_chain_builder *b, const struct gri_chain_node *args)
+{
+    const char *command = gri_arg_text(args, "command", "");
+    gr_value *plan = with_rest(with_texts(gr_map_n(NULL, 0), args), args);
+
+    plan = with_map(plan, "env", gri_chain_get(args, "env"));
+    plan = with_map(plan, "headers", gri_chain_get(args, "headers"));
+    if (strncmp(command, "./", 2) == 0 || strncmp(command, "../", 3) == 0)
+        plan = with_path(b, plan, "command", gri_chain_get(args, "command"));
+    if (gri_chain_get(args, "folder") != NULL)
+        plan = with_path(b, plan, "folder", gri_chain_get(args, "folder"));
+    plan =
+        gr_set(plan, "sampling", gr_ref_value(gri_build_actor(b, gri_chain_get(args, "sampling"))));
+    return gr_set(plan, "elicitation",
+                  gr_ref_value(gri_build_actor(b, gri_chain_get(args, "elicitation"))));
+}
+
+/* texts_of makes an array that borrows a list's texts; NULL: none, or no memory. */
+static const char **texts_of(const gr_value *list)
+{
+    const char **texts = gr_len(list) > 0 ? gri_alloc_array(gr_len(list), sizeof(*texts)) : NULL;
+
+    for (size_t i = 0; texts != NULL && i < gr_len(list); i++)
+        texts[i] = gr_cstr(gr_at(list, i), "");
     return texts;
 }
 
-static char *read_path(struct gri_chain_builder *b, struct parts *p, const struct gri_chain_node *n)
+static gr_header *headers_of(const gr_value *map)
 {
-    char *path = n != NULL ? gri_build_path(b, n) : NULL;
+    gr_header *headers = gr_len(map) > 0 ? gri_alloc_array(gr_len(map), sizeof(*headers)) : NULL;
 
-    if (n != NULL && path == NULL)
-        p->failed = true;
-    return path;
+    for (size_t i = 0; headers != NULL && i < gr_len(map); i++)
+        headers[i].value = gr_cstr(gr_pair_at(map, i, &headers[i].name), "");
+    return headers;
 }
 
-static void parts_init(struct gri_chain_builder *b, struct parts *p,
-                       const struct gri_chain_node *args)
+static const char *text_of(const gr_value *plan, const char *key)
 {
-    const char *command = gri_arg_text(args, "command", "");
-    const struct gri_chain_node *headers = gri_chain_get(args, "headers");
-
-    *p = (struct parts){ .failed = false };
-    p->args = read_texts(p, args, "args", &p->arg_count);
-    p->env_pass = read_texts(p, args, "env_pass", &p->env_pass_count);
-    p->tools = read_texts(p, args, "tools", &p->tool_count);
-    p->folder = read_path(b, p, gri_chain_get(args, "folder"));
-    if (strncmp(command, "./", 2) == 0 || strncmp(command, "../", 3) == 0)
-        p->command = read_path(b, p, gri_chain_get(args, "command"));
-    p->headers = gri_build_headers(args, 0, &p->header_count);
-    if (p->headers == NULL && headers != NULL)
-        p->failed = true;
+    return gr_cstr(gr_get(plan, key), NULL);
 }
 
-static void parts_fini(struct parts *p)
+static bool is_set(const gr_value *plan, const char *key)
 {
-    gri_free(p->args);
-    gri_free(p->env_pass);
-    gri_free(p->tools);
-    gri_free(p->headers);
-    gri_free(p->command);
-    gri_free(p->folder);
+    return gr_as_bool(gr_get(plan, key), false);
 }
 
+/* start_mcp makes a client of a plan. */
+static gr_ref start_mcp(gr_scope *in, void *arg, const gr_value *plan)
+{
+    const gr_value *list = gr_get(plan, "args"), *pass = gr_get(plan, "env_pass"),
+                   *names = gr_get(plan, "tools"), *sent = gr_get(plan, "headers");
+    const char **args = texts_of(list), **env_pass = texts_of(pass), **tools = texts_of(names);
+    gr_header *headers = headers_of(sent);
+    bool url = text_of(plan, "url") != NULL;
+    gr_ref ref = gr_mcp_client(
+        in,
+        GR_MCP(.name = text_of(plan, "name"), .command = text_of(plan, "command"), .args = args,
+               .arg_count = args != NULL ? gr_len(list) : 0,
+               .env = url && gr_len(gr_get(plan, "env")) == 0 ? NULL
+                                                              : gr_value_ref(gr_get(plan, "env")),
+               .env_pass = env_pass, .env_pass_count = env_pass != NULL ? gr_len(pass) : 0,
+               .folder = text_of(plan, "folder"), .url = text_of(plan, "url"), .headers = headers,
+               .header_count = headers != NULL ? gr_len(sent) : 0,
+               .key_env = text_of(plan, "key_env"), .guard = is_set(plan, "guard"),
+               .prefix = text_of(plan, "prefix"), .tools = tools,
+               .tool_count = tools != NULL ? gr_len(names) : 0,
+               .raise_errors = is_set(plan, "raise_errors"), .listen = is_set(plan, "listen"),
+               .protocol = text_of(plan, "protocol"),
+               .connect_ms = gr_as_int(gr_get(plan, "connect_ms"), 0),
+               .probe_ms = gr_as_int(gr_get(plan, "probe_ms"), 0),
+               .timeout_ms = gr_as_int(gr_get(plan, "timeout_ms"), 0),
+               .total_ms = gr_as_int(gr_get(plan, "total_ms"), 0),
+               .sampling = gr_as_ref(gr_get(plan, "sampling")),
+               .elicitation = gr_as_ref(gr_get(plan, "elicitation")),
+               .log_level = text_of(plan, "log_level")));
+
+    (void)arg;
+    gri_free(args);
+    gri_free(env_pass);
+    gri_free(tools);
+    gri_free(headers);
+    return ref;
+}
+
+/* build_mcp puts the client under a supervisor of its own: a server that ends is started again. */
 static gr_ref build_mcp(struct gri_chain_builder *b, const struct gri_chain_node *args)
 {
-    const struct gri_chain_node *env = gri_chain_get(args, "env");
-    gr_ref sampling = gri_build_actor(b, gri_chain_get(args, "sampling")),
-           elicitation = gri_build_actor(b, gri_chain_get(args, "elicitation")), ref;
-    struct parts p;
+    const struct gri_chain_node *where = gri_chain_get(args, "command");
+    gr_child_spec spec = GR_CHILD(.id = "mcp", .start = start_mcp, .args = plan_of(b, args),
+                                  .backoff = { .min_ms = BACKOFF_MS, .max_ms = BACKOFF_MAX_MS });
+    size_t first = b->made_count;
+    gr_ref sup = gr_supervisor(b->in, GR_SUPERVISOR(.name = "mcp", .intensity = INTENSITY,
+                                                    .period_ms = PERIOD_MS, .children = &spec,
+                                                    .child_count = 1));
 
-    parts_init(b, &p, args);
-    if (p.failed) {
-        parts_fini(&p);
-        return gri_build_no_memory(b, args);
+    if (where == NULL)
+        where = gri_chain_get(args, "url");
+    if (where != NULL) {
+        gri_build_note(b, where, sup, first);
+        if (b->made_count > first)
+            b->made[b->made_count - 1].isolated = true; /* its start is waited for */
     }
-    ref = gr_mcp_client(
-        b->in,
-        GR_MCP(.name = gri_arg_text(args, "name", NULL),
-               .command = p.command != NULL ? p.command : gri_arg_text(args, "command", NULL),
-               .args = p.args, .arg_count = p.arg_count,
-               .env = env != NULL ? gri_build_data(env) : NULL, .env_pass = p.env_pass,
-               .env_pass_count = p.env_pass_count, .folder = p.folder,
-               .url = gri_arg_text(args, "url", NULL), .headers = p.headers,
-               .header_count = p.header_count, .key_env = gri_arg_text(args, "key_env", NULL),
-               .guard = gri_arg_bool(args, "guard"), .prefix = gri_arg_text(args, "prefix", NULL),
-               .tools = p.tools, .tool_count = p.tool_count,
-               .raise_errors = gri_arg_bool(args, "raise_errors"),
-               .listen = gri_arg_bool(args, "listen"),
-               .protocol = gri_arg_text(args, "protocol", NULL),
-               .connect_ms = gri_arg_int(args, "connect_ms", 0),
-               .probe_ms = gri_arg_int(args, "probe_ms", 0),
-               .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
-               .total_ms = gri_arg_int(args, "total_ms", 0), .sampling = sampling,
-               .elicitation = elicitation, .log_level = gri_arg_text(args, "log_level", NULL)));
-    parts_fini(&p);
-    return ref;
+    return gr_child(b->in, sup, "mcp", GR_NAMED(.wait_ms = WAIT_MS));
 }
 
 static gr_ref build_mcp_tool(struct gri_chain_builder *b, const struct gri_chain_node *args)

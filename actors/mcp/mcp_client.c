@@ -18,6 +18,7 @@
 #include "runtime/base/alloc.h"
 
 #define CLOSE_MORE_MS 1000 /* that the end of a program may take beyond its waits */
+#define OPEN_MS 3000       /* that the listener's stream is waited for */
 
 /* ---- the session's memory -------------------------------------------------------------------- */
 
@@ -343,7 +344,8 @@ static gr_value *request(gr_ctx *c, void *self, const gr_value *args)
 
 /* ---- its life -------------------------------------------------------------------------------- */
 
-/* start_listening has the listener begin, if there is something to listen to. */
+/* start_listening has the listener begin, if there is something to listen to. An old server may ask there what it wants
+ * to know for a request. */
 static void start_listening(struct gri_mcp *s)
 {
     bool modern;
@@ -351,8 +353,12 @@ static void start_listening(struct gri_mcp *s)
     gri_lock(&s->lock);
     modern = s->modern;
     gri_unlock(&s->lock);
-    if (s->set.listen && (modern || s->set.argv == NULL))
-        (void)gr_tell(s->rt, s->listener, gr_nil());
+    if (!(modern ? s->set.listen : s->set.argv == NULL && (s->set.listen || gri_mcp_answers(s))))
+        return;
+    (void)gr_tell(s->rt, s->listener, gr_nil());
+    if (!modern) /* what the server asks before that would be lost */
+        gr_value_unref(
+            gr_do(s->rt, s->wire, "opened", gr_nil(), GR_CALL(.timeout_ms = OPEN_MS), NULL));
 }
 
 /* meet waits for the others, and ties this one to the wire. NULL, or what is wrong. */

@@ -173,12 +173,14 @@ static gr_value *probe(gr_ctx *c, struct gri_mcp *s, bool may_fall_back)
         &(struct gri_mcp_call){ .method = "server/discover",
                                 .timeout_ms = may_fall_back ? s->set.probe_ms : s->set.connect_ms,
                                 .quiet = may_fall_back });
-    if (gr_error_code(v) == GR_OK)
+    if (gr_error_code(v) == GR_OK && gr_get(v, "supportedVersions") != NULL)
         err = use_common(c, s, gr_get(v, "supportedVersions"), v);
     else if (gri_mcp_error_code_of(v) == GRI_MCP_BAD_VERSION && may_fall_back)
         err = use_common(c, s, gr_get(gr_get(gr_get(v, "detail"), "data"), "supported"), NULL);
-    else if (may_fall_back && is_older(s, v))
+    else if (may_fall_back && (gr_error_code(v) == GR_OK || is_older(s, v)))
         err = shake_hands(c, s, GRI_MCP_LEGACY);
+    else if (gr_error_code(v) == GR_OK)
+        err = gr_error(GR_EPROTO, "%s does not say which versions of MCP it speaks", s->set.name);
     else
         err = gr_value_ref(v);
     gr_value_unref(v);
@@ -263,6 +265,7 @@ static void listener_receive(gr_ctx *c, void *self, const gr_value *msg)
         bool never = strcmp(gr_cstr(gr_get(v, "kind"), ""), "McpNoStream") == 0 ||
                      gri_mcp_error_code_of(v) == GRI_MCP_NO_METHOD;
 
+        gri_mcp_opened(s);
         gr_value_unref(v);
         if (gri_now(s->rt) - began > UINT64_C(10000000000))
             failures = 0;

@@ -131,6 +131,8 @@ static void on_status(void *arg, int status, struct gri_http_exchange *x)
     gri_unlock(&p->s->lock);
     if (p->handshake && session != NULL && status == 200)
         note_session(p, session);
+    if (p->is_get)
+        gri_mcp_opened(p->s);
 }
 
 static bool on_event(void *arg, const struct gri_sse_event *event)
@@ -144,7 +146,7 @@ static bool on_event(void *arg, const struct gri_sse_event *event)
         gri_strbuf_adds(&p->last_id, event->id);
     }
     if (event->has_data && event->data_len > 0)
-        gri_mcp_take(p->s, event->data, event->data_len, p->id);
+        gri_mcp_take(p->s, event->data, event->data_len, p->is_get ? 0 : p->id);
     return true;
 }
 

@@ -24,6 +24,11 @@ static bool is_ref(gr_ref r)
     return r.node != 0 || r.id != 0;
 }
 
+bool gri_mcp_answers(const struct gri_mcp *s)
+{
+    return s->set.roots != NULL || is_ref(s->set.sampling) || is_ref(s->set.elicitation);
+}
+
 gr_value *gri_mcp_capabilities(const struct gri_mcp *s)
 {
     gr_value *all = gr_map_n(NULL, 0);

@@ -67,6 +67,8 @@ struct gri_mcp {
     gr_value *ended;             /* counted; why it is of no use any more, or NULL */
     struct gri_program *program; /* a reference, or NULL */
     gr_promise *closing;         /* who waits for the program's end */
+    gr_promise *opening;         /* who waits until the listener hears */
+    bool opened;                 /* it does, or there is nothing to hear */
     bool modern;
     unsigned generation; /* of sessions: 0: none yet */
     char version[32], session_id[256];
@@ -126,6 +128,8 @@ void gri_mcp_end(struct gri_mcp *s, gr_value *why GR_TAKES, bool exits);
 void gri_mcp_take(struct gri_mcp *s, const char *text, size_t len, int64_t only);
 /* gri_mcp_ask has a request of the server's answered: by a handler of the user's, NULL if there is none for it. */
 gr_future *gri_mcp_ask(struct gri_mcp *s, const char *method, const gr_value *params);
+/* gri_mcp_answers: there is something that we answer when the server asks. */
+bool gri_mcp_answers(const struct gri_mcp *s);
 /* gri_mcp_capabilities: what we say that we are able to. */
 gr_value *gri_mcp_capabilities(const struct gri_mcp *s);
 
@@ -141,6 +145,8 @@ gr_code gri_mcp_http_post(struct gri_mcp *s, const gr_value *message);
 void gri_mcp_http_abort_locked(struct gri_mcp_post *post);
 struct gri_mcp_post *gri_mcp_post_at(struct gri_list *node); /* of s->posts */
 gr_value *gri_mcp_http_close(gr_ctx *c, struct gri_mcp *s);
+/* gri_mcp_opened: the server has answered the one who listens, whatever it said. [any] */
+void gri_mcp_opened(struct gri_mcp *s);
 /* gri_mcp_http_resume goes on with a stream that was cut. [actor] */
 void gri_mcp_http_resume(struct gri_mcp *s, int64_t id, const char *last_event_id);
 /* gri_mcp_post sends a notification, or an answer, by whichever way there is. [any] */

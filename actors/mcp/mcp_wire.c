@@ -6,6 +6,7 @@
  *            {"result": …}. "notification": nothing but an acknowledgement comes; "get": no message goes, and
  *            what the server has to say comes
  *   "close"  ends the program, or the session; answers when that is done
+ *   "opened" answers when the server has answered the listener
  */
 #include <greenroom/link.h>
 
@@ -44,6 +45,36 @@ static gr_value *wire_close(gr_ctx *c, void *self, const gr_value *args)
     return s->set.argv != NULL ? close_program(c, s) : gri_mcp_http_close(c, s);
 }
 
+void gri_mcp_opened(struct gri_mcp *s)
+{
+    gr_promise *promise;
+
+    gri_lock(&s->lock);
+    s->opened = true;
+    promise = s->opening;
+    s->opening = NULL;
+    gri_unlock(&s->lock);
+    gr_resolve(promise, gr_nil());
+}
+
+static gr_value *wire_opened(gr_ctx *c, void *self, const gr_value *args)
+{
+    struct gri_mcp *s = gr_as_opaque(gr_args(c));
+    gr_promise *promise = gr_defer(c);
+    bool wait;
+
+    (void)self;
+    (void)args;
+    gri_lock(&s->lock);
+    wait = !s->opened && s->opening == NULL && s->ended == NULL;
+    if (wait)
+        s->opening = promise;
+    gri_unlock(&s->lock);
+    if (!wait)
+        gr_resolve(promise, gr_nil());
+    return NULL;
+}
+
 static void wire_receive(gr_ctx *c, void *self, const gr_value *msg)
 {
     struct gri_mcp *s = gr_as_opaque(gr_args(c));
@@ -73,6 +104,7 @@ static void wire_stopped(void *self, const gr_value *args)
 
     (void)self;
     gri_mcp_end(s, gr_error(GR_ECANCELED, "the client has been stopped"), false);
+    gri_mcp_opened(s);
     gri_lock(&s->lock);
     if (s->program != NULL)
         gri_program_stop(s->program);
@@ -84,6 +116,7 @@ static void wire_stopped(void *self, const gr_value *args)
 static const gr_method wire_methods[] = {
     { "send", GR_ASYNC, wire_send, NULL },
     { "close", GR_ASYNC, wire_close, NULL },
+    { "opened", GR_ASYNC, wire_opened, NULL },
 };
 const gr_class gri_mcp_wire_class =
     GR_CLASS(.name = "McpWire", .init = wire_init, .receive = wire_receive, .stopped = wire_stopped,

@@ -3,6 +3,7 @@
  * mcp_tool.c - our MCP client with a server that others wrote: the "everything" server of the MCP project.
  *
  *   mcp_tool URL | mcp_tool PROGRAM ARGUMENT…
+ *   mcp_tool --conform URL     for the conformance suite, whose server looks at what comes
  *
  * Prints "ok" or "FAIL" with what it looked at, a line each; its exit code is how many failed.
  */
@@ -200,6 +201,68 @@ static void see_questions(void)
     note(notes > 0, "notifications are told", NULL);
 }
 
+/* defaults_of makes the content of a form of what its schema says is the default: what a user accepts unread. */
+static gr_value *defaults_of(const gr_value *schema)
+{
+    const gr_value *properties = gr_get(schema, "properties");
+    gr_value *content = gr_map_n(NULL, 0);
+
+    for (size_t i = 0; i < gr_len(properties); i++) {
+        const char *name = "";
+        const gr_value *otherwise = gr_get(gr_pair_at(properties, i, &name), "default");
+
+        if (otherwise != NULL)
+            content = gr_set(content, name, gr_value_ref(otherwise));
+    }
+    return content;
+}
+
+static gr_value *accept_defaults(gr_ctx *c, void *arg, const gr_value *input)
+{
+    (void)c, (void)arg;
+    return gr_map(GR_KV("action", gr_str("accept")),
+                  GR_KV("content", defaults_of(gr_get(input, "requestedSchema"))));
+}
+
+/* numbers_for gives each argument that a tool takes a number. */
+static gr_value *numbers_for(const gr_value *schema)
+{
+    const gr_value *properties = gr_get(schema, "properties");
+    gr_value *args = gr_map_n(NULL, 0);
+
+    for (size_t i = 0; i < gr_len(properties); i++) {
+        const char *name = "";
+
+        (void)gr_pair_at(properties, i, &name);
+        args = gr_set(args, name, gr_int((int64_t)i + 3));
+    }
+    return args;
+}
+
+/* conform does what the scenarios of the MCP project's conformance suite want of a client: all tools are called. */
+static int conform(const char *url)
+{
+    gr_value *list;
+
+    client = gr_mcp_client(
+        gr_root(rt), GR_MCP(.url = url, .elicitation = gr_lambda(gr_root(rt), GR_CHEAP,
+                                                                 accept_defaults, NULL, NULL)));
+    list = ask(client, "list_tools", gr_nil());
+    note(list != NULL, "list", list);
+    for (size_t i = 0; i < gr_len(list); i++) {
+        const gr_value *tool = gr_at(list, i);
+        gr_value *v =
+            use(gr_cstr(gr_get(tool, "name"), ""), numbers_for(gr_get(tool, "inputSchema")));
+
+        note(v != NULL, gr_cstr(gr_get(tool, "name"), ""), v);
+        gr_value_unref(v);
+    }
+    gr_value_unref(list);
+    gr_value_unref(err);
+    gr_runtime_free(rt);
+    return failures;
+}
+
 int main(int argc, char **argv)
 {
     bool url = argc == 2 && strncmp(argv[1], "http", 4) == 0;
@@ -207,6 +270,8 @@ int main(int argc, char **argv)
 
     if (argc < 2 || gr_runtime_new(NULL, &rt) != GR_OK)
         return 99;
+    if (argc == 3 && strcmp(argv[1], "--conform") == 0)
+        return conform(argv[2]);
     client = gr_mcp_client(
         gr_root(rt),
         GR_MCP(.name = "everything", .url = url ? argv[1] : NULL, .command = url ? NULL : argv[1],

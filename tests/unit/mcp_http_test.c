@@ -484,3 +484,31 @@ Test(mcp_http, a_flood_of_questions_hides_no_answer, .init = start, .fini = stop
     reply(202, "", "");
     says(call(CLIENT(), "sql"), "at last");
 }
+
+/* What the conformance suite's servers do: anything is answered, and questions come by the GET stream. */
+Test(mcp_http, an_answer_that_is_no_discovery_is_an_old_servers, .init = start, .fini = stop)
+{
+    gr_value *v;
+
+    reply(200, JSON, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}");
+    reply(200, JSON, GREETING("2", "2025-11-25"));
+    reply(202, "", "");
+    v = do_in(CLIENT(), "server", gr_nil());
+    cr_assert_str_eq(gr_cstr(gr_get(v, "era"), gr_error_text(err)), "legacy");
+    gr_value_unref(v);
+    reply(200, JSON, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}");
+    fails(do_in(CLIENT_WITH(.protocol = "2026-07-28"), "server", gr_nil()), GR_EPROTO,
+          "which versions");
+}
+
+Test(mcp_http, who_answers_questions_listens_for_them, .init = start, .fini = stop)
+{
+    gr_ref client;
+
+    legacy();
+    reply(405, "", "");
+    client = CLIENT_WITH(.roots = gr_list_n(NULL, 0));
+    gr_value_unref(do_in(client, "server", gr_nil()));
+    cr_assert(fault_server_wait(server, FAULT_REQUESTS, 4));
+    sent(3, "GET ", true);
+}

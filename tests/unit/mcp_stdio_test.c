@@ -495,3 +495,25 @@ Test(mcp_stdio, many_come_and_go, .init = start, .fini = stop)
         isolated_wait_no_children();
     }
 }
+
+/* ---- with an agent --------------------------------------------------------------------------------- */
+
+Test(mcp_stdio, an_agent_uses_its_tools, .init = start, .fini = stop)
+{
+    gr_value *tools = gr_mcp_tools(rt, CLIENT("legacy"), NULL, &err), *calls, *model_says, *state;
+    gr_ref refs[4], model, agent;
+
+    for (size_t i = 0; i < 4; i++)
+        refs[i] = tool_at(tools, i);
+    calls = gr_list(tool_call("add", gr_map(GR_KV("a", gr_int(2)), GR_KV("b", gr_int(3)))));
+    model_says = gr_set(gr_ai(""), "tool_calls", calls);
+    model = gr_script_model(root, GR_SCRIPT(.answers = gr_list(model_says, gr_str("It is five."))));
+    agent = gr_agent_n(root, model, NULL, refs, 4);
+    state = gr_invoke(rt, agent, gr_str("2 and 3?"), GR_CALL(.timeout_ms = TEST_WAIT_MS), &err);
+    cr_assert_eq(gr_len(gr_get(state, "messages")), 4, "%s", gr_error_text(err));
+    cr_assert_str_eq(gr_cstr(gr_get(gr_at(gr_get(state, "messages"), 2), "content"), ""), "5");
+    cr_assert_str_eq(gr_cstr(gr_get(gr_at(gr_get(state, "messages"), 3), "content"), ""),
+                     "It is five.");
+    gr_value_unref(state);
+    gr_value_unref(tools);
+}
