@@ -708,6 +708,31 @@ Test(agent, a_tool_node_by_itself)
                "No AIMessage with tool calls");
 }
 
+static gr_value *box_tools(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self, (void)args;
+    return gr_value_ref(gr_args(c));
+}
+
+Test(agent, an_actor_may_stand_for_its_tools)
+{
+    static const gr_method methods[] = { { "tools", GR_CHEAP, box_tools, NULL } };
+    static const gr_class cls = GR_CLASS(.name = "Box", GR_METHODS(methods));
+    gr_value *two = gr_list(gr_ref_value(adder()), gr_ref_value(sorry()));
+    gr_ref box = gr_spawn(root, &cls, GR_SPAWN(.args = two));
+    gr_ref none = gr_spawn(root, &cls, GR_SPAWN(.args = gr_int(1)));
+
+    is(story(run(gr_agent(root, script("[" ADD_1_2 ",\"done\"]"), NULL, box), "\"go\"")),
+       "[\"human: go\",\"ai:  [add]\",\"tool c1: 3\",\"ai: done\"]");
+    is(last_tool(
+           gr_agent(root, script("[" CALLS(CALL("sub", "{}", "c1")) ",\"done\"]"), NULL, box)),
+       "\"tool c1!: Error: sub is not a valid tool, try one of [add, sorry].\"");
+    fails_with(run(gr_agent(root, script("[\"hi\"]"), NULL, none), "\"go\""), GR_ETYPE,
+               "an actor's tools must be a list of refs");
+    fails_with(run(gr_agent(root, script("[\"hi\"]"), NULL, box, adder()), "\"go\""), GR_EINVAL,
+               "two tools are called 'add'");
+}
+
 Test(agent, messages_are_added_by_their_ids)
 {
     const char *two =
