@@ -9,7 +9,6 @@
  */
 #include "runtime/net/peer.h"
 
-
 #include <greenroom/runtime.h>
 
 #include "runtime/base/alloc.h"
