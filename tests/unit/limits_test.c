@@ -27,6 +27,7 @@
 #include "actors/store/byte_store.h"
 #include "actors/store/sqlite.h"
 #include "runtime/actor/runtime_impl.h"
+#include "runtime/actor/tie.h"
 #include "runtime/isolate/process.h"
 #include "runtime/net/node.h"
 
@@ -137,7 +138,8 @@ static void expect_all(void)
     RUNTIME(http_requests_max), RUNTIME(http_connections_max), RUNTIME(http_host_connections_max);
 #define ACTOR(field) expect("An actor", #field, s.field != 0 ? 0 : -1)
     ACTOR(mailbox_max), ACTOR(mailbox_bytes_max), ACTOR(queue_ms), ACTOR(handler_ms);
-    ACTOR(max_concurrency), ACTOR(asks_max), ACTOR(stash_max), ACTOR(ties_max);
+    ACTOR(max_concurrency), ACTOR(asks_max), ACTOR(stash_max);
+    expect("An actor", "ties_max", s.ties_max != 0 ? 0 : GRI_TIES_MAX);
 #define RUN(field, value) expect("A run", #field, c.field != 0 ? 0 : (value))
     RUN(calls_max, -1), RUN(depth_max, -1), RUN(bytes_max, -1), RUN(timeout_ms, -1);
     expect("Watchers", "events_max", GRI_EVENTS_MAX);
