@@ -3,9 +3,9 @@
  * mcp_client.c - gr_mcp_client: the actor that users call.
  *
  * Four actors share one session (mcp_session.h): the wire sends and is answered later; the link agrees on a
- * version, one caller at a time; the listener hears what no request asked for; and this one, whose handlers wait for
- * them. It is linked to the wire: when the server ends, the wire exits with the reason, and so does the client. When the
- * client ends first its farewell closes the wire, and stops the others.
+ * version, one caller at a time; the listener hears what no request asked for; and this one, whose handlers
+ * wait for them. It is linked to the wire: when the server ends, the wire exits with the reason, and so does
+ * the client. When the client ends first its farewell closes the wire, and stops the others.
  */
 #include <string.h>
 
@@ -479,15 +479,23 @@ gr_ref gr_mcp_client(gr_scope *in, const gr_mcp_opts *opts)
     static const gr_mcp_opts none = { .size = sizeof(none) };
     gr_value *err = NULL;
     struct gri_mcp *s;
-    gr_ref client;
+    gr_ref client, wire;
 
-    if (in == NULL)
+    if (opts == NULL)
+        opts = &none;
+    if (in == NULL) {
+        gr_value_unref(opts->env);
+        gr_value_unref(opts->roots);
         return (gr_ref){ .node = 0, .id = GR_EINVAL };
-    s = session_new(in, opts != NULL ? opts : &none, &err);
+    }
+    s = session_new(in, opts, &err);
     if (s == NULL)
         return gr_spawn(in, &client_class, GR_SPAWN(.args = err));
-    s->wire = gr_spawn(in, &gri_mcp_wire_class,
-                       GR_SPAWN(.name = s->set.name, .args = args_of(s), .mailbox_max = 65536));
+    wire = gr_spawn(in, &gri_mcp_wire_class,
+                    GR_SPAWN(.name = s->set.name, .args = args_of(s), .mailbox_max = 65536));
+    gri_lock(&s->lock); /* its program may have ended by now */
+    s->wire = wire;
+    gri_unlock(&s->lock);
     s->link = gr_spawn(in, &gri_mcp_link_class, GR_SPAWN(.name = s->set.name, .args = args_of(s)));
     s->listener =
         gr_spawn(in, &gri_mcp_listener_class, GR_SPAWN(.name = s->set.name, .args = args_of(s)));

@@ -153,6 +153,7 @@ Test(mcp_stdio, versions_that_nobody_speaks_are_refused, .init = start, .fini = 
 Test(mcp_stdio, options_that_make_no_sense_are_told, .init = start, .fini = stop)
 {
     fails(do_in(gr_mcp_client(root, NULL), "server", gr_nil()), GR_EINVAL, "either");
+    cr_assert_eq(gr_mcp_client(NULL, GR_MCP(SERVER("legacy"), .env = gr_map_n(NULL, 0))).node, 0);
     fails(do_in(CLIENT_WITH("legacy", .url = "http://x/"), "server", gr_nil()), GR_EINVAL,
           "either");
     fails(do_in(CLIENT_WITH("legacy", .timeout_ms = -1), "server", gr_nil()), GR_EINVAL, "time");
