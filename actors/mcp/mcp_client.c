@@ -361,12 +361,11 @@ static void start_listening(struct gri_mcp *s)
             gr_do(s->rt, s->wire, "opened", gr_nil(), GR_CALL(.timeout_ms = OPEN_MS), NULL));
 }
 
-/* meet waits for the others, and ties this one to the wire. NULL, or what is wrong. */
-static gr_value *meet(gr_ctx *c, struct gri_mcp *s)
+/* meet waits for the others. NULL, or what is wrong. */
+static gr_value *meet(struct gri_mcp *s)
 {
     const gr_ref others[] = { s->wire, s->link, s->listener };
     gr_value *err = NULL;
-    gr_code rc;
 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         gr_value *v = gr_take(gr_started(s->rt, others[i]), &err);
@@ -375,33 +374,49 @@ static gr_value *meet(gr_ctx *c, struct gri_mcp *s)
             return err;
         gr_value_unref(v);
     }
-    rc = gr_link(c, s->wire);
-    return rc != GR_OK ? gr_error(rc, "%s: %s", s->set.name, gr_code_name(rc)) : NULL;
+    return NULL;
+}
+
+/* ended says why the server has ended; NULL: it has not. */
+static gr_value *ended(struct gri_mcp *s)
+{
+    gr_value *why = NULL;
+
+    gri_lock(&s->lock);
+    if (s->ended != NULL)
+        why = gr_value_ref(s->ended);
+    gri_unlock(&s->lock);
+    return why;
+}
+
+/* tie has the client exit with the wire. Not before it is up: an init that fails says why for good. */
+static gr_value *tie(gr_ctx *c, struct gri_mcp *s)
+{
+    gr_code rc = gr_link(c, s->wire);
+
+    return rc != GR_OK ? gr_error(rc, "%s: %s", s->set.name, gr_code_name(rc)) : ended(s);
 }
 
 static gr_code client_init(gr_ctx *c, void *self, const gr_value *args)
 {
     struct gri_mcp *s = gr_as_opaque(args);
-    gr_value *err = meet(c, s), *v;
+    gr_value *err = meet(s), *v;
 
     (void)self;
     if (err != NULL)
         return gr_fail(c, err);
     v = gr_do(s->rt, s->link, "connect", gr_int(0), GR_CALL(.timeout_ms = s->set.connect_ms), &err);
     if (v == NULL) {
-        gr_value *why = NULL;
+        gr_value *why = ended(s); /* a better reason than that we were interrupted */
 
-        gri_lock(&s->lock); /* the server's end is a better reason than that we were interrupted */
-        if (s->ended != NULL)
-            why = gr_value_ref(s->ended);
-        gri_unlock(&s->lock);
         if (why != NULL)
             gr_value_unref(err);
         return gr_fail(c, why != NULL ? why : err);
     }
     gr_value_unref(v);
     start_listening(s);
-    return GR_OK;
+    err = tie(c, s);
+    return err != NULL ? gr_fail(c, err) : GR_OK;
 }
 
 static void client_terminate(gr_ctx *c, void *self, const gr_value *reason)
