@@ -94,6 +94,10 @@ check "every key of a config has a row" has \
 check "what calls back has a row" has \
     BaseCallbackHandler AsyncCallbackHandler dispatch_custom_event adispatch_custom_event \
     ConsoleCallbackHandler collect_runs
+check "what makes tools and agents has a row" has \
+    BaseTool StructuredTool Tool ToolException args_schema return_direct handle_tool_error handle_validation_error \
+    InjectedToolArg InjectedToolCallId InjectedState convert_to_openai_tool bind_tools ToolNode create_agent \
+    create_react_agent interrupt response_format add_messages RemoveMessage AgentMiddleware
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

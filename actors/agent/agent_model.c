@@ -45,7 +45,7 @@ static gr_value *kwargs_of(const struct gri_turn *t)
     gr_value *kwargs = gr_map_n(NULL, 0), *tools = gr_list_n(NULL, 0);
 
     for (size_t i = 0; i < gr_len(t->told); i++)
-        tools = gr_append(tools, gr_openai_tool(gr_value_ref(gr_at(t->told, i)), 0));
+        tools = gr_append(tools, gri_tool_of_told(gr_at(t->told, i), 0));
     if (gr_len(tools) > 0) {
         kwargs = gr_set(kwargs, "tools", tools);
         if (t->a->parallel != 0)

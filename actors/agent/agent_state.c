@@ -167,16 +167,34 @@ static gr_value *keep(struct gri_turn *t, const gr_value *messages)
     return err;
 }
 
-/* with_ids gives each message of a list an id. */
+/* with_id gives one message of a list its id; what removes a message has that of the message. */
+static gr_value *with_id(gr_ctx *c, const gr_value *m)
+{
+    gr_value *message = gr_value_ref(m);
+
+    if (is_type(m, "remove"))
+        return message;
+    message = gr_message_coerce(message);
+    return gr_error_code(message) == GR_OK ? gri_with_id(c, message) : message;
+}
+
+/* with_ids makes messages of a list, each with an id; an error if one can't be. */
 static gr_value *with_ids(gr_ctx *c, gr_value *messages)
 {
-    gr_value *list;
+    gr_value *list, *m = NULL;
 
     if (gr_error_code(messages) != GR_OK)
         return messages;
     list = gr_list_n(NULL, 0);
-    for (size_t i = 0; i < gr_len(messages); i++)
-        list = gr_append(list, gri_with_id(c, gr_value_ref(gr_at(messages, i))));
+    for (size_t i = 0; i < gr_len(messages) && gr_error_code(list) == GR_OK; i++) {
+        m = with_id(c, gr_at(messages, i));
+        if (gr_error_code(m) == GR_OK) {
+            list = gr_append(list, m);
+        } else {
+            gr_value_unref(list);
+            list = m;
+        }
+    }
     gr_value_unref(messages);
     return list;
 }
@@ -218,8 +236,10 @@ gr_value *gri_turn_update(struct gri_turn *t, const char *node, gr_value *update
     if (gr_value_type(update) == GR_MAP)
         t->rest = gr_merge(t->rest, gr_without(gr_without(gr_value_ref(update), "messages"),
                                                "llm_input_messages"));
-    if (messages != NULL && gr_value_type(messages) == GR_LIST && gr_len(messages) > 0)
-        err = join(t, messages);
+    if (gr_value_type(messages) == GR_LIST && gr_len(messages) > 0) {
+        messages = with_ids(t->c, messages);
+        err = gr_error_code(messages) != GR_OK ? gr_value_ref(messages) : join(t, messages);
+    }
     gr_value_unref(messages);
     if (err == NULL && gr_value_type(update) == GR_MAP)
         err = gri_turn_emit(t, GRI_UPDATES, gr_map(GR_KV(node, gr_value_ref(update))));
@@ -354,6 +374,10 @@ gr_value *gri_turn_begin(struct gri_turn *t, gr_ctx *c, const gr_value *input, b
     t->told = gri_toolbox_told(&t->a->node.box, c);
     if (gr_error_code(t->told) != GR_OK)
         return gr_value_ref(t->told);
+    if (t->a->format != NULL && !t->a->native &&
+        gri_toolbox_find(t->told, gri_format_name(t->a)) != SIZE_MAX)
+        return gr_error(GR_EINVAL, "agent: a tool and the response_format are both called '%s'",
+                        gri_format_name(t->a));
     return tell_values(t);
 }
 

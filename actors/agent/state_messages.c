@@ -123,27 +123,39 @@ static gr_value *listed(struct sum *s)
     return gr_list_n(s->at, kept);
 }
 
-gr_value *gr_add_messages(gr_value *left, gr_value *right)
+/* sum_of adds two lists of messages; an error value on failure. */
+static gr_value *sum_of(const gr_value *left, const gr_value *right)
 {
-    struct sum s = { .count = 0 };
+    struct sum s = { .at = gri_alloc_array(gr_len(left) + gr_len(right) + 1, sizeof(gr_value *)) };
     gr_value *out;
 
-    right = coerced(right);
-    if (gr_error_code(left) != GR_OK || gr_error_code(right) != GR_OK) {
-        out = gr_error_code(right) != GR_OK ? right : left;
-        gr_value_unref(out == right ? left : right);
-        return out != NULL ? out : gr_error(GR_EINVAL, "no value");
-    }
-    s.at = gri_alloc_array(gr_len(left) + gr_len(right) + 1, sizeof(gr_value *));
+    if (s.at == NULL)
+        return gr_error(GR_ENOMEM, "out of memory for messages");
     gri_map_init(&s.by_id, (uint64_t)(uintptr_t)s.at);
-    out =
-        s.at != NULL ? add_all(&s, left, right) : gr_error(GR_ENOMEM, "out of memory for messages");
+    out = add_all(&s, left, right);
     if (out == NULL)
         out = listed(&s);
     else
         clear(&s);
     gri_map_fini(&s.by_id);
     gri_free(s.at);
+    return out;
+}
+
+gr_value *gr_add_messages(gr_value *left, gr_value *right)
+{
+    gr_value *out;
+
+    right = coerced(right);
+    if (gr_error_code(right) != GR_OK) {
+        gr_value_unref(left);
+        return right;
+    }
+    if (gr_error_code(left) != GR_OK) {
+        gr_value_unref(right);
+        return left != NULL ? left : gr_error(GR_EINVAL, "no value");
+    }
+    out = sum_of(left, right);
     gr_value_unref(left);
     gr_value_unref(right);
     return out;

@@ -66,7 +66,7 @@ static gr_value *make_binding(struct bound *b, const gr_value *told)
     gr_ref ours, first;
 
     for (size_t i = 0; i < gr_len(told); i++)
-        tools = gr_append(tools, gr_openai_tool(gr_value_ref(gr_at(told, i)), b->strict));
+        tools = gr_append(tools, gri_tool_of_told(gr_at(told, i), b->strict));
     for (size_t i = 0; i < gr_len(b->extra); i++)
         tools = gr_append(tools, gr_value_ref(gr_at(b->extra, i)));
     for (size_t i = 0; i < gr_len(tools); i++)

@@ -95,6 +95,7 @@ static gr_value *runner_invoke(gr_ctx *c, void *self, const gr_value *input)
     struct gri_tool_node *n = gr_as_opaque(gr_args(c));
     const gr_value *call = gr_get(input, "call"), *state = gr_get(input, "state"), *it;
     gr_value *told = gri_toolbox_told(&n->box, c), *v, *err = NULL, *config = NULL;
+    gr_ref tool;
     size_t at = gri_toolbox_find(told, gr_cstr(gr_get(call, "name"), ""));
 
     (void)self;
@@ -108,8 +109,9 @@ static gr_value *runner_invoke(gr_ctx *c, void *self, const gr_value *input)
     }
     if (state != NULL && gr_as_bool(gr_get(it, "takes_state"), false))
         config = gr_map(GR_KV("kwargs", gr_map(GR_KV("state", gr_value_ref(state)))));
+    tool = gr_as_ref(gr_get(it, "ref"));
     gr_value_unref(told);
-    v = gr_invoke(gr_runtime_of(c), n->box.tools->at[at].ref, gr_value_ref(call),
+    v = gr_invoke(gr_runtime_of(c), tool, gr_value_ref(call),
                   GR_CALL(.timeout_ms = n->timeout_ms, .config = config), &err);
     if (v == NULL)
         return failed(c, n, call, err);

@@ -8,8 +8,11 @@
 #include "actors/compose/steps.h"
 #include "runtime/base/lock.h"
 
-/* gri_tools_ask asks them all what they are: a list in their order, or an error. [waits] */
+/* gri_tools_ask asks them all what they are: a list in their order, or an error. Each has its own "ref"; an actor
+ * that has tools (the verb "tools", as an MCP client's) has them stand in its place. [waits] */
 gr_value *gri_tools_ask(gr_ctx *c, const struct gri_steps *tools);
+/* gri_tool_of_told gives one of these in OpenAI's form. */
+gr_value *gri_tool_of_told(const gr_value *told, int strict);
 
 struct gri_toolbox {
     struct gri_steps *tools; /* owned */

@@ -8,6 +8,9 @@
  * By the verb "tool" it says {"name", "description", "parameters"}, the last being JSON Schema; "return_direct"
  * and "takes_state", true each, are there where they hold. Any actor that does so is a tool.
  *
+ * Where a list of tools is asked for, an actor may stand for its tools: by the verb "tools" it answers with a list of
+ * refs, as an MCP client does.
+ *
  * The content of the message is the answer if that is a text, or a list of texts and of blocks such as {"type":
  * "text", "text"}; else the answer as JSON. An answer that is a tool message already stays.
  */

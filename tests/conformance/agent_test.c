@@ -642,6 +642,33 @@ Test(agent, hooks_see_and_change_the_state)
     is(gr_value_ref(gr_get(gr_at(gr_at(gr_at(seen.lines, 0), 5), 0), "content")), "\"only this\"");
 }
 
+/* forget_fn takes the first message out of the state, and puts a text behind the others. */
+static gr_value *forget_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    const gr_value *messages = gr_get(input, "messages");
+
+    (void)c, (void)arg;
+    return gr_map(GR_KV("messages",
+                        gr_list(gr_map(GR_KV("type", gr_str("remove")),
+                                       GR_KV("id", gr_value_ref(gr_get(gr_at(messages, 0), "id")))),
+                                gr_str("and?"))));
+}
+
+Test(agent, a_hook_may_remove_messages_and_a_thread_forgets_them)
+{
+    gr_ref r = gr_agent_n(root, script("[\"hi\"]"),
+                          GR_AGENT(.history = gr_memory_history(root, NULL),
+                                   .pre_model_hook = lambda(GR_ASYNC, forget_fn)),
+                          NULL, 0);
+    gr_value *state = in_thread(r, gr_str("go"));
+
+    for (size_t i = 0; i < gr_len(gr_get(state, "messages")); i++)
+        cr_assert_eq(gr_value_type(gr_get(gr_at(gr_get(state, "messages"), i), "id")), GR_STR);
+    is(story(state), "[\"human: and?\",\"ai: hi\"]");
+    is(story(in_thread(r, gr_str("more"))),
+       "[\"ai: hi\",\"human: more\",\"human: and?\",\"ai: hi\"]");
+}
+
 Test(agent, what_can_not_be_an_agent_is_broken)
 {
     gr_ref model = script("[\"hi\"]");
@@ -654,6 +681,10 @@ Test(agent, what_can_not_be_an_agent_is_broken)
                GR_EINVAL, "title");
     fails_with(run(gr_agent(root, model, GR_AGENT(.handle_tool_errors = gr_int(1)), adder()), "1"),
                GR_ETYPE, "handle_tool_errors");
+    fails_with(run(gr_agent(root, model, GR_AGENT(.response_format = json("{\"title\":\"add\"}")),
+                            adder()),
+                   "\"x\""),
+               GR_EINVAL, "both called 'add'");
     fails_with(run(gr_agent(root, model, NULL, adder(), adder()), "\"x\""), GR_EINVAL,
                "two tools are called 'add'");
     fails_with(run(gr_agent(root, lambda(GR_ASYNC, same_fn), NULL, adder()), "\"x\""), GR_ETYPE,
@@ -675,6 +706,31 @@ Test(agent, a_tool_node_by_itself)
     gr_value_unref(v);
     fails_with(run(r, "[{\"type\":\"human\",\"content\":\"x\"}]"), GR_EINVAL,
                "No AIMessage with tool calls");
+}
+
+static gr_value *box_tools(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)self, (void)args;
+    return gr_value_ref(gr_args(c));
+}
+
+Test(agent, an_actor_may_stand_for_its_tools)
+{
+    static const gr_method methods[] = { { "tools", GR_CHEAP, box_tools, NULL } };
+    static const gr_class cls = GR_CLASS(.name = "Box", GR_METHODS(methods));
+    gr_value *two = gr_list(gr_ref_value(adder()), gr_ref_value(sorry()));
+    gr_ref box = gr_spawn(root, &cls, GR_SPAWN(.args = two));
+    gr_ref none = gr_spawn(root, &cls, GR_SPAWN(.args = gr_int(1)));
+
+    is(story(run(gr_agent(root, script("[" ADD_1_2 ",\"done\"]"), NULL, box), "\"go\"")),
+       "[\"human: go\",\"ai:  [add]\",\"tool c1: 3\",\"ai: done\"]");
+    is(last_tool(
+           gr_agent(root, script("[" CALLS(CALL("sub", "{}", "c1")) ",\"done\"]"), NULL, box)),
+       "\"tool c1!: Error: sub is not a valid tool, try one of [add, sorry].\"");
+    fails_with(run(gr_agent(root, script("[\"hi\"]"), NULL, none), "\"go\""), GR_ETYPE,
+               "an actor's tools must be a list of refs");
+    fails_with(run(gr_agent(root, script("[\"hi\"]"), NULL, box, adder()), "\"go\""), GR_EINVAL,
+               "two tools are called 'add'");
 }
 
 Test(agent, messages_are_added_by_their_ids)
