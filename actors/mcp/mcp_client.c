@@ -397,26 +397,43 @@ static gr_value *tie(gr_ctx *c, struct gri_mcp *s)
     return rc != GR_OK ? gr_error(rc, "%s: %s", s->set.name, gr_code_name(rc)) : ended(s);
 }
 
-static gr_code client_init(gr_ctx *c, void *self, const gr_value *args)
+/* part stops the others, which are of no use without the client: their program ends. */
+static void part(struct gri_mcp *s)
 {
-    struct gri_mcp *s = gr_as_opaque(args);
+    gr_stop(s->rt, s->listener);
+    gr_stop(s->rt, s->link);
+    gr_stop(s->rt, s->wire);
+}
+
+static gr_value *begin(gr_ctx *c, struct gri_mcp *s)
+{
     gr_value *err = meet(s), *v;
 
-    (void)self;
     if (err != NULL)
-        return gr_fail(c, err);
+        return err;
     v = gr_do(s->rt, s->link, "connect", gr_int(0), GR_CALL(.timeout_ms = s->set.connect_ms), &err);
     if (v == NULL) {
         gr_value *why = ended(s); /* a better reason than that we were interrupted */
 
         if (why != NULL)
             gr_value_unref(err);
-        return gr_fail(c, why != NULL ? why : err);
+        return why != NULL ? why : err;
     }
     gr_value_unref(v);
     start_listening(s);
-    err = tie(c, s);
-    return err != NULL ? gr_fail(c, err) : GR_OK;
+    return tie(c, s);
+}
+
+static gr_code client_init(gr_ctx *c, void *self, const gr_value *args)
+{
+    struct gri_mcp *s = gr_as_opaque(args);
+    gr_value *err = begin(c, s);
+
+    (void)self;
+    if (err == NULL)
+        return GR_OK;
+    part(s); /* an init that failed is not seen off before its scope ends */
+    return gr_fail(c, err);
 }
 
 static void client_terminate(gr_ctx *c, void *self, const gr_value *reason)
@@ -435,11 +452,8 @@ static void client_stopped(void *self, const gr_value *args)
     struct gri_mcp *s = gr_as_opaque(args);
 
     (void)self;
-    if (s == NULL)
-        return;
-    gr_stop(s->rt, s->listener);
-    gr_stop(s->rt, s->link);
-    gr_stop(s->rt, s->wire);
+    if (s != NULL)
+        part(s);
 }
 
 static const gr_method client_methods[] = {

@@ -148,6 +148,7 @@ Test(mcp_stdio, versions_that_nobody_speaks_are_refused, .init = start, .fini = 
 {
     fails(do_in(CLIENT("older"), "server", gr_nil()), GR_EPROTO, "2023-01-01");
     fails(do_in(CLIENT("future"), "server", gr_nil()), GR_EPROTO, "no version");
+    isolated_wait_no_children(); /* what is of no use is ended at once */
 }
 
 Test(mcp_stdio, options_that_make_no_sense_are_told, .init = start, .fini = stop)
@@ -501,7 +502,8 @@ Test(mcp_stdio, many_come_and_go, .init = start, .fini = stop)
 
 Test(mcp_stdio, an_agent_uses_its_tools, .init = start, .fini = stop)
 {
-    gr_value *tools = gr_mcp_tools(rt, CLIENT("legacy"), NULL, &err), *calls, *model_says, *state;
+    gr_ref client = CLIENT("legacy");
+    gr_value *tools = gr_mcp_tools(rt, client, NULL, &err), *calls, *model_says, *state;
     gr_ref refs[4], model, agent;
 
     for (size_t i = 0; i < 4; i++)
