@@ -412,13 +412,8 @@ static gr_value *begin(gr_ctx *c, struct gri_mcp *s)
     if (err != NULL)
         return err;
     v = gr_do(s->rt, s->link, "connect", gr_int(0), GR_CALL(.timeout_ms = s->set.connect_ms), &err);
-    if (v == NULL) {
-        gr_value *why = ended(s); /* a better reason than that we were interrupted */
-
-        if (why != NULL)
-            gr_value_unref(err);
-        return why != NULL ? why : err;
-    }
+    if (v == NULL)
+        return err;
     gr_value_unref(v);
     start_listening(s);
     return tie(c, s);
@@ -427,13 +422,16 @@ static gr_value *begin(gr_ctx *c, struct gri_mcp *s)
 static gr_code client_init(gr_ctx *c, void *self, const gr_value *args)
 {
     struct gri_mcp *s = gr_as_opaque(args);
-    gr_value *err = begin(c, s);
+    gr_value *err = begin(c, s), *why;
 
     (void)self;
     if (err == NULL)
         return GR_OK;
+    why = ended(s); /* a better reason than that somebody is gone */
+    if (why != NULL)
+        gr_value_unref(err);
     part(s); /* an init that failed is not seen off before its scope ends */
-    return gr_fail(c, err);
+    return gr_fail(c, why != NULL ? why : err);
 }
 
 static void client_terminate(gr_ctx *c, void *self, const gr_value *reason)
