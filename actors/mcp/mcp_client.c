@@ -3,9 +3,9 @@
  * mcp_client.c - gr_mcp_client: the actor that users call.
  *
  * Four actors share one session (mcp_session.h): the wire sends and is answered later; the link agrees on a
- * version, one caller at a time; the listener hears what no request asked for; and this one, whose handlers wait for
- * them. It is linked to the wire: when the server ends, the wire exits with the reason, and so does the client. When the
- * client ends first its farewell closes the wire, and stops the others.
+ * version, one caller at a time; the listener hears what no request asked for; and this one, whose handlers
+ * wait for them. It is linked to the wire: when the server ends, the wire exits with the reason, and so does
+ * the client. When the client ends first its farewell closes the wire, and stops the others.
  */
 #include <string.h>
 
@@ -361,12 +361,11 @@ static void start_listening(struct gri_mcp *s)
             gr_do(s->rt, s->wire, "opened", gr_nil(), GR_CALL(.timeout_ms = OPEN_MS), NULL));
 }
 
-/* meet waits for the others, and ties this one to the wire. NULL, or what is wrong. */
-static gr_value *meet(gr_ctx *c, struct gri_mcp *s)
+/* meet waits for the others. NULL, or what is wrong. */
+static gr_value *meet(struct gri_mcp *s)
 {
     const gr_ref others[] = { s->wire, s->link, s->listener };
     gr_value *err = NULL;
-    gr_code rc;
 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         gr_value *v = gr_take(gr_started(s->rt, others[i]), &err);
@@ -375,33 +374,64 @@ static gr_value *meet(gr_ctx *c, struct gri_mcp *s)
             return err;
         gr_value_unref(v);
     }
-    rc = gr_link(c, s->wire);
-    return rc != GR_OK ? gr_error(rc, "%s: %s", s->set.name, gr_code_name(rc)) : NULL;
+    return NULL;
+}
+
+/* ended says why the server has ended; NULL: it has not. */
+static gr_value *ended(struct gri_mcp *s)
+{
+    gr_value *why = NULL;
+
+    gri_lock(&s->lock);
+    if (s->ended != NULL)
+        why = gr_value_ref(s->ended);
+    gri_unlock(&s->lock);
+    return why;
+}
+
+/* tie has the client exit with the wire. Not before it is up: an init that fails says why for good. */
+static gr_value *tie(gr_ctx *c, struct gri_mcp *s)
+{
+    gr_code rc = gr_link(c, s->wire);
+
+    return rc != GR_OK ? gr_error(rc, "%s: %s", s->set.name, gr_code_name(rc)) : ended(s);
+}
+
+/* part stops the others, which are of no use without the client: their program ends. */
+static void part(struct gri_mcp *s)
+{
+    gr_stop(s->rt, s->listener);
+    gr_stop(s->rt, s->link);
+    gr_stop(s->rt, s->wire);
+}
+
+static gr_value *begin(gr_ctx *c, struct gri_mcp *s)
+{
+    gr_value *err = meet(s), *v;
+
+    if (err != NULL)
+        return err;
+    v = gr_do(s->rt, s->link, "connect", gr_int(0), GR_CALL(.timeout_ms = s->set.connect_ms), &err);
+    if (v == NULL)
+        return err;
+    gr_value_unref(v);
+    start_listening(s);
+    return tie(c, s);
 }
 
 static gr_code client_init(gr_ctx *c, void *self, const gr_value *args)
 {
     struct gri_mcp *s = gr_as_opaque(args);
-    gr_value *err = meet(c, s), *v;
+    gr_value *err = begin(c, s), *why;
 
     (void)self;
-    if (err != NULL)
-        return gr_fail(c, err);
-    v = gr_do(s->rt, s->link, "connect", gr_int(0), GR_CALL(.timeout_ms = s->set.connect_ms), &err);
-    if (v == NULL) {
-        gr_value *why = NULL;
-
-        gri_lock(&s->lock); /* the server's end is a better reason than that we were interrupted */
-        if (s->ended != NULL)
-            why = gr_value_ref(s->ended);
-        gri_unlock(&s->lock);
-        if (why != NULL)
-            gr_value_unref(err);
-        return gr_fail(c, why != NULL ? why : err);
-    }
-    gr_value_unref(v);
-    start_listening(s);
-    return GR_OK;
+    if (err == NULL)
+        return GR_OK;
+    why = ended(s); /* a better reason than that somebody is gone */
+    if (why != NULL)
+        gr_value_unref(err);
+    part(s); /* an init that failed is not seen off before its scope ends */
+    return gr_fail(c, why != NULL ? why : err);
 }
 
 static void client_terminate(gr_ctx *c, void *self, const gr_value *reason)
@@ -420,11 +450,8 @@ static void client_stopped(void *self, const gr_value *args)
     struct gri_mcp *s = gr_as_opaque(args);
 
     (void)self;
-    if (s == NULL)
-        return;
-    gr_stop(s->rt, s->listener);
-    gr_stop(s->rt, s->link);
-    gr_stop(s->rt, s->wire);
+    if (s != NULL)
+        part(s);
 }
 
 static const gr_method client_methods[] = {
@@ -479,15 +506,23 @@ gr_ref gr_mcp_client(gr_scope *in, const gr_mcp_opts *opts)
     static const gr_mcp_opts none = { .size = sizeof(none) };
     gr_value *err = NULL;
     struct gri_mcp *s;
-    gr_ref client;
+    gr_ref client, wire;
 
-    if (in == NULL)
+    if (opts == NULL)
+        opts = &none;
+    if (in == NULL) {
+        gr_value_unref(opts->env);
+        gr_value_unref(opts->roots);
         return (gr_ref){ .node = 0, .id = GR_EINVAL };
-    s = session_new(in, opts != NULL ? opts : &none, &err);
+    }
+    s = session_new(in, opts, &err);
     if (s == NULL)
         return gr_spawn(in, &client_class, GR_SPAWN(.args = err));
-    s->wire = gr_spawn(in, &gri_mcp_wire_class,
-                       GR_SPAWN(.name = s->set.name, .args = args_of(s), .mailbox_max = 65536));
+    wire = gr_spawn(in, &gri_mcp_wire_class,
+                    GR_SPAWN(.name = s->set.name, .args = args_of(s), .mailbox_max = 65536));
+    gri_lock(&s->lock); /* its program may have ended by now */
+    s->wire = wire;
+    gri_unlock(&s->lock);
     s->link = gr_spawn(in, &gri_mcp_link_class, GR_SPAWN(.name = s->set.name, .args = args_of(s)));
     s->listener =
         gr_spawn(in, &gri_mcp_listener_class, GR_SPAWN(.name = s->set.name, .args = args_of(s)));

@@ -275,15 +275,17 @@ void gri_mcp_end(struct gri_mcp *s, gr_value *why, bool exits)
 {
     gr_value *err = lost(s, why);
     int64_t id;
+    gr_ref wire;
     bool first;
 
     gri_lock(&s->lock);
     first = s->ended == NULL;
+    wire = s->wire;
     if (first)
         s->ended = gr_value_ref(err);
     gri_unlock(&s->lock);
     if (first && exits)
-        (void)gr_exit_to(s->rt, s->wire, gr_value_ref(why));
+        (void)gr_exit_to(s->rt, wire, gr_value_ref(why));
     while (first && (id = any_pending(s)) != 0)
         complete(s, id, gr_value_ref(err), true);
     gr_value_unref(err);

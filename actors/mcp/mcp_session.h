@@ -24,8 +24,9 @@
 #include "runtime/http/ndjson.h"
 #include "runtime/program/program.h"
 
-#define GRI_MCP_ASKS_MAX 32   /* requests of the server under way; more are refused */
-#define GRI_MCP_SAYS_MAX 256 /* answers and notifications on their way over HTTP; more are dropped */
+#define GRI_MCP_ASKS_MAX 32 /* requests of the server under way; more are refused */
+#define GRI_MCP_SAYS_MAX                                                                           \
+    256 /* answers and notifications on their way over HTTP; more are dropped */
 
 struct gri_mcp_request;
 struct gri_mcp_post;

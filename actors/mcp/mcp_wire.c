@@ -91,7 +91,9 @@ static gr_code wire_init(gr_ctx *c, void *self, const gr_value *args)
     gr_value *err = NULL;
 
     (void)self;
+    gri_lock(&s->lock); /* who makes the client is about to write the same */
     s->wire = gr_self(c);
+    gri_unlock(&s->lock);
     if (s->set.argv != NULL)
         err = gri_mcp_stdio_start(s);
     return err != NULL ? gr_fail(c, err) : GR_OK;

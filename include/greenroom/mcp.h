@@ -25,9 +25,10 @@
  *                                               "capabilities", "serverInfo"?, "instructions"?}
  *   "request"        {"method", "params"?}   -> the result: any other request of the protocol
  *
- * Names are the server's own. Words of progress on a call are told to the callbacks of the run that it is made
- * in, as the custom event "mcp_progress": {"progress", "total"?, "message"?}. Log messages and the standard error of the
- * server go to the log, a line a second of each at most. docs/mcp.md has examples.
+ * Names are the server's own. Words of progress on a call are told to the callbacks of the run that
+ * it is made in, as the custom event "mcp_progress": {"progress", "total"?, "message"?}. Log messages
+ * and the standard error of the server go to the log, a line a second of each at most. docs/mcp.md
+ * has examples.
  */
 #ifndef GREENROOM_MCP_H
 #define GREENROOM_MCP_H
@@ -97,13 +98,15 @@ typedef struct gr_mcp_opts {
 #define GR_MCP(...) GR_OPT(gr_mcp_opts, __VA_ARGS__)
 
 /*
- * gr_mcp_client makes a client. Its init starts the program and agrees on a version with the server, so
- * gr_started (actor.h) tells when it is ready and gr_check why it is not; calls wait for that. Under a
- * supervisor, whose start function calls this, a server that dies is started again; calls that it had fail with GR_EBROKEN, kind
- * "ActorExit", and may be retried. Over HTTP a session that the server has lost is made anew by itself.
+ * gr_mcp_client makes a client. Its init starts the program and agrees on a version with the server,
+ * so gr_started (actor.h) tells when it is ready and gr_check why it is not; calls wait for that.
+ * Under a supervisor, whose start function calls this, a server that dies is started again; calls that
+ * it had fail with GR_EBROKEN, kind "ActorExit", and may be retried. Over HTTP a session that the
+ * server has lost is made anew by itself.
  *
- * When the client is stopped the program's standard input is closed, then, after end_ms, its process group gets SIGTERM and,
- * after term_ms, SIGKILL; over HTTP the session is ended. It is ended so, too, when the runtime is freed.
+ * When the client is stopped the program's standard input is closed, then, after end_ms, its process
+ * group gets SIGTERM and, after term_ms, SIGKILL; over HTTP the session is ended. So it is, too, when
+ * the runtime is freed.
  *
  * Errors of calls:
  *   GR_EREMOTE   the server said no: kind "McpError", "detail" {"code", "data"?}; or an HTTP "status"; or, kind
@@ -111,8 +114,8 @@ typedef struct gr_mcp_opts {
  *   GR_ETIMEDOUT timeout_ms or total_ms passed; the server is told
  *   GR_EBROKEN   the program ended
  *   GR_EUNREACH, GR_ERATE, GR_EPROTO, GR_EFULL, GR_ENOMEM
- * Cancelling a call tells the server: by notifications/cancelled or, over HTTP in the era without handshakes, by closing the
- * stream.
+ * Cancelling a call tells the server: by notifications/cancelled or, over HTTP in the era without
+ * handshakes, by closing the stream.
  * Broken, GR_EINVAL: neither or both of command and url, or an option that makes no sense. [any]
  */
 GR_API gr_ref gr_mcp_client(gr_scope *in, const gr_mcp_opts *opts);
@@ -127,13 +130,14 @@ GR_API gr_ref gr_mcp_client(gr_scope *in, const gr_mcp_opts *opts);
 GR_API gr_value *gr_mcp_tools(gr_runtime *rt, gr_ref client, const gr_call_opts *opts, gr_value **reterr);
 GR_API gr_future *gr_amcp_tools(gr_runtime *rt, gr_ref client, const gr_call_opts *opts); /* [any] */
 
-/* gr_mcp_tool makes one tool, by the server's name for it, without asking the server: the first call does. With a client that is
- * a gr_child (supervisor.h) it outlives the server. [any] */
+/* gr_mcp_tool makes one tool, by the server's name for it, without asking the server: the first call
+ * does. With a client that is a gr_child (supervisor.h) it outlives the server. [any] */
 GR_API gr_ref gr_mcp_tool(gr_scope *in, gr_ref client, const char *name);
 
 /* gr_mcp_prompt fills a prompt of the server's: a list of messages. arguments: a map of texts, or NULL. [waits] */
-GR_API gr_value *gr_mcp_prompt(gr_runtime *rt, gr_ref client, const char *name, gr_value *arguments GR_TAKES,
-                               const gr_call_opts *opts, gr_value **reterr);
+GR_API gr_value *gr_mcp_prompt(gr_runtime *rt, gr_ref client, const char *name,
+                               gr_value *arguments GR_TAKES, const gr_call_opts *opts,
+                               gr_value **reterr);
 GR_API gr_future *gr_amcp_prompt(gr_runtime *rt, gr_ref client, const char *name,
                                  gr_value *arguments GR_TAKES, const gr_call_opts *opts); /* [any] */
 

@@ -30,7 +30,7 @@
 #define MCP_LINE_MAX ((size_t)1 << 20)
 
 static const char *mcp_mode = "";
-static long mcp_cancelled, mcp_initialized, mcp_lists;
+static long mcp_cancelled, mcp_initialized, mcp_lists, mcp_waits;
 static char mcp_asked[256];   /* what the client has answered to our last request */
 static gr_value *mcp_waiting; /* the id of the call that waits for that */
 
@@ -171,7 +171,10 @@ static inline void mcp_call(const gr_value *id, const gr_value *params)
             mcp_progress(params, i);
         mcp_text(id, "done");
     } else if (strcmp(name, "wait") == 0) {
-        (void)0; /* never */
+        mcp_waits++; /* and never an answer */
+    } else if (strcmp(name, "waits") == 0) {
+        snprintf(text, sizeof(text), "%ld", mcp_waits);
+        mcp_text(id, text);
     } else if (strcmp(name, "cancelled") == 0) {
         snprintf(text, sizeof(text), "%ld", mcp_cancelled);
         mcp_text(id, text);
