@@ -20,6 +20,7 @@
 #include "cli/parent.h"
 #include "cli/up.h"
 #include "runtime/base/alloc.h"
+#include "runtime/base/spawn_attr.h"
 #include "runtime/base/thread.h"
 
 extern char **environ;
@@ -161,23 +162,6 @@ static void set_up_files(posix_spawn_file_actions_t *files, int out)
     (void)posix_spawn_file_actions_adddup2(files, out, STDERR_FILENO);
 }
 
-/* set_up_signals: the defaults, and nothing blocked. apart: in a process group of its own. */
-static void set_up_signals(posix_spawnattr_t *attr, bool apart)
-{
-    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-    sigset_t none, all;
-
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    (void)posix_spawnattr_init(attr);
-    (void)posix_spawnattr_setsigmask(attr, &none);
-    (void)posix_spawnattr_setsigdefault(attr, &all);
-    (void)posix_spawnattr_setpgroup(attr, 0);
-    if (apart)
-        flags |= POSIX_SPAWN_SETPGROUP;
-    (void)posix_spawnattr_setflags(attr, flags);
-}
-
 /* spawn runs words; out is the writing end of what the process says, -1: it says it itself. 0, or an errno. */
 static int spawn(const struct gri_up *u, struct gri_up_process *p, char **words, int out)
 {
@@ -193,7 +177,7 @@ static int spawn(const struct gri_up *u, struct gri_up_process *p, char **words,
     if (env == NULL)
         return rv;
     set_up_files(&files, out);
-    set_up_signals(&attr, out >= 0);
+    gri_spawn_attr_init(&attr, out >= 0);
     rv = posix_spawn(&p->pid, THIS_PROGRAM, &files, &attr, words, env);
     (void)posix_spawn_file_actions_destroy(&files);
     (void)posix_spawnattr_destroy(&attr);

@@ -36,7 +36,7 @@ gr_value *gri_examples_read(gr_value *list, gr_ref selector, struct gri_examples
     return err;
 }
 
-gr_value *gri_examples_get(gr_ctx *c, const struct gri_examples *e, const gr_value *vars)
+static gr_value *get(gr_ctx *c, const struct gri_examples *e, const gr_value *vars)
 {
     gr_value *err = NULL, *list, *wrong;
 
@@ -58,4 +58,22 @@ gr_value *gri_example_lacks(const gr_value *names, const gr_value *example, size
 
     snprintf(who, sizeof(who), "example %zu", index + 1);
     return gri_vars_check(who, names, example);
+}
+
+gr_value *gri_examples_fill(gr_ctx *c, const char *who, const struct gri_examples *e,
+                            gri_examples_print *print, const gr_value *input)
+{
+    const gr_value *args = gr_args(c);
+    gr_value *vars = gri_vars_given(input, gr_get(args, "names"), gr_get(args, "partial"));
+    gr_value *answer = gri_vars_check(who, gr_get(args, "names"), vars);
+
+    if (answer == NULL) {
+        gr_value *examples = get(c, e, vars);
+
+        answer =
+            gr_error_code(examples) != GR_OK ? gr_value_ref(examples) : print(e, examples, vars);
+        gr_value_unref(examples);
+    }
+    gr_value_unref(vars);
+    return answer;
 }

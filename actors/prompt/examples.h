@@ -18,7 +18,12 @@ gr_value *gri_examples_read(gr_value *list GR_TAKES, gr_ref selector, struct gri
 gr_value *gri_examples_list_check(const gr_value *list);
 /* gri_example_lacks: NULL, or which of the names the example of this index has not. */
 gr_value *gri_example_lacks(const gr_value *names, const gr_value *example, size_t index);
-/* gri_examples_get gives the examples for these variables, yours, or an error value. [waits] for a selector. */
-gr_value *gri_examples_get(gr_ctx *c, const struct gri_examples *e, const gr_value *vars);
+/* gri_examples_print makes a prompt of examples and variables; it knows its own struct by the examples in it. */
+typedef gr_value *gri_examples_print(const struct gri_examples *e, const gr_value *examples,
+                                     const gr_value *vars);
+/* gri_examples_fill answers an invoke of an actor whose args have the "names" of its variables and what is "partial";
+ * who is its class, for errors. [waits] for a selector. */
+gr_value *gri_examples_fill(gr_ctx *c, const char *who, const struct gri_examples *e,
+                            gri_examples_print *print, const gr_value *input);
 
 #endif

@@ -57,8 +57,10 @@ static void add_piece(const struct few_shot *f, const struct gri_template *t, co
         b->len = before;
 }
 
-static gr_value *print_all(const struct few_shot *f, const gr_value *examples, const gr_value *vars)
+static gr_value *print_all(const struct gri_examples *of, const gr_value *examples,
+                           const gr_value *vars)
 {
+    const struct few_shot *f = gri_container_of(of, const struct few_shot, examples);
     struct gri_strbuf b = { .max = GRI_PROMPT_BYTES_MAX };
 
     add_piece(f, f->prefix, vars, &b);
@@ -77,21 +79,10 @@ static gr_value *print_all(const struct few_shot *f, const gr_value *examples, c
 
 static gr_value *few_shot_invoke(gr_ctx *c, void *self, const gr_value *input)
 {
-    const gr_value *args = gr_args(c);
-    const struct few_shot *f = gr_as_opaque(gr_get(args, "prompt"));
-    gr_value *vars = gri_vars_given(input, gr_get(args, "names"), gr_get(args, "partial"));
-    gr_value *answer = gri_vars_check("FewShotPromptTemplate", gr_get(args, "names"), vars);
+    const struct few_shot *f = gr_as_opaque(gr_get(gr_args(c), "prompt"));
 
     (void)self;
-    if (answer == NULL) {
-        gr_value *examples = gri_examples_get(c, &f->examples, vars);
-
-        answer = gr_error_code(examples) != GR_OK ? gr_value_ref(examples)
-                                                  : print_all(f, examples, vars);
-        gr_value_unref(examples);
-    }
-    gr_value_unref(vars);
-    return answer;
+    return gri_examples_fill(c, "FewShotPromptTemplate", &f->examples, print_all, input);
 }
 
 static gr_value *few_shot_describe(gr_ctx *c, void *self, const gr_value *args)

@@ -28,9 +28,10 @@ static void drop_few_shot_chat(void *p)
     gri_free(f);
 }
 
-static gr_value *print_all(const struct few_shot_chat *f, const gr_value *examples,
+static gr_value *print_all(const struct gri_examples *of, const gr_value *examples,
                            const gr_value *vars)
 {
+    const struct few_shot_chat *f = gri_container_of(of, const struct few_shot_chat, examples);
     gr_value *messages = gri_chat_template_print(f->before, gr_list_n(NULL, 0), vars);
 
     for (size_t i = 0; i < gr_len(examples) && gr_error_code(messages) == GR_OK; i++) {
@@ -47,22 +48,10 @@ static gr_value *print_all(const struct few_shot_chat *f, const gr_value *exampl
 
 static gr_value *few_shot_chat_invoke(gr_ctx *c, void *self, const gr_value *input)
 {
-    const gr_value *args = gr_args(c);
-    const struct few_shot_chat *f = gr_as_opaque(gr_get(args, "prompt"));
-    gr_value *vars = gri_vars_given(input, gr_get(args, "names"), gr_get(args, "partial"));
-    gr_value *answer =
-        gri_vars_check("FewShotChatMessagePromptTemplate", gr_get(args, "names"), vars);
+    const struct few_shot_chat *f = gr_as_opaque(gr_get(gr_args(c), "prompt"));
 
     (void)self;
-    if (answer == NULL) {
-        gr_value *examples = gri_examples_get(c, &f->examples, vars);
-
-        answer = gr_error_code(examples) != GR_OK ? gr_value_ref(examples)
-                                                  : print_all(f, examples, vars);
-        gr_value_unref(examples);
-    }
-    gr_value_unref(vars);
-    return answer;
+    return gri_examples_fill(c, "FewShotChatMessagePromptTemplate", &f->examples, print_all, input);
 }
 
 static gr_value *few_shot_chat_describe(gr_ctx *c, void *self, const gr_value *args)

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/base/spawn_attr.h"
 #include "runtime/isolate/kinds.h"
 #include "runtime/isolate/process.h"
 #include "runtime/net/node.h"
@@ -37,22 +38,6 @@ static void set_up_files(posix_spawn_file_actions_t *files, int leash)
     (void)posix_spawn_file_actions_adddup2(files, STDERR_FILENO, STDOUT_FILENO);
 }
 
-/* set_up_signals: the defaults, nothing blocked, and a process group of its own, since Ctrl-C is the
- * parent's to hear. */
-static void set_up_signals(posix_spawnattr_t *attr)
-{
-    sigset_t none, all;
-
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    (void)posix_spawnattr_init(attr);
-    (void)posix_spawnattr_setsigmask(attr, &none);
-    (void)posix_spawnattr_setsigdefault(attr, &all);
-    (void)posix_spawnattr_setpgroup(attr, 0);
-    (void)posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                             POSIX_SPAWN_SETPGROUP);
-}
-
 static int run_program(struct gri_process *p, const char *program, int leash, pid_t *ret_pid)
 {
     char workers[NUMBER_SIZE], memory[NUMBER_SIZE], end_ms[NUMBER_SIZE];
@@ -72,7 +57,7 @@ static int run_program(struct gri_process *p, const char *program, int leash, pi
     (void)snprintf(memory, sizeof(memory), "%zu", p->opts.memory_max);
     (void)snprintf(end_ms, sizeof(end_ms), "%lld", (long long)p->terminate_ms);
     set_up_files(&files, leash);
-    set_up_signals(&attr);
+    gri_spawn_attr_init(&attr, true);
     rv = posix_spawn(ret_pid, program, &files, &attr, argv, environ);
     (void)posix_spawn_file_actions_destroy(&files);
     (void)posix_spawnattr_destroy(&attr);

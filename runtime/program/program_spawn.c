@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/program/program_impl.h"
+#include "runtime/base/spawn_attr.h"
 
 static void set_up_files(posix_spawn_file_actions_t *files, const int fds[3], const char *folder)
 {
@@ -26,20 +27,6 @@ static void set_up_files(posix_spawn_file_actions_t *files, const int fds[3], co
         (void)posix_spawn_file_actions_addchdir_np(files, folder);
 }
 
-static void set_up_signals(posix_spawnattr_t *attr)
-{
-    sigset_t none, all;
-
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    (void)posix_spawnattr_init(attr);
-    (void)posix_spawnattr_setsigmask(attr, &none);
-    (void)posix_spawnattr_setsigdefault(attr, &all);
-    (void)posix_spawnattr_setpgroup(attr, 0);
-    (void)posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                             POSIX_SPAWN_SETPGROUP);
-}
-
 static int run(struct gri_program *p, const int fds[3])
 {
     posix_spawn_file_actions_t files;
@@ -47,7 +34,7 @@ static int run(struct gri_program *p, const int fds[3])
     int rv;
 
     set_up_files(&files, fds, p->folder);
-    set_up_signals(&attr);
+    gri_spawn_attr_init(&attr, true);
     rv = posix_spawnp(&p->pid, p->argv[0], &files, &attr, p->argv, p->env);
     (void)posix_spawn_file_actions_destroy(&files);
     (void)posix_spawnattr_destroy(&attr);

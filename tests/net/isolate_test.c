@@ -335,7 +335,7 @@ Test(isolate, a_stopped_child_keeps_to_no_deadline_but_its_callers_do)
     gr_future *ended = gr_ended(rt, r);
     gr_value *err = NULL;
 
-    cr_assert_eq(kill(pid, SIGSTOP), 0);
+    isolated_halt(pid);
     cr_assert_null(gr_invoke(rt, r, gr_int(1), GR_CALL(.timeout_ms = 50), &err));
     cr_assert_eq(gr_error_code(err), GR_ETIMEDOUT);
     gr_value_unref(err);
@@ -400,8 +400,12 @@ Test(isolate, the_child_dies_with_a_parent_that_is_killed)
     for (int stopped = 0; stopped < 2; stopped++) {
         pid_t child = 0, parent = isolated_parent(&child);
 
-        if (stopped)
-            cr_assert_eq(kill(child, SIGSTOP), 0); /* which only the kernel can end */
+        if (stopped) { /* which only the kernel can end */
+            gr_sleep(
+                rt,
+                500); /* it is told so when its link is there, which may be later than its first answer */
+            isolated_halt(child);
+        }
         cr_assert_eq(kill(parent, SIGKILL), 0);
         waitpid(parent, NULL, 0);
         for (int i = 0; isolated_is_there(child); i++) {

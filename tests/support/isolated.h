@@ -415,8 +415,8 @@ static inline void isolated_wait_no_children(void)
     }
 }
 
-/* isolated_is_there: it exists, and is no zombie that somebody else will wait for. */
-static inline bool isolated_is_there(pid_t pid)
+/* isolated_state is the letter that the kernel has for what a process does; 0: there is none. */
+static inline char isolated_state(pid_t pid)
 {
     char path[64], line[256] = "";
     FILE *f;
@@ -424,11 +424,27 @@ static inline bool isolated_is_there(pid_t pid)
     snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
     f = fopen(path, "r");
     if (f == NULL)
-        return false;
+        return 0;
     if (fgets(line, sizeof(line), f) == NULL)
         line[0] = '\0';
     fclose(f);
-    return strrchr(line, ')') != NULL && strrchr(line, ')')[2] != 'Z';
+    return strrchr(line, ')') != NULL ? strrchr(line, ')')[2] : 0;
+}
+
+/* isolated_is_there: it exists, and is no zombie that somebody else will wait for. */
+static inline bool isolated_is_there(pid_t pid)
+{
+    char state = isolated_state(pid);
+
+    return state != 0 && state != 'Z';
+}
+
+/* isolated_halt stops a process, and has seen it stop. */
+static inline void isolated_halt(pid_t pid)
+{
+    cr_assert_eq(kill(pid, SIGSTOP), 0);
+    while (isolated_state(pid) != 'T')
+        cr_assert_eq(usleep(1000), 0);
 }
 
 /* isolated_parent starts a process with an isolated actor; *ret_child is that one's. */
