@@ -300,7 +300,9 @@ Test(isolate, fifty_restarts_leave_nothing_behind)
         gr_value_unref(err);
     }
     isolated_pid(rt, one);
-    cr_assert_eq(isolated_fds(), fds, "%d descriptors, %d before", isolated_fds(), fds);
+    for (int i = 0; isolated_fds() > fds && i < 1000; i++)
+        gr_sleep(rt, 10); /* the last one's link may still be closing, or the first one's was */
+    cr_assert_leq(isolated_fds(), fds, "%d descriptors, %d before", isolated_fds(), fds);
     cr_assert_eq(isolated_children(), 1);
     cr_assert_eq(isolated_files(), 0);
     gr_stop(rt, sup);
