@@ -98,7 +98,7 @@ bool gri_chain_settle(struct gri_chain_builder *b)
             gri_chain_isolated_mistake(b->report, m->kind, error);
         else if (m->refused && !part_refused(b, i))
             gri_chain_mistake(b->report, m->kind->at, "%s: %s", m->kind->text,
-                              gr_error_text(error));
+                              gri_chain_said(m->kind->text, error));
         gr_value_unref(error);
     }
     return b->report->count == mistakes;

@@ -56,7 +56,7 @@ void gri_chain_isolated_mistake(struct gri_chain_report *r, const struct gri_cha
     while (cause != NULL && (place = gr_get(gr_get(cause, "detail"), "line")) == NULL)
         cause = gr_get(cause, "cause");
     if (place == NULL) {
-        gri_chain_mistake(r, at, "%s: %s", kind->text, gr_error_text(error));
+        gri_chain_mistake(r, at, "%s: %s", kind->text, gri_chain_said(kind->text, error));
         return;
     }
     at.line = (size_t)gr_as_int(place, 0);
@@ -99,7 +99,8 @@ static gr_value *wrong_part(struct gri_chain_builder *b)
 
         if (error == NULL)
             continue;
-        told = gr_error(gr_error_code(error), "%s: %s", kind->text, gr_error_text(error));
+        told =
+            gr_error(gr_error_code(error), "%s: %s", kind->text, gri_chain_said(kind->text, error));
         gr_value_unref(error);
         return gr_error_with(told, "detail",
                              gr_map(GR_KV("line", gr_int((int64_t)kind->at.line)),

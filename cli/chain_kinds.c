@@ -391,7 +391,6 @@ static const struct {
     { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
     { gri_chain_kinds_keep, GRI_CHAIN_KINDS_KEEP },
     { gri_chain_kinds_mcp, GRI_CHAIN_KINDS_MCP },
-    { gri_chain_kinds_providers, GRI_CHAIN_KINDS_PROVIDERS },
     { gri_chain_kinds_tools, GRI_CHAIN_KINDS_TOOLS },
     { gri_chain_kinds_web, GRI_CHAIN_KINDS_WEB },
 };

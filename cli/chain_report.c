@@ -4,9 +4,19 @@
 
 #include <string.h>
 
+#include <greenroom/value.h>
+
 #include "runtime/base/assert.h"
 
 #define NAME_MAX_COMPARED 48 /* longer names get no suggestion */
+
+const char *gri_chain_said(const char *kind, const gr_value *error)
+{
+    const char *text = gr_error_text(error);
+    size_t n = strlen(kind);
+
+    return strncmp(text, kind, n) == 0 && strncmp(text + n, ": ", 2) == 0 ? text + n + 2 : text;
+}
 
 void gri_chain_report_init(struct gri_chain_report *r, const char *file)
 {

@@ -32,6 +32,8 @@ void gri_chain_report_init(struct gri_chain_report *r, const char *file);
 void gri_chain_report_fini(struct gri_chain_report *r);
 void gri_chain_mistake(struct gri_chain_report *r, struct gri_chain_place at, const char *fmt, ...)
     GR_PRINTF(3, 4);
+/* gri_chain_said returns an error's text, borrowed, without the kind in front, which whoever reports it has put there. */
+const char *gri_chain_said(const char *kind, const gr_value *error);
 /* gri_chain_report_text returns all lines, borrowed, also when memory ran out; "" without
  * a mistake. */
 const char *gri_chain_report_text(const struct gri_chain_report *r);

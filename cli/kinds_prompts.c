@@ -54,7 +54,7 @@ static const struct gri_chain_key similarity_selector_keys[] = {
     { "example_keys", GRI_ARG_TEXTS, false, 0, 0, "of a chosen example, these; default all" },
     { "filter", GRI_ARG_DATA, false, 0, 0, "metadata that a document must have" },
     { "mmr", GRI_ARG_BOOL, false, 0, 0,
-      "by max_marginal_relevance_search, which the store must have; default false" },
+      "by max_marginal_relevance_search, which the store must have; memory_store has not; default false" },
     { "fetch_k", GRI_ARG_INT, false, 1, 10000, "of so many; default 20" },
 };
 static const struct gri_chain_key load_prompt_keys[] = {

@@ -47,7 +47,7 @@ static const struct gri_chain_key anthropic_keys[] = {
     { "betas", GRI_ARG_TEXTS, false, 0, 0, "what is tried out: the header anthropic-beta" },
     { "max_tokens", GRI_ARG_INT, false, 1, 1e9, "longest answer; default 1024" },
     { "temperature", GRI_ARG_REAL, false, 0, 1,
-      "default the server's; not sent with later versions" },
+      "default the server's; not sent with a later api_version" },
     { "top_p", GRI_ARG_REAL, false, 0, 1, "as temperature" },
     { "top_k", GRI_ARG_INT, false, 1, 1e9, "as temperature" },
     { "thinking", GRI_ARG_DATA, false, 0, 0, "{type: enabled, budget_tokens: 2048}, say" },

@@ -123,6 +123,15 @@ rule "file names are unique across runtime/ and actors/" "$work/out"
 done >"$work/out"
 rule "every source says its licence" "$work/out"
 
+# A script that a merge has broken, before somebody's first command is the one to tell.
+{
+    echo ./dev
+    find . -path ./build -prune -o -name '*.sh' -print
+} | sort | while read -r script; do
+    sh -n "$script" 2>&1 || true
+done >"$work/out"
+rule "every script is one that a shell can read" "$work/out"
+
 # ---- what the code says ----------------------------------------------------------------------
 
 # The code alone, as "file:line:code": comments and the insides of literals are gone; where a //

@@ -74,9 +74,10 @@ static const gr_class datetime_class =
 gr_ref gr_datetime_parser(gr_scope *in, const char *format)
 {
     const char *f = format != NULL ? format : FORMAT_DEFAULT, *unknown = gri_datetime_check(f);
-    gr_value *args = unknown == NULL
-                         ? gr_str(f)
-                         : gr_error(GR_EINVAL, "datetime_parser: '%.2s' in the format", unknown);
+    gr_value *args =
+        unknown == NULL
+            ? gr_str(f)
+            : gr_error(GR_EINVAL, "datetime_parser: can't read '%.2s' in the format", unknown);
 
     return gr_spawn(in, &datetime_class, GR_SPAWN(.args = args));
 }

@@ -7,11 +7,13 @@ set -eu
 
 usage() {
     cat <<'END'
-usage: ./dev demo [--question TEXT] [--model openai:NAME]
+usage: ./dev demo [--question TEXT] [--model PROVIDER:NAME]
 
-  --question TEXT      what to ask; default: What happens when a handler waits?
-  --model openai:NAME  answer with this model of an OpenAI-compatible server, OPENAI_BASE_URL
-                       with the key OPENAI_API_KEY, rather than by quoting the documents
+  --question TEXT        what to ask; default: What happens when a handler waits?
+  --model PROVIDER:NAME  answer with this model, rather than by quoting the documents:
+                         openai:NAME     OpenAI, or a server like it: OPENAI_BASE_URL, OPENAI_API_KEY
+                         anthropic:NAME  ANTHROPIC_API_KEY
+                         ollama:NAME     OLLAMA_HOST, else this machine
 END
 }
 
@@ -31,7 +33,7 @@ while [ $# -gt 0 ]; do
         ;;
     --question=*) question=${1#*=} ;;
     --model)
-        [ $# -ge 2 ] || fail "--model: openai:NAME was expected after it"
+        [ $# -ge 2 ] || fail "--model: PROVIDER:NAME was expected after it, such as openai:NAME"
         model=$2
         shift
         ;;
@@ -52,12 +54,12 @@ greenroom=${GREENROOM:-$here/../../build/release/greenroom}
 ask=$here/ask.yaml
 case $model in
 '') ;;
-openai:?*)
-    ask=$here/ask-openai.yaml
-    GREENROOM_DEMO_MODEL=${model#openai:}
+openai:?* | anthropic:?* | ollama:?*)
+    ask=$here/ask-model.yaml
+    GREENROOM_DEMO_MODEL=$model
     export GREENROOM_DEMO_MODEL
     ;;
-*) fail "--model: openai:NAME was expected, not $model" ;;
+*) fail "--model: openai:NAME, anthropic:NAME or ollama:NAME was expected, not $model" ;;
 esac
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/greenroom-demo.XXXXXX")

@@ -52,7 +52,7 @@ typedef struct gr_agent_opts {
      * thread at a time don't see each other */
     gr_ref history;
     /*
-     * Taken. Tools that need somebody's consent: a map of their names to true, or to {"allowed_decisions": [of
+     * Taken. Tools that need somebody's consent: a map of their names to true (false: none), or to {"allowed_decisions": [of
      * "approve", "edit", "reject", "respond"], "description"}. A run that wants to call one ends, nothing called, with
      * "__interrupt__" in the state: [{"value": {"action_requests": [{"name", "args", "description"}],
      * "review_configs": [{"action_name", "allowed_decisions"}]}, "id"}]. The next run goes on from there if its input has
@@ -86,6 +86,8 @@ typedef struct gr_agent_opts {
  * Errors:  GR_EINVAL  "INVALID_CHAT_HISTORY": a tool call that was never answered; thread_id is missing; decisions that
  *                     don't fit what was asked; two tools of one name
  *          GR_EFULL   "LimitExceeded"
+ *          broken: an option that makes no sense: GR_ETYPE, such as interrupt_on with what is neither a boolean nor a map;
+ *          GR_EINVAL
  *          the model's, and those of tools that are not told the model
  *
  * Deadlines and cancellation reach model and tools. [any]

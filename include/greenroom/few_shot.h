@@ -83,7 +83,7 @@ typedef struct gr_similarity_selector_opts {
     gr_value *input_keys;   /* taken; a list: those variables count, and those keys of examples; default all */
     gr_value *example_keys; /* taken; a list: of a chosen example, these keys; default all */
     gr_value *filter;       /* taken; as in gr_search_opts */
-    /* by the verb max_marginal_relevance_search, which the store must have; of fetch_k, default 20 */
+    /* by the verb max_marginal_relevance_search, which the store must have (gr_memory_store has not); of fetch_k, default 20 */
     bool mmr;
     unsigned fetch_k;
 } gr_similarity_selector_opts;

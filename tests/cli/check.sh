@@ -54,6 +54,11 @@ refused() {
 refused 'actors: {a: {prompt: "Hello {name"}}' '1:14: prompt: '
 refused 'actors: {a: {splitter: {chunk_size: 10, chunk_overlap: 20}}}' '1:14: splitter: '
 refused 'actors: {a: {sequence: [{prompt: "{"}, {str_parser: {}}]}}' '1:26: prompt: '
+# In YAML 1.2 yes is a text: a tool that it stands for must not pass as one that needs no consent.
+refused 'actors: {a: {agent: {model: {script_model: [a]}, interrupt_on: {pay: yes}}}}' \
+    "1:14: agent: interrupt_on: 'pay' must be true, false or a map"
+refused 'actors: {a: {trim_messages: {max_tokens: 3, strategy: middle}}}' "1:14: trim_messages: strategy 'middle'"
+refused 'actors: {a: {datetime_parser: {format: "%Q"}}}' "1:14: datetime_parser: can't read '%Q' in the format"
 
 # So have files to load that are not there.
 printf '%s\n' 'actors: {s: {memory_store: {embeddings: {hash_embeddings: {}}, load: {paths: [nowhere]}}}}' \

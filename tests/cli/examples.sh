@@ -66,6 +66,18 @@ for file in examples/*.yaml examples/demo/*.yaml; do
     run 0 env GREENROOM_DEMO_MODEL=m "$greenroom" check "$file"
 done
 
+# So are the chain files in the documents: a block ```yaml each.
+mkdir -p "$work/doc/docs"
+echo "A document." >"$work/doc/docs/a.md"
+for file in README.md docs/*.md; do
+    rm -f "$work"/doc/*.yaml
+    awk -v to="$work/doc/$(basename "$file")" '
+        /^```yaml$/ { inside = 1; n++; next } /^```$/ { inside = 0 } inside { print >(to "." n ".yaml") }' "$file"
+    for block in "$work"/doc/*.yaml; do
+        ! grep -q '^actors:' "$block" 2>/dev/null || run 0 "$greenroom" check "$block"
+    done
+done
+
 run 0 "$greenroom" run examples/hello.yaml --input '{"name": "Ada"}'
 is "hello" '"Hello, Ada!"' "$out"
 run 0 env GREENROOM_SOCKETS="$work" "$greenroom" up examples/nodes.yaml -- run --text "What is a scope?"

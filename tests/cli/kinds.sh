@@ -18,6 +18,7 @@ run 0 "$greenroom" kinds
 for kind in $(sed -n 's/^### //p' "$work/documented"); do
     has "kinds lists $kind" "$kind - " "$out"
 done
+is "no kind twice" "$(sed -n 's/^### //p' "$work/documented" | sort | uniq -d)" ""
 run 0 "$greenroom" kinds retriever
 has "one kind alone" "k                a whole number, 1 to 10000: how many documents" "$out"
 lacks "and no other" "memory_store - " "$out"
