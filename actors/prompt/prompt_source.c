@@ -2,7 +2,9 @@
 /* prompt_source.c - see the header. Files are read through the runtime's world. */
 #include "actors/prompt/prompt_source.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <greenroom/codec.h>
@@ -50,6 +52,21 @@ static bool stays_below(const char *name)
     return true;
 }
 
+/*
+ * leads_out tells whether a file whose path looks well is a link to outside of the folder. A simulation's files are not
+ * on the disk, and no links.
+ */
+static bool leads_out(const char *folder, const char *path)
+{
+    char home[PATH_MAX], target[PATH_MAX];
+    size_t len;
+
+    if (realpath(folder[0] != '\0' ? folder : ".", home) == NULL || realpath(path, target) == NULL)
+        return false; /* it can't be opened either */
+    len = strlen(home);
+    return strncmp(target, home, len) != 0 || (len > 1 && target[len] != '/');
+}
+
 static gr_value *below(const struct gri_prompt_source *s, const char *name)
 {
     struct gri_strbuf b = GRI_STRBUF_INIT;
@@ -62,7 +79,15 @@ static gr_value *below(const struct gri_prompt_source *s, const char *name)
                         name);
     gri_strbuf_adds(&b, s->folder);
     gri_strbuf_adds(&b, name);
-    text = b.failed ? gr_error(GR_ENOMEM, "out of memory") : gri_source_file(s, b.data);
+    if (b.failed)
+        text = gr_error(GR_ENOMEM, "out of memory");
+    else if (leads_out(s->folder, b.data))
+        text = gr_error(
+            GR_EINVAL,
+            "%.200s: a link out of the folder; a file below the prompt's own folder was expected",
+            name);
+    else
+        text = gri_source_file(s, b.data);
     gri_strbuf_fini(&b);
     return text;
 }
