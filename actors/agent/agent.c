@@ -53,6 +53,24 @@ static unsigned mode_of(const char *name)
     return strcmp(name, "messages") == 0 ? GRI_MESSAGES : 0;
 }
 
+/* check_consent looks at interrupt_on. What is neither yes nor no must not pass for no. */
+static gr_value *check_consent(const gr_value *rules)
+{
+    const char *name = NULL;
+
+    if (rules != NULL && gr_value_type(rules) != GR_MAP)
+        return gr_error(GR_ETYPE, "agent: interrupt_on must be a map of tools' names");
+    for (size_t i = 0; i < gr_len(rules); i++) {
+        gr_type type = gr_value_type(gr_pair_at(rules, i, &name));
+
+        if (type != GR_BOOL && type != GR_MAP)
+            return gr_error(GR_ETYPE,
+                            "agent: interrupt_on: %s must be true, false or a map, not of type %s",
+                            name, gr_type_name(type));
+    }
+    return NULL;
+}
+
 /* check looks at what is not looked at elsewhere; NULL, or what is wrong. */
 static gr_value *check(const struct gri_agent *a)
 {
@@ -64,13 +82,11 @@ static gr_value *check(const struct gri_agent *a)
         return gr_error(GR_ETYPE,
                         "agent: prompt must be a text, a message or a ref, not of type %s",
                         gr_type_name(prompt));
-    if (a->interrupt_on != NULL && gr_value_type(a->interrupt_on) != GR_MAP)
-        return gr_error(GR_ETYPE, "agent: interrupt_on must be a map of tools' names");
     if (a->prices != NULL && gr_value_type(a->prices) != GR_MAP)
         return gr_error(GR_ETYPE, "agent: prices must be a map");
     if (a->cost_max > 0 && a->prices == NULL)
         return gr_error(GR_EINVAL, "agent: cost_max needs prices");
-    return NULL;
+    return check_consent(a->interrupt_on);
 }
 
 /* given gives a broken value among the options; NULL: there is none. */

@@ -701,6 +701,14 @@ Test(agent, what_is_injected_is_not_the_models_whatever_its_calls_look_like)
        "[\"human: go\",\"ai:  [who] [who]\",\"tool c1: ann\",\"tool c2: ann\",\"ai: done\"]");
 }
 
+Test(agent, consent_that_is_neither_yes_nor_no_is_refused)
+{
+    fails_with(run(gr_agent(root, script("[\"hi\"]"),
+                            GR_AGENT(.interrupt_on = json("{\"add\":\"on\"}")), adder()),
+                   "\"go\""),
+               GR_ETYPE, "interrupt_on: add must be true, false or a map");
+}
+
 /* forget_fn takes the first message out of the state, and puts a text behind the others. */
 static gr_value *forget_fn(gr_ctx *c, void *arg, const gr_value *input)
 {
