@@ -53,18 +53,29 @@ static bool stays_below(const char *name)
 }
 
 /*
- * leads_out tells whether a file whose path looks well is a link to outside of the folder. A simulation's files are not
- * on the disk, and no links.
+ * check_link refuses a file whose path looks well but is a link to outside of the folder; NULL: it is none. A
+ * simulation's files are not on the disk, and no links.
  */
-static bool leads_out(const char *folder, const char *path)
+static gr_value *check_link(const char *folder, const char *path, const char *name)
 {
-    char home[PATH_MAX], target[PATH_MAX];
-    size_t len;
+    char *home = gri_alloc((size_t)2 * PATH_MAX), *target; /* much for a fiber's stack */
+    bool out = false;
 
-    if (realpath(folder[0] != '\0' ? folder : ".", home) == NULL || realpath(path, target) == NULL)
-        return false; /* it can't be opened either */
-    len = strlen(home);
-    return strncmp(target, home, len) != 0 || (len > 1 && target[len] != '/');
+    if (home == NULL)
+        return gr_error(GR_ENOMEM, "out of memory");
+    target = home + PATH_MAX;
+    if (realpath(folder[0] != '\0' ? folder : ".", home) != NULL &&
+        realpath(path, target) != NULL) { /* else it can't be opened either */
+        size_t len = strlen(home);
+
+        out = strncmp(target, home, len) != 0 || (len > 1 && target[len] != '/');
+    }
+    gri_free(home);
+    return out ? gr_error(GR_EINVAL,
+                          "%.200s: a link to another place; a file below the prompt's own folder "
+                          "was expected",
+                          name)
+               : NULL;
 }
 
 static gr_value *below(const struct gri_prompt_source *s, const char *name)
@@ -79,14 +90,8 @@ static gr_value *below(const struct gri_prompt_source *s, const char *name)
                         name);
     gri_strbuf_adds(&b, s->folder);
     gri_strbuf_adds(&b, name);
-    if (b.failed)
-        text = gr_error(GR_ENOMEM, "out of memory");
-    else if (leads_out(s->folder, b.data))
-        text = gr_error(
-            GR_EINVAL,
-            "%.200s: a link out of the folder; a file below the prompt's own folder was expected",
-            name);
-    else
+    text = b.failed ? gr_error(GR_ENOMEM, "out of memory") : check_link(s->folder, b.data, name);
+    if (text == NULL)
         text = gri_source_file(s, b.data);
     gri_strbuf_fini(&b);
     return text;
