@@ -39,6 +39,7 @@ struct gri_chain_builder {
     size_t load_count, load_cap;
     struct gri_chain_made *made; /* owned array */
     size_t made_count, made_cap;
+    bool checks; /* it is all for `check`: no program is started */
 };
 
 void gri_chain_builder_init(struct gri_chain_builder *b, struct gri_chain_file *f, gr_runtime *rt,

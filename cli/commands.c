@@ -133,6 +133,7 @@ int gri_cmd_check(struct gri_options *o)
 
     if (exit_code < 0) {
         exit_code = GRI_EXIT_OK;
+        c.builder.checks = true;
         for (size_t i = 0; i < c.file->actor_count; i++)
             (void)gri_chain_build(&c.builder, &c.file->actors[i]);
         (void)gri_chain_settle(&c.builder);

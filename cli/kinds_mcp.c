@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kinds_mcp.c - clients of Model Context Protocol servers, and their tools. */
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "actors/mcp/mcp_check.h"
 #include "cli/chain_build.h"
 #include "cli/chain_kinds.h"
 #include "runtime/base/alloc.h"
@@ -96,6 +99,19 @@ static gr_value *with_path(struct gri_chain_builder *b, gr_value *plan, const ch
     return plan;
 }
 
+/* with_command sets the program. With a folder of its own that is entered first, so the path must be a whole one. */
+static gr_value *with_command(struct gri_chain_builder *b, gr_value *plan,
+                              const struct gri_chain_node *n, bool has_folder)
+{
+    char whole[PATH_MAX], *path = gri_build_path(b, n);
+
+    if (path != NULL)
+        plan = gr_set(plan, "command",
+                      gr_str(has_folder && realpath(path, whole) != NULL ? whole : path));
+    gri_free(path);
+    return plan;
+}
+
 static gr_value *with_map(gr_value *plan, const char *key, const struct gri_chain_node *n)
 {
     gr_value *map = gr_map_n(NULL, 0);
@@ -113,7 +129,8 @@ static gr_value *plan_of(struct gri_chain_builder *b, const struct gri_chain_nod
     plan = with_map(plan, "env", gri_chain_get(args, "env"));
     plan = with_map(plan, "headers", gri_chain_get(args, "headers"));
     if (strncmp(command, "./", 2) == 0 || strncmp(command, "../", 3) == 0)
-        plan = with_path(b, plan, "command", gri_chain_get(args, "command"));
+        plan = with_command(b, plan, gri_chain_get(args, "command"),
+                            gri_chain_get(args, "folder") != NULL);
     if (gri_chain_get(args, "folder") != NULL)
         plan = with_path(b, plan, "folder", gri_chain_get(args, "folder"));
     plan =
@@ -151,7 +168,7 @@ static bool is_set(const gr_value *plan, const char *key)
     return gr_as_bool(gr_get(plan, key), false);
 }
 
-/* start_mcp makes a client of a plan. */
+/* start_mcp makes a client of a plan; arg, if it is not NULL, gets what is wrong with it instead, or NULL. */
 static gr_ref start_mcp(gr_scope *in, void *arg, const gr_value *plan)
 {
     const gr_value *list = gr_get(plan, "args"), *pass = gr_get(plan, "env_pass"),
@@ -159,8 +176,7 @@ static gr_ref start_mcp(gr_scope *in, void *arg, const gr_value *plan)
     const char **args = texts_of(list), **env_pass = texts_of(pass), **tools = texts_of(names);
     gr_header *headers = headers_of(sent);
     bool url = text_of(plan, "url") != NULL;
-    gr_ref ref = gr_mcp_client(
-        in,
+    const gr_mcp_opts *opts =
         GR_MCP(.name = text_of(plan, "name"), .command = text_of(plan, "command"), .args = args,
                .arg_count = args != NULL ? gr_len(list) : 0,
                .env = url && gr_len(gr_get(plan, "env")) == 0 ? NULL
@@ -179,14 +195,34 @@ static gr_ref start_mcp(gr_scope *in, void *arg, const gr_value *plan)
                .total_ms = gr_as_int(gr_get(plan, "total_ms"), 0),
                .sampling = gr_as_ref(gr_get(plan, "sampling")),
                .elicitation = gr_as_ref(gr_get(plan, "elicitation")),
-               .log_level = text_of(plan, "log_level")));
+               .log_level = text_of(plan, "log_level"));
+    gr_ref ref = { 0, 0 };
 
-    (void)arg;
+    if (arg != NULL)
+        *(gr_value **)arg = gri_mcp_check(opts);
+    else
+        ref = gr_mcp_client(in, opts);
     gri_free(args);
     gri_free(env_pass);
     gri_free(tools);
     gri_free(headers);
     return ref;
+}
+
+/* check_mcp looks at a plan, which it takes; what stands in the client's place does nothing. */
+static gr_ref check_mcp(struct gri_chain_builder *b, const struct gri_chain_node *where,
+                        gr_value *plan)
+{
+    gr_value *err = NULL;
+
+    (void)start_mcp(b->in, &err, plan);
+    if (err != NULL)
+        gri_chain_mistake(b->report, where->at, "%s: %s",
+                          where->type == GRI_CHAIN_SCALAR ? gri_chain_text(where) : "mcp",
+                          gr_error_text(err));
+    gr_value_unref(err);
+    gr_value_unref(plan);
+    return gr_passthrough(b->in);
 }
 
 /* build_mcp puts the client under a supervisor of its own: a server that ends is started again. */
@@ -196,12 +232,15 @@ static gr_ref build_mcp(struct gri_chain_builder *b, const struct gri_chain_node
     gr_child_spec spec = GR_CHILD(.id = "mcp", .start = start_mcp, .args = plan_of(b, args),
                                   .backoff = { .min_ms = BACKOFF_MS, .max_ms = BACKOFF_MAX_MS });
     size_t first = b->made_count;
-    gr_ref sup = gr_supervisor(b->in, GR_SUPERVISOR(.name = "mcp", .intensity = INTENSITY,
-                                                    .period_ms = PERIOD_MS, .children = &spec,
-                                                    .child_count = 1));
+    gr_ref sup;
 
     if (where == NULL)
         where = gri_chain_get(args, "url");
+    if (b->checks)
+        return check_mcp(b, where != NULL ? where : args, spec.args);
+    sup = gr_supervisor(b->in,
+                        GR_SUPERVISOR(.name = "mcp", .intensity = INTENSITY, .period_ms = PERIOD_MS,
+                                      .children = &spec, .child_count = 1));
     if (where != NULL) {
         gri_build_note(b, where, sup, first);
         if (b->made_count > first)

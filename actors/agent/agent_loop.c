@@ -160,6 +160,10 @@ static gr_value *go(struct gri_turn *t)
 
     if (gr_cancelled(t->c))
         err = gri_was_cancelled();
+    else if (t->step > t->steps_max) /* a hook may always have more to ask */
+        err = gr_error_with(gr_error(GR_EFULL, "Recursion limit of %lld reached without an answer",
+                                     (long long)t->steps_max),
+                            "kind", gr_str("recursion"));
     else if (gr_error_code(pending) != GR_OK)
         err = gr_value_ref(pending);
     else if (gr_len(pending) > 0)

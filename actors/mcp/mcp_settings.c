@@ -149,10 +149,10 @@ static gr_value *read_url(struct gri_mcp_settings *set, const gr_mcp_opts *o)
 
 /* ---- all ------------------------------------------------------------------------------------------- */
 
-/* name_of: the program's, or the host's. */
+/* name_of: the program's, or the host's, without a name and a password before it. */
 static char *name_of(const gr_mcp_opts *o)
 {
-    const char *slash, *host;
+    const char *slash, *host, *end;
 
     if (o->name != NULL)
         return gri_strdup(o->name);
@@ -161,7 +161,11 @@ static char *name_of(const gr_mcp_opts *o)
         return gri_strdup(slash != NULL ? slash + 1 : o->command);
     }
     host = strstr(o->url, "://") + 3;
-    return gri_strndup(host, strcspn(host, "/?#"));
+    end = host + strcspn(host, "/?#");
+    for (const char *at = host; at < end; at++)
+        if (*at == '@')
+            host = at + 1;
+    return gri_strndup(host, (size_t)(end - host));
 }
 
 static bool copy(char **to, const char *from)

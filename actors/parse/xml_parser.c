@@ -312,13 +312,13 @@ static const char *begins(const char *text)
     return NULL;
 }
 
-/* give_expat passes on what has come, up to the last '>'. */
-static gr_code give_expat(gr_ctx *c, struct xml *x)
+/* give_expat passes on what has come, up to the last '>', of which there is none before `from`. */
+static gr_code give_expat(gr_ctx *c, struct xml *x, size_t from)
 {
     const char *end = NULL;
     gr_value *err;
 
-    for (size_t i = x->rest.len; i > 0 && end == NULL; i--)
+    for (size_t i = x->rest.len; i > from && end == NULL; i--)
         if (x->rest.data[i - 1] == '>')
             end = x->rest.data + i;
     if (end == NULL || x->ended)
@@ -336,6 +336,7 @@ static gr_code xml_next(gr_ctx *c, void *state, const gr_value *chunk)
 {
     struct xml *x = state;
     gr_value *text = gr_message_text(chunk);
+    size_t from = x->rest.len;
     const char *start;
 
     if (gr_error_code(text) != GR_OK)
@@ -357,10 +358,11 @@ static gr_code xml_next(gr_ctx *c, void *state, const gr_value *chunk)
         }
         gri_strbuf_consume(&x->rest, (size_t)(start - x->rest.data));
         x->begun = true;
+        from = 0;
         if (!begin(x))
             return gr_fail(c, gr_error(GR_ENOMEM, "out of memory for XML"));
     }
-    return give_expat(c, x);
+    return give_expat(c, x, from);
 }
 
 static gr_code xml_transform(gr_ctx *c, void *self, gr_stream *in, const gr_value *args)

@@ -2,7 +2,9 @@
 /* prompt_source.c - see the header. Files are read through the runtime's world. */
 #include "actors/prompt/prompt_source.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <greenroom/codec.h>
@@ -50,6 +52,32 @@ static bool stays_below(const char *name)
     return true;
 }
 
+/*
+ * check_link refuses a file whose path looks well but is a link to outside of the folder; NULL: it is none. A
+ * simulation's files are not on the disk, and no links.
+ */
+static gr_value *check_link(const char *folder, const char *path, const char *name)
+{
+    char *home = gri_alloc((size_t)2 * PATH_MAX), *target; /* much for a fiber's stack */
+    bool out = false;
+
+    if (home == NULL)
+        return gr_error(GR_ENOMEM, "out of memory");
+    target = home + PATH_MAX;
+    if (realpath(folder[0] != '\0' ? folder : ".", home) != NULL &&
+        realpath(path, target) != NULL) { /* else it can't be opened either */
+        size_t len = strlen(home);
+
+        out = strncmp(target, home, len) != 0 || (len > 1 && target[len] != '/');
+    }
+    gri_free(home);
+    return out ? gr_error(GR_EINVAL,
+                          "%.200s: a link to another place; a file below the prompt's own folder "
+                          "was expected",
+                          name)
+               : NULL;
+}
+
 static gr_value *below(const struct gri_prompt_source *s, const char *name)
 {
     struct gri_strbuf b = GRI_STRBUF_INIT;
@@ -62,7 +90,9 @@ static gr_value *below(const struct gri_prompt_source *s, const char *name)
                         name);
     gri_strbuf_adds(&b, s->folder);
     gri_strbuf_adds(&b, name);
-    text = b.failed ? gr_error(GR_ENOMEM, "out of memory") : gri_source_file(s, b.data);
+    text = b.failed ? gr_error(GR_ENOMEM, "out of memory") : check_link(s->folder, b.data, name);
+    if (text == NULL)
+        text = gri_source_file(s, b.data);
     gri_strbuf_fini(&b);
     return text;
 }

@@ -12,10 +12,11 @@
 #include <greenroom/value.h>
 
 #define GRI_REGEX_BYTES_MAX ((size_t)64 << 10) /* of a pattern */
-#define GRI_REGEX_STEPS_MAX 1000000u           /* of a match: some tens of milliseconds */
-#define GRI_REGEX_DEPTH_MAX 100000u            /* of nested backtracking */
-#define GRI_REGEX_HEAP_KIB_MAX 16384u          /* for backtracking */
-#define GRI_REGEX_GROUPS_MAX 64u               /* that a match tells of, with the whole */
+/* from each place where a match may begin; a loop over one class of characters that never goes back is one */
+#define GRI_REGEX_STEPS_MAX 1000000u
+#define GRI_REGEX_DEPTH_MAX 100000u   /* of nested backtracking */
+#define GRI_REGEX_HEAP_KIB_MAX 16384u /* for backtracking */
+#define GRI_REGEX_GROUPS_MAX 64u      /* that a match tells of, with the whole */
 
 struct gri_regex;
 

@@ -90,6 +90,15 @@ static gr_value *failed(gr_ctx *c, const struct gri_tool_node *n, const gr_value
                : gri_tool_reply(call, gri_tool_content(content), "error");
 }
 
+/* whole gives a call as a tool must get it. One without a type, or without arguments, would look like arguments that came
+ * plainly, from somebody who may say what is injected. */
+static gr_value *whole(const gr_value *call)
+{
+    gr_value *v = gr_set(gr_value_ref(call), "type", gr_str("tool_call"));
+
+    return gr_get(call, "args") != NULL ? v : gr_set(v, "args", gr_map_n(NULL, 0));
+}
+
 static gr_value *runner_invoke(gr_ctx *c, void *self, const gr_value *input)
 {
     struct gri_tool_node *n = gr_as_opaque(gr_args(c));
@@ -111,7 +120,7 @@ static gr_value *runner_invoke(gr_ctx *c, void *self, const gr_value *input)
         config = gr_map(GR_KV("kwargs", gr_map(GR_KV("state", gr_value_ref(state)))));
     tool = gr_as_ref(gr_get(it, "ref"));
     gr_value_unref(told);
-    v = gr_invoke(gr_runtime_of(c), tool, gr_value_ref(call),
+    v = gr_invoke(gr_runtime_of(c), tool, whole(call),
                   GR_CALL(.timeout_ms = n->timeout_ms, .config = config), &err);
     if (v == NULL)
         return failed(c, n, call, err);

@@ -38,7 +38,8 @@ typedef struct gr_agent_opts {
      * Bounds of one run; 0: none. Beyond, a last ai message says so and is the answer; with limits_fail the run fails,
      * GR_EFULL, kind "LimitExceeded". Calls of tools beyond theirs are not made, and the model is told. Turns count as
      * LangGraph's steps, the model's and the tools' each, against the config's recursion_limit (25); when there is no room
-     * for what the model wants, the answer is "Sorry, need more steps to process this request.".
+     * for what the model wants, the answer is "Sorry, need more steps to process this request."; hooks that go on beyond
+     * it fail the run, GR_EFULL, kind "recursion".
      */
     unsigned model_calls_max, tool_calls_max;
     int64_t tokens_max; /* total_tokens of usage_metadata */

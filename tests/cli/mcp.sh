@@ -60,6 +60,30 @@ printf 'actors:\n  s: {mcp: {command: ./no-such-server}}\nmain: s\n' >"$work/bad
 run 2 "$greenroom" check "$work/bad.yaml"
 has "a mistake has its place" "bad.yaml:2:22: ./no-such-server" "$err$out"
 has "a program that is not there is told with its place" "can't be run: No such file" "$err$out"
+printf '#!/bin/sh\n: >"%s/ran"\nexec /bin/sh "%s/server.sh"\n' "$work" "$work" >"$work/server"
+chmod +x "$work/server"
+cat >"$work/own.yaml" <<END
+actors:
+  server: {mcp: {command: ./server, folder: there}}
+  greet: {mcp_tool: {client: server, name: greet}}
+  model: {script_model: [hi]}
+  bound: {bind_tools: {model: model, tools: [greet, server]}}
+  agent: {agent: {model: bound, tools: [server]}}
+main: greet
+END
+run 0 "$greenroom" check "$work/own.yaml"
+has "a file with a server is fine" "fine, 5 actors" "$out"
+is "check starts no server" no "$([ -e "$work/ran" ] && echo yes || echo no)"
+run 0 sh -c 'cd "$1" && "$2" run own.yaml --input "{}"' sh "$work" "$(realpath "$greenroom")"
+is "a command is seen from the chain file, whatever its folder" "\"none, $there, hidden\"" "$out"
+is "run does start it" yes "$([ -e "$work/ran" ] && echo yes || echo no)"
+
+printf 'actors:\n  s: {mcp: {command: sh, url: "http://127.0.0.1:9/"}}\nmain: s\n' >"$work/both.yaml"
+run 2 "$greenroom" check "$work/both.yaml"
+has "options that make no sense are told" "either a command or a url" "$err$out"
+printf 'actors:\n  s: {mcp: {command: no-such-server}}\nmain: s\n' >"$work/path.yaml"
+run 2 "$greenroom" check "$work/path.yaml"
+has "a program that is not on the path is told" "no-such-server can't be run: No such file" "$err$out"
 printf 'actors:\n  s: {mcp: {url: "http://127.0.0.1:9/", api_key: x}}\nmain: s\n' >"$work/key.yaml"
 run 2 "$greenroom" check "$work/key.yaml"
 has "a key in a file is refused" 'key_env' "$err$out"

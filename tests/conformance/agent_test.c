@@ -642,6 +642,73 @@ Test(agent, hooks_see_and_change_the_state)
     is(gr_value_ref(gr_get(gr_at(gr_at(gr_at(seen.lines, 0), 5), 0), "content")), "\"only this\"");
 }
 
+/* again_fn puts a question behind whatever was said. */
+static gr_value *again_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    (void)c, (void)arg, (void)input;
+    return gr_map(GR_KV("messages", gr_list(gr_human("again"))));
+}
+
+static gr_value *ready_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    (void)c, (void)arg, (void)input;
+    return gr_ai("ready");
+}
+
+Test(agent, a_hook_that_always_asks_again_ends_at_the_recursion_limit)
+{
+    gr_value *err = NULL,
+             *v = gr_invoke(rt,
+                            gr_agent_n(root, lambda(GR_ASYNC, ready_fn),
+                                       GR_AGENT(.post_model_hook = lambda(GR_ASYNC, again_fn)),
+                                       NULL, 0),
+                            json("\"go\""), NULL, &err);
+
+    cr_assert_null(v);
+    cr_assert_eq(gr_error_code(err), GR_EFULL);
+    cr_assert_str_eq(gr_cstr(gr_get(err, "kind"), ""), "recursion");
+    gr_value_unref(err);
+}
+
+/* bare_fn calls tools as a model of somebody else's may: without the calls' type, and with more than a call has. */
+static gr_value *bare_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    (void)c, (void)arg;
+    return gr_len(input) > 1
+               ? gr_ai("done")
+               : json("{\"type\":\"ai\",\"content\":\"\",\"tool_calls\":[{\"name\":\"who\","
+                      "\"args\":{\"user\":\"root\"},\"id\":\"c1\",\"user\":\"root\"},"
+                      "{\"name\":\"who\",\"id\":\"c2\",\"user\":\"root\"}]}");
+}
+
+static gr_value *who_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    (void)c, (void)arg;
+    return gr_value_ref(gr_get(input, "user"));
+}
+
+Test(agent, what_is_injected_is_not_the_models_whatever_its_calls_look_like)
+{
+    gr_ref who =
+        gr_tool(root, GR_CHEAP, who_fn, NULL, NULL,
+                GR_TOOL(.name = "who", .injected = json("{\"user\":\"configurable.user\"}"),
+                        .args_schema = json("{\"type\":\"object\",\"properties\":{\"user\":{}},"
+                                            "\"required\":[\"user\"]}")));
+    gr_ref r = gr_agent(root, lambda(GR_ASYNC, bare_fn), NULL, who);
+
+    is(story(answer(gr_ainvoke(rt, r, json("\"go\""),
+                               GR_CALL(.config = json("{\"configurable\":{\"user\":\"ann\"}}"))))),
+       "[\"human: go\",\"ai:  [who] [who]\",\"tool c1: ann\",\"tool c2: ann\",\"ai: done\"]");
+}
+
+Test(agent, consent_that_is_neither_yes_nor_no_is_refused)
+{
+    fails_with(run(gr_agent(root, script("[\"hi\"]"),
+                            GR_AGENT(.interrupt_on = json("{\"add\":\"on\"}")), adder()),
+                   "\"go\""),
+               GR_ETYPE, "interrupt_on: add must be true, false or a map");
+}
+
 /* forget_fn takes the first message out of the state, and puts a text behind the others. */
 static gr_value *forget_fn(gr_ctx *c, void *arg, const gr_value *input)
 {

@@ -453,6 +453,20 @@ Test(mcp_http, nobody_there_is_told, .init = start, .fini = stop)
           GR_EUNREACH, "127.0.0.1:9");
 }
 
+/* What stands before the @ of a URL is a name and a password: errors and the log have the host only. */
+Test(mcp_http, a_password_in_the_url_is_no_part_of_the_name, .init = start, .fini = stop)
+{
+    gr_ref client =
+        gr_mcp_client(gr_root(rt), GR_MCP(.url = "http://ann:" SECRET "@127.0.0.1:9/mcp",
+                                          .protocol = "2025-11-25"));
+
+    gr_value_unref(do_in(client, "list_tools", gr_nil()));
+    cr_assert_not_null(err);
+    cr_assert_null(strstr(gr_error_text(err), SECRET), "%s", gr_error_text(err));
+    cr_assert_null(strstr(gr_cstr(gr_get(err, "where"), ""), SECRET), "%s",
+                   gr_cstr(gr_get(err, "where"), ""));
+}
+
 Test(mcp_http, a_session_with_a_wild_name_is_refused, .init = start, .fini = stop)
 {
     reply(400, JSON, NOT_INITIALIZED);

@@ -170,6 +170,26 @@ Test(prompt_file, what_is_refused)
     refused(gr_load_prompt(root, NULL, NULL), "no path");
 }
 
+Test(prompt_file, a_link_out_of_the_folder_is_refused)
+{
+    char other[128], path[256];
+    FILE *f;
+
+    snprintf(other, sizeof(other), "%s-other", folder);
+    f = fopen(other, "w");
+    cr_assert_not_null(f);
+    fputs("secret", f);
+    fclose(f);
+    snprintf(path, sizeof(path), "%s/sub/out.txt", folder);
+    cr_assert_eq(symlink(other, path), 0);
+    refused(of("{\"template_path\":\"sub/out.txt\"}"), "below the prompt's own folder");
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(symlink("../t.txt", path), 0); /* one that stays there is fine */
+    invoke_is(of("{\"template_path\":\"sub/out.txt\"}"), "{\"x\":\"it\"}", "\"Tell me about it.\"");
+    (void)unlink(path);
+    (void)unlink(other);
+}
+
 /* A stand-in for a reader of YAML: "template: text" and nothing else. */
 static gr_value *read_yaml(void *arg, const char *text, size_t len)
 {
