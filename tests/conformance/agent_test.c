@@ -706,7 +706,7 @@ Test(agent, consent_that_is_neither_yes_nor_no_is_refused)
     fails_with(run(gr_agent(root, script("[\"hi\"]"),
                             GR_AGENT(.interrupt_on = json("{\"add\":\"on\"}")), adder()),
                    "\"go\""),
-               GR_ETYPE, "interrupt_on: add must be true, false or a map");
+               GR_ETYPE, "interrupt_on: 'add' must be true, false or a map");
 }
 
 /* forget_fn takes the first message out of the state, and puts a text behind the others. */
