@@ -29,7 +29,9 @@
 
 struct summaries {
     gr_value *kept; /* counted; a map from names to {"summary", "count"} */
-    gr_value *busy; /* counted; a map of the names of those that are being summarised */
+    /* counted; a map of the names of those that are being summarised: true, or false once what is
+     * summarised was cleared */
+    gr_value *busy;
 };
 
 static gr_code summaries_init(gr_ctx *c, void *self, const gr_value *args)
@@ -214,6 +216,8 @@ static gr_value *shorten(gr_ctx *c, struct summaries *s, const char *name, const
         gr_value_unref(old);
         if (gr_error_code(text) != GR_OK)
             err = text;
+        else if (!gr_as_bool(gr_get(s->busy, name), false))
+            gr_value_unref(text);
         else
             keep_summary(c, s, name,
                          gr_map(GR_KV("summary", text), GR_KV("count", gr_int((int64_t)to))));
@@ -272,16 +276,22 @@ static gr_value *add_messages(gr_ctx *c, void *self, const gr_value *args)
     return done != NULL ? done : err;
 }
 
+/* clear: first the messages, so that no summary of them is begun once theirs is gone. */
 static gr_value *clear(gr_ctx *c, void *self, const gr_value *ids)
 {
-    gr_value *err = NULL;
+    struct summaries *s = self;
+    gr_value *err = NULL, *done;
     char *name = gri_session_name(ids, &err);
 
     if (name == NULL)
         return err;
-    keep_summary(c, self, name, gr_nil());
+    done = gr_do(gr_runtime_of(c), ref_of(c, "history"), "clear", gr_value_ref(ids), NULL, &err);
+    if (done != NULL && gr_get(s->busy, name) != NULL)
+        s->busy = gr_set(s->busy, name, gr_bool(false));
+    if (done != NULL)
+        keep_summary(c, s, name, gr_nil());
     gr_free(name);
-    return gr_delegate(c, ref_of(c, "history"), "clear", gr_value_ref(ids));
+    return done != NULL ? done : err;
 }
 
 static const gr_method summary_methods[] = {
