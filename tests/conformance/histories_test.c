@@ -410,6 +410,8 @@ static void summaries(gr_ref h, gr_ref store)
     is(answer(gr_acall(rt, h, "clear", json(A), NULL)), "null");
     is(add(h, A, "\"anew\""), "null");
     is(said(s, A), "[\"anew\"]");
+    is(add(h, A, "[\"b\",\"c\",\"d\",\"e\",\"f\"]"), "null"); /* nor when that has grown as long */
+    is(said(s, A), "[\"anew\",\"b\",\"c\",\"d\",\"e\",\"f\"]");
     is(answer(gr_acall(rt, s, "clear", json(A), NULL)), "null");
     is(said(s, A), "[]");
     if (store.id != 0)
