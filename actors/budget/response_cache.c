@@ -107,7 +107,9 @@ static gr_value *clear(gr_ctx *c, void *self, const gr_value *args)
     (void)args;
     keys = gr_yield_keys(rt, store_of(c), gr_cstr(prefix, ""), NULL, &err);
     for (size_t i = 0; i < gr_len(keys) && err == NULL; i++) {
-        part = gr_append(part, gr_value_ref(gr_at(keys, i)));
+        /* another name space may begin as this one does */
+        if (gr_len(gr_at(keys, i)) == gr_len(prefix) + GRI_DIGEST_LEN)
+            part = gr_append(part, gr_value_ref(gr_at(keys, i)));
         if (gr_error_code(part) == GR_OK && gr_len(part) < PAGE && i + 1 < gr_len(keys))
             continue; /* a broken one fails the deleting */
         gr_value_unref(gr_mdelete(rt, store_of(c), part, NULL, &err));

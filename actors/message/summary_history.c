@@ -3,9 +3,10 @@
  * summary_history.c - gr_summary_history: LangChain's ConversationSummaryBufferMemory as a history.
  *
  * What is kept elsewhere stays whole. Here is, for each session, a summary and how many of its messages
- * that stands for: {"summary", "count"}, in a store by key if one is given, else in a map of this actor.
+ * that stands for: {"summary", "count", "of"}, in a store by key if one is given, else in a map of this actor.
  * The class is reentrant, since a model takes its time; a session that is being summarised is marked, and a
- * second call for it leaves that alone. A count above what there is means that the session was cleared.
+ * second call for it leaves that alone. What the digest "of" its first and its last message does not fit
+ * is not what was summarised: the session was cleared, or a window over it has moved on.
  */
 #include <greenroom/codec.h>
 #include <greenroom/history.h>
@@ -17,6 +18,7 @@
 #include "actors/message/session.h"
 #include "actors/message/tokens.h"
 #include "actors/store/byte_store.h"
+#include "actors/store/digest.h"
 #include "runtime/base/log.h"
 
 #define SESSIONS_MAX 65536
@@ -28,8 +30,10 @@
     "alone."
 
 struct summaries {
-    gr_value *kept; /* counted; a map from names to {"summary", "count"} */
-    gr_value *busy; /* counted; a map of the names of those that are being summarised */
+    gr_value *kept; /* counted; a map from names to {"summary", "count", "of"} */
+    /* counted; a map of the names of those that are being summarised: true, or false once what is
+     * summarised was cleared */
+    gr_value *busy;
 };
 
 static gr_code summaries_init(gr_ctx *c, void *self, const gr_value *args)
@@ -71,7 +75,7 @@ static gr_value *key_of(const char *name)
     return gr_strf(KEY "%s", name);
 }
 
-/* summary_of gives what is known of a session: {"summary", "count"}, or nil. */
+/* summary_of gives what is known of a session: {"summary", "count", "of"}, or nil. */
 static gr_value *summary_of(gr_ctx *c, struct summaries *s, const char *name)
 {
     gr_ref store = ref_of(c, "store");
@@ -126,15 +130,32 @@ static void keep_summary(gr_ctx *c, struct summaries *s, const char *name, gr_va
 
 /* ---- summarising ----------------------------------------------------------------------------- */
 
+/* digest_of names the first count messages, of which there is at least one; an error value. */
+static gr_value *digest_of(const gr_value *messages, size_t count)
+{
+    gr_value *ends =
+        gr_list(gr_value_ref(gr_at(messages, 0)), gr_value_ref(gr_at(messages, count - 1)));
+    char hex[GRI_DIGEST_LEN + 1];
+    bool done = gri_digest_value(ends, hex);
+
+    gr_value_unref(ends);
+    return done ? gr_str(hex) : gri_no_memory();
+}
+
 /* count_of: how many messages the summary stands for; 0 for one that is not this conversation's. */
 static size_t count_of(const gr_value *known, const gr_value *messages)
 {
     int64_t count = gr_as_int(gr_get(known, "count"), 0);
+    gr_value *of;
+    bool fits;
 
-    return count > 0 && (uint64_t)count <= gr_len(messages) &&
-                   gr_value_type(gr_get(known, "summary")) == GR_STR
-               ? (size_t)count
-               : 0;
+    if (count <= 0 || (uint64_t)count > gr_len(messages) ||
+        gr_value_type(gr_get(known, "summary")) != GR_STR)
+        return 0;
+    of = digest_of(messages, (size_t)count);
+    fits = gr_error_code(of) == GR_OK && gr_equal(of, gr_get(known, "of"));
+    gr_value_unref(of);
+    return fits ? (size_t)count : 0;
 }
 
 static gr_value *slice(const gr_value *list, size_t from, size_t to)
@@ -214,9 +235,12 @@ static gr_value *shorten(gr_ctx *c, struct summaries *s, const char *name, const
         gr_value_unref(old);
         if (gr_error_code(text) != GR_OK)
             err = text;
+        else if (!gr_as_bool(gr_get(s->busy, name), false))
+            gr_value_unref(text);
         else
             keep_summary(c, s, name,
-                         gr_map(GR_KV("summary", text), GR_KV("count", gr_int((int64_t)to))));
+                         gr_map(GR_KV("summary", text), GR_KV("count", gr_int((int64_t)to)),
+                                GR_KV("of", digest_of(messages, to))));
     }
     gr_value_unref(known);
     gr_value_unref(messages);
@@ -272,16 +296,22 @@ static gr_value *add_messages(gr_ctx *c, void *self, const gr_value *args)
     return done != NULL ? done : err;
 }
 
+/* clear: first the messages, so that no summary of them is begun once theirs is gone. */
 static gr_value *clear(gr_ctx *c, void *self, const gr_value *ids)
 {
-    gr_value *err = NULL;
+    struct summaries *s = self;
+    gr_value *err = NULL, *done;
     char *name = gri_session_name(ids, &err);
 
     if (name == NULL)
         return err;
-    keep_summary(c, self, name, gr_nil());
+    done = gr_do(gr_runtime_of(c), ref_of(c, "history"), "clear", gr_value_ref(ids), NULL, &err);
+    if (done != NULL && gr_get(s->busy, name) != NULL)
+        s->busy = gr_set(s->busy, name, gr_bool(false));
+    if (done != NULL)
+        keep_summary(c, s, name, gr_nil());
     gr_free(name);
-    return gr_delegate(c, ref_of(c, "history"), "clear", gr_value_ref(ids));
+    return done != NULL ? done : err;
 }
 
 static const gr_method summary_methods[] = {

@@ -164,6 +164,16 @@ static gr_value *read_opts(struct chat *chat, const gr_chat_opts *o)
                                                              : o->answer_bytes_max });
 }
 
+/* headers_of gives what is sent beside the key: betas and projects decide, too. */
+static gr_value *headers_of(const struct gri_endpoint *e)
+{
+    gr_value *list = gr_list_n(NULL, 0);
+
+    for (size_t i = 0; i < e->header_count; i++)
+        list = gr_append(list, gr_list(gr_str(e->headers[i].name), gr_str(e->headers[i].value)));
+    return list;
+}
+
 /* fingerprint names all that decides about an answer, but for the prompt and a call's kwargs, without
  * telling it: a cache may be another process's. */
 static gr_value *fingerprint(const struct chat *chat)
@@ -171,7 +181,7 @@ static gr_value *fingerprint(const struct chat *chat)
     gr_value *all =
         gr_list(gr_str(chat->provider->name), gr_str(chat->endpoint.url),
                 chat->endpoint.version != NULL ? gr_str(chat->endpoint.version) : gr_nil(),
-                gr_value_ref(chat->settings));
+                headers_of(&chat->endpoint), gr_value_ref(chat->settings));
     char hex[GRI_DIGEST_LEN + 1];
     bool done = gri_digest_value(all, hex);
 

@@ -38,34 +38,49 @@ static gr_value *metadata_of(const gr_value *json)
     return gr_set(meta, "model_provider", gr_str("ollama"));
 }
 
+/* hash_of gives a hash of a whole answer, once for all of its calls; false: out of memory. */
+static bool hash_of(const gr_value *json, uint64_t *ret)
+{
+    size_t len = 0;
+    char *text = gr_json_print(json, 0, &len);
+
+    if (text == NULL)
+        return false;
+    *ret = gri_hash_bytes(text, len, 0);
+    gr_free(text);
+    return true;
+}
+
 /* id_of: newer servers give an id; else one is made of the whole answer, which says when it was made. */
-static gr_value *id_of(const gr_value *json, const gr_value *call, size_t index)
+static gr_value *id_of(uint64_t answer, const gr_value *call, size_t index)
 {
     const gr_value *id = gr_get(call, "id");
-    size_t len = 0;
-    uint64_t hash;
-    char *text;
 
     if (gr_value_type(id) == GR_STR && gr_len(id) > 0)
         return gr_value_ref(id);
-    text = gr_json_print(json, 0, &len);
-    if (text == NULL)
-        return gr_error(GR_ENOMEM, "out of memory for a tool call");
-    hash = gri_hash_bytes(text, len, index);
-    gr_free(text);
-    return gr_strf("call_%016llx", (unsigned long long)hash);
+    return gr_strf("call_%016llx",
+                   (unsigned long long)gri_hash_bytes(&answer, sizeof(answer), index));
+}
+
+static gr_value *no_memory(void)
+{
+    return gr_error(GR_ENOMEM, "out of memory for a tool call");
 }
 
 static gr_value *calls_of(const gr_value *json, const gr_value *calls)
 {
-    gr_value *list = gr_list_n(NULL, 0);
+    gr_value *list;
+    uint64_t hash = 0;
 
+    if (!hash_of(json, &hash))
+        return no_memory();
+    list = gr_list_n(NULL, 0);
     for (size_t i = 0; i < gr_len(calls) && gr_error_code(list) == GR_OK; i++) {
         const gr_value *call = gr_at(calls, i), *fn = gr_get(call, "function");
         gr_value *own = gr_map(GR_KV("name", gr_str(gr_cstr(gr_get(fn, "name"), ""))));
 
         own = gr_map(GR_KV("function", gri_keep(own, "arguments", gr_get(fn, "arguments"))));
-        own = gri_set_unless_error(own, "id", id_of(json, call, i));
+        own = gri_set_unless_error(own, "id", id_of(hash, call, i));
         list = gri_append_unless_error(list, own);
     }
     return list;
@@ -87,14 +102,18 @@ static gr_value *call_chunk(const gr_value *name, gr_value *args, gr_value *id, 
 /* call_chunks: a call comes whole, so each is a part of its own. */
 static gr_value *call_chunks(const gr_value *json, const gr_value *calls, size_t *count)
 {
-    gr_value *list = gr_list_n(NULL, 0);
+    gr_value *list;
+    uint64_t hash = 0;
 
+    if (!hash_of(json, &hash))
+        return no_memory();
+    list = gr_list_n(NULL, 0);
     for (size_t i = 0; i < gr_len(calls) && gr_error_code(list) == GR_OK; i++) {
         const gr_value *call = gr_at(calls, i), *fn = gr_get(call, "function");
 
         list = gri_append_unless_error(list, call_chunk(gr_get(fn, "name"),
                                                         gri_wire_text(gr_get(fn, "arguments")),
-                                                        id_of(json, call, *count), *count));
+                                                        id_of(hash, call, *count), *count));
         (*count)++;
     }
     return list;

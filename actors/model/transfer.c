@@ -131,7 +131,7 @@ static void on_status(void *arg, int status, struct gri_http_exchange *x)
         gri_backoff_hint_ms(gri_http_header_of(x, "retry-after-ms"),
                             gri_http_header_of(x, "retry-after"), gri_wall_us(t->rt) / 1000);
     if (!is_success(status))
-        t->told = gri_refusal_told(x);
+        t->told = gri_refusal_told(x, t->endpoint->key);
     gri_limit_saw(t->rt, t->limiter, x);
     gri_outbox_started(&t->out, x);
 }

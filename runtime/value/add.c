@@ -14,6 +14,8 @@
 
 #include "runtime/base/assert.h"
 
+#define PARTS_MAX 4096 /* in a list: each further one is looked for among them */
+
 struct rules {
     const char *const *keep; /* keys whose values say what the map is: they replace, never add up */
     bool by_index;           /* list elements of one "index" are parts of one thing: they add up */
@@ -211,6 +213,14 @@ static gr_value *add_maps(gr_value *left, gr_value *right, const struct rules *r
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
+/* is_part tells whether an element says which thing it is a part of. */
+static bool is_part(const gr_value *v)
+{
+    const gr_value *index = gr_get(v, "index");
+
+    return gr_value_type(index) == GR_INT || strncmp(gr_cstr(index, ""), "lc_", 3) == 0;
+}
+
 /* find_part returns the position of the element that v is a further part of; SIZE_MAX if none. Two
  * ids that are both given and differ are two things, whatever their index. */
 static size_t find_part(const gr_value *list, const gr_value *v)
@@ -218,7 +228,7 @@ static size_t find_part(const gr_value *list, const gr_value *v)
     const gr_value *index = gr_get(v, "index");
     const char *id = gr_cstr(gr_get(v, "id"), "");
 
-    if (gr_value_type(index) != GR_INT && strncmp(gr_cstr(index, ""), "lc_", 3) != 0)
+    if (!is_part(v))
         return SIZE_MAX;
     for (uint32_t i = 0; i < gri_items(list)->count; i++) {
         const gr_value *other = gri_items(list)->at[i];
@@ -266,10 +276,17 @@ static gr_value *add_lists(gr_value *left, gr_value *right, const struct rules *
         return gri_items_concat(left, right);
     left = gri_items_only(left, 0);
     for (uint32_t i = 0; i < gri_items(right)->count && !gri_is_broken(left); i++) {
-        gr_value *v = gr_value_ref(gri_items(right)->at[i]);
-        size_t at = find_part(left, v);
+        const gr_value *v = gri_items(right)->at[i];
+        uint32_t count = gri_items(left)->count;
+        size_t at = count <= PARTS_MAX ? find_part(left, v) : SIZE_MAX;
 
-        left = at == SIZE_MAX ? gr_append(left, v) : add_part(left, at, v);
+        if (at == SIZE_MAX && count >= PARTS_MAX && is_part(v)) {
+            gr_value_unref(left);
+            left = gri_broken(GRI_BROKEN_LARGE);
+            break;
+        }
+        left =
+            at == SIZE_MAX ? gr_append(left, gr_value_ref(v)) : add_part(left, at, gr_value_ref(v));
     }
     gr_value_unref(right);
     return left;

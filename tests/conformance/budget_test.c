@@ -475,3 +475,20 @@ Test(budget, a_cache_forgets)
     is(answer(gr_acall(rt, again, "lookup", json("{\"prompt\":\"p\",\"llm\":1}"), NULL)), "\"b\"");
     fails_with(answer(gr_acall(rt, other, "lookup", json("{}"), NULL)), GR_ETYPE, "prompt");
 }
+
+Test(budget, a_cache_clears_what_is_its_own)
+{
+    gr_ref store = gr_memory_byte_store(root, NULL);
+    gr_ref mine = gr_response_cache(root, store, NULL);
+    gr_ref theirs = gr_response_cache(root, store, GR_RESPONSE_CACHE(.name_space = "llm:theirs"));
+
+    is(gr_mset(rt, store, json("[[\"llm:notes\",\"kept\"]]"), NULL, NULL), "null");
+    for (int i = 0; i < 2; i++)
+        is(answer(gr_acall(rt, i == 0 ? mine : theirs, "update",
+                           json("{\"prompt\":\"p\",\"answer\":\"a\"}"), NULL)),
+           "null");
+    is(answer(gr_acall(rt, mine, "clear", gr_nil(), NULL)), "null");
+    is(answer(gr_acall(rt, mine, "lookup", json("{\"prompt\":\"p\"}"), NULL)), "null");
+    is(answer(gr_acall(rt, theirs, "lookup", json("{\"prompt\":\"p\"}"), NULL)), "\"a\"");
+    is(gr_mget(rt, store, json("[\"llm:notes\"]"), NULL, NULL), "[\"kept\"]");
+}

@@ -410,6 +410,8 @@ static void summaries(gr_ref h, gr_ref store)
     is(answer(gr_acall(rt, h, "clear", json(A), NULL)), "null");
     is(add(h, A, "\"anew\""), "null");
     is(said(s, A), "[\"anew\"]");
+    is(add(h, A, "[\"b\",\"c\",\"d\",\"e\",\"f\"]"), "null"); /* nor when that has grown as long */
+    is(said(s, A), "[\"anew\",\"b\",\"c\",\"d\",\"e\",\"f\"]");
     is(answer(gr_acall(rt, s, "clear", json(A), NULL)), "null");
     is(said(s, A), "[]");
     if (store.id != 0)
@@ -426,6 +428,35 @@ Test(histories, summaries_in_a_store)
     if (lacks_sqlite())
         return;
     summaries(gr_sqlite_history(root, database, NULL), gr_sqlite_store(root, database, NULL));
+}
+
+/* Summarises while its conversation is cleared. */
+static gr_value *clearing_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    gr_value *err = NULL, *done;
+
+    (void)input;
+    done = gr_do(gr_runtime_of(c), *(gr_ref *)arg, "clear", json(A), NULL, &err);
+    gr_value_unref(done);
+    return done != NULL ? gr_message("ai", gr_str("of what is gone")) : err;
+}
+
+static void cleared_meanwhile(gr_ref h, gr_ref store)
+{
+    gr_ref s = { 0, 0 };
+    gr_ref model = gr_lambda(root, GR_ASYNC, clearing_fn, NULL, &s);
+
+    s = gr_summary_history(root, h, model, GR_SUMMARY(.tokens = 10, .store = store));
+    is(add(s, A, "[[\"human\",\"1\"],[\"ai\",\"2\"],[\"human\",\"3\"],[\"ai\",\"4\"]]"), "null");
+    is(said(s, A), "[]");
+    is(add(h, A, "[[\"human\",\"5\"],[\"ai\",\"6\"],[\"human\",\"7\"]]"), "null");
+    is(said(s, A), "[\"5\",\"6\",\"7\"]");
+}
+
+Test(histories, what_was_cleared_meanwhile_leaves_no_summary)
+{
+    cleared_meanwhile(gr_memory_history(root, NULL), (gr_ref){ 0, 0 });
+    cleared_meanwhile(gr_memory_history(root, NULL), gr_memory_byte_store(root, NULL));
 }
 
 static gr_value *last_of_system_fn(gr_ctx *c, void *arg, const gr_value *input)

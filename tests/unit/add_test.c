@@ -291,6 +291,25 @@ Test(add, sums_that_are_kept_hold_no_more_than_their_bytes)
         gr_value_unref(sums[i]);
 }
 
+/* Each further part is looked for among those that are there: a server that names a new one in every
+ * chunk would take the square of their number in time. */
+Test(add, a_sum_has_its_limit_of_parts)
+{
+    gr_value *sum = json(CHUNK("[]"));
+    int64_t count = 0;
+
+    for (; gr_error_code(sum) == GR_OK && count < 5000; count++) {
+        gr_value *part = gr_map(GR_KV("args", gr_str("x")), GR_KV("index", gr_int(count)));
+
+        sum = gr_add(sum,
+                     gr_map(GR_KV("type", gr_str("AIMessageChunk")), GR_KV("content", gr_str("")),
+                            GR_KV("tool_call_chunks", gr_list(part))));
+    }
+    cr_assert_eq(count, 4097);
+    cr_assert_eq(gr_error_code(sum), GR_ENOMEM, "%s", gr_error_text(sum));
+    gr_value_unref(sum);
+}
+
 Test(add, every_failed_allocation_is_survived_without_a_leak)
 {
     gr_value *a = json(CHUNK("[{\"name\": \"f\", \"args\": \"{\", \"index\": 0, \"n\": [0.5]}]"));

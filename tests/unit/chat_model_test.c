@@ -498,6 +498,9 @@ Test(chat_model, a_cache_answers_for_the_server, .init = start, .fini = stop)
     gr_ref m = gr_chat_model(gr_root(rt), GR_CHAT(.url = url, .model = "m1", .cache = cache));
     gr_ref warm = gr_chat_model(gr_root(rt), GR_CHAT(.url = url, .model = "m1", .cache = cache,
                                                      .temperature = &(double){ 1 }));
+    gr_ref beta = gr_chat_model(gr_root(rt), GR_CHAT(.url = url, .model = "m1", .cache = cache,
+                                                     .headers = (gr_header[]){ { "x-beta", "1" } },
+                                                     .header_count = 1));
     gr_value *got;
 
     fault_server_reply(server, PATH, 200, "Content-Type: application/json\r\n", good);
@@ -509,4 +512,6 @@ Test(chat_model, a_cache_answers_for_the_server, .init = start, .fini = stop)
     cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 1);
     gr_value_unref(gr_invoke(rt, warm, gr_str("hi"), NULL, &err));
     cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 2);
+    gr_value_unref(gr_invoke(rt, beta, gr_str("hi"), NULL, &err));
+    cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 3, "headers decide, too");
 }

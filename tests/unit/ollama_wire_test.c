@@ -176,6 +176,21 @@ Test(ollama_wire, calls_get_ids)
     gr_value_unref(m);
 }
 
+/* Each of them was named after all of them, which kept the thread of all transfers busy for minutes. */
+Test(ollama_wire, many_calls_get_ids_in_time, .timeout = 60)
+{
+    gr_value *calls = gr_list_n(NULL, 0), *m, *answer;
+
+    for (size_t i = 0; i < 40000; i++)
+        calls = gr_append(calls, json("{\"function\":{\"name\":\"f\",\"arguments\":{\"a\":1}}}"));
+    answer = gr_map(GR_KV("message", gr_map(GR_KV("tool_calls", calls))));
+    m = gri_ollama_answer(answer);
+    cr_assert_eq(gr_len(gr_get(m, "tool_calls")), 40000u);
+    cr_assert_str_neq(call_id(m, 0), call_id(m, 39999));
+    gr_value_unref(m);
+    gr_value_unref(answer);
+}
+
 Test(ollama_wire, what_is_no_answer_is_a_protocol_error)
 {
     static const char *const wrong[] = { "[]", "{}", "3", "{\"message\":3}" };

@@ -379,6 +379,17 @@ static const struct quirk local[] = {
       .body = TEXT("a") "data: {\"error\":{\"message\":\"key sk-of-a-test expired\"}}\n\n",
       .error =
           "{\"text\":\"~key ************ expired\",\"detail\":{\"message\":\"key ************ expired\"}}" },
+    { .name = "a server that repeats the key with escapes, and in its request's name",
+      .status = 401,
+      .headers = "Content-Type: application/json\r\nx-request-id: r-sk-of-a-test\r\n",
+      .body = "{\"error\":{\"message\":\"bad key sk\\u002Dof\\u002da-\\u0074est.\"}}",
+      .error =
+          "{\"status\":401,\"text\":\"~bad key ***************************.\",\"detail\":{\"message\":"
+          "\"bad key ***************************.\",\"request_id\":\"r-************\"}}" },
+    { .name = "a stream that ends in an error that repeats the key with escapes",
+      .stream = true,
+      .body = TEXT("a") "data: {\"error\":{\"message\":\"key sk\\u002dof-a-test expired\"}}\n\n",
+      .error = "{\"text\":\"~key ***************** expired\"}" },
 };
 
 /* What is sent, in the servers' words. */
