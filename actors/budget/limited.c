@@ -22,10 +22,14 @@ struct limited {
 
 static int64_t reckon(gr_ctx *c, const struct limited *l, const gr_value *input)
 {
+    int64_t answer = gr_as_int(gr_get(gr_kwargs(c), "max_tokens"), (int64_t)l->tokens_answer);
+    int64_t tokens;
+
     if (!l->counts_tokens)
         return 0;
-    return gri_tokens_about(input) +
-           gr_as_int(gr_get(gr_kwargs(c), "max_tokens"), (int64_t)l->tokens_answer);
+    if (__builtin_add_overflow(gri_tokens_about(input), answer, &tokens))
+        return INT64_MAX; /* which no limiter grants */
+    return tokens;
 }
 
 /* pass waits for the limiter: NULL, or why the call may not go on. */

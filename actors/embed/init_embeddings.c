@@ -5,7 +5,8 @@
 
 #include "actors/embed/embedder.h"
 
-static const struct gri_embedder *const embedders[] = { &gri_openai_embedder, &gri_ollama_embedder };
+static const struct gri_embedder *const embedders[] = { &gri_openai_embedder,
+                                                        &gri_ollama_embedder };
 
 /* rest_of gives what is behind "name:"; NULL: name is not the provider. */
 static const char *rest_of(const char *model, const char *name)
