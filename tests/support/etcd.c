@@ -9,13 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tests/support/peer.h"
 
-#define START_S 20
+#define START_S 60
+#define PORTS_TRIED 5
 #define ANSWER_MAX ((size_t)1 << 20)
 
 extern char **environ;
@@ -44,9 +46,12 @@ bool test_etcd_there(void)
 static int connect_to(const char *url)
 {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    const struct timeval wait = { .tv_sec = 5 }; /* it may be another's port */
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     a.sin_port = htons((uint16_t)strtoul(strrchr(url, ':') + 1, NULL, 10));
+    if (fd >= 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
     if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
         return fd;
     if (fd >= 0)
@@ -91,8 +96,9 @@ static bool answers(const struct test_etcd *e)
 
 /* ---- the process ----------------------------------------------------------------------------- */
 
-/* It goes when the test does, however that ends: setpriv, which becomes etcd, sees to it. */
-void test_etcd_start(struct test_etcd *e)
+/* run starts it and waits until it answers; false: it has ended, as it does when somebody has taken its port.
+ * It goes when the test does, however that ends: setpriv, which becomes etcd, sees to it. */
+static bool run(struct test_etcd *e)
 {
     char *argv[] = { "setpriv",
                      "--pdeathsig",
@@ -127,11 +133,29 @@ void test_etcd_start(struct test_etcd *e)
         abort();
     posix_spawn_file_actions_destroy(&files);
     while (!answers(e)) {
+        if (waitpid(e->pid, NULL, WNOHANG) == e->pid) {
+            e->pid = 0;
+            return false;
+        }
         if (time(NULL) > until) {
             fprintf(stderr, "etcd did not start\n");
             abort();
         }
         nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+    }
+    return true;
+}
+
+void test_etcd_start(struct test_etcd *e)
+{
+    time_t until = time(NULL) + START_S;
+
+    while (!run(e)) { /* whoever has its port by chance may give it back */
+        if (time(NULL) > until) {
+            fprintf(stderr, "etcd ends as soon as it is started\n");
+            abort();
+        }
+        nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
     }
 }
 
@@ -160,15 +184,32 @@ static void own_url(char url[64])
     snprintf(url, 64, "http%.56s", tcp + 3);
 }
 
+/* start_anywhere finds ports for it, of which others may take one before it has. */
+static void start_anywhere(struct test_etcd *e, bool tls)
+{
+    for (int i = 0; i < PORTS_TRIED; i++) {
+        own_url(e->url);
+        own_url(e->peer_url);
+        snprintf(e->listen, sizeof(e->listen), "%s", e->url);
+        if (tls) {
+            own_url(e->tls_url);
+            memmove(e->tls_url + 5, e->tls_url + 4, strlen(e->tls_url + 4) + 1);
+            e->tls_url[4] = 's';
+            snprintf(e->listen, sizeof(e->listen), "%s,%s", e->url, e->tls_url);
+        }
+        if (run(e))
+            return;
+    }
+    fprintf(stderr, "etcd ends as soon as it is started\n");
+    abort();
+}
+
 void test_etcd_open(struct test_etcd *e)
 {
     *e = (struct test_etcd){ .folder = "/tmp/gr-test-etcd-XXXXXX" };
     if (mkdtemp(e->folder) == NULL)
         abort();
-    own_url(e->url);
-    own_url(e->peer_url);
-    snprintf(e->listen, sizeof(e->listen), "%s", e->url);
-    test_etcd_start(e);
+    start_anywhere(e, false);
 }
 
 /* The certificate goes to etcd by its environment, so that it is there at each start. */
@@ -192,13 +233,7 @@ bool test_etcd_open_tls(struct test_etcd *e)
     setenv("ETCD_CERT_FILE", file, 1);
     snprintf(file, sizeof(file), "%s.key", e->folder);
     setenv("ETCD_KEY_FILE", file, 1);
-    own_url(e->url);
-    own_url(e->peer_url);
-    own_url(e->tls_url);
-    memmove(e->tls_url + 5, e->tls_url + 4, strlen(e->tls_url + 4) + 1);
-    e->tls_url[4] = 's';
-    snprintf(e->listen, sizeof(e->listen), "%s,%s", e->url, e->tls_url);
-    test_etcd_start(e);
+    start_anywhere(e, true);
     return true;
 }
 
