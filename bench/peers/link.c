@@ -218,6 +218,20 @@ static void request_trips(bool server, const char *where, bool tcp, long n, size
     end_ns = now_ns();
 }
 
+/* free_port is one that nobody has just now. */
+static int free_port(void)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(in);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    check(fd >= 0 && bind(fd, (struct sockaddr *)&in, len) == 0 &&
+              getsockname(fd, (struct sockaddr *)&in, &len) == 0,
+          "a port");
+    close(fd);
+    return ntohs(in.sin_port);
+}
+
 /* ---- the rows -------------------------------------------------------------------------------- */
 
 static void run(const char *side, const char *row, trips_fn *trips, long n, size_t size, bool tcp)
@@ -226,7 +240,7 @@ static void run(const char *side, const char *row, trips_fn *trips, long n, size
     pid_t pid;
 
     if (tcp)
-        snprintf(where, sizeof(where), "%d", 20000 + (int)(getpid() % 20000));
+        snprintf(where, sizeof(where), "%d", free_port());
     else
         snprintf(where, sizeof(where), "/tmp/greenroom-bench-link-%ld", (long)getpid());
     check(pipe(ready) == 0, "a pipe");
@@ -235,6 +249,7 @@ static void run(const char *side, const char *row, trips_fn *trips, long n, size
         trips(true, where, tcp, n, size);
         _exit(0);
     }
+    close(ready[1]); /* so that its end is seen, too */
     trips(false, where, tcp, n, size);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);

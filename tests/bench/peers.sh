@@ -20,7 +20,7 @@ prints() {
     peer=$1
     row=$2
     shift 2
-    if "$@" >"$work/out" 2>"$work/err" </dev/null &&
+    if timeout 60 "$@" >"$work/out" 2>"$work/err" </dev/null &&
         grep -q "^{\"side\":\"$peer\",\"bench\":\"$row\",\"workers\":1,.*\"value\":-\{0,1\}[0-9]" "$work/out"; then
         pass
     else
