@@ -11,6 +11,7 @@
 #include "actors/compose/steps.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/strbuf.h"
+#include "runtime/base/thread.h"
 
 #define BUSY_MAX_MS 3600000
 #define TABLE_MAX 64
@@ -319,6 +320,24 @@ static gr_value *set_up(struct gri_sqlite *db, const char *schema)
     return err != NULL ? err : run_script(db, schema);
 }
 
+/* set_up_in_time tries again while others set the same file up: where a lock that is held would have to become a
+ * greater one, as for the change to WAL, SQLite does not wait, but is busy at once. */
+static gr_value *set_up_in_time(struct gri_sqlite *db, const char *schema)
+{
+    int64_t wait_ms = gr_as_int(gr_get(db->args, "busy_ms"), GRI_SQLITE_BUSY_MS);
+    uint64_t until = gri_clock_ns() + (uint64_t)wait_ms * 1000000u;
+
+    for (;;) {
+        gr_value *err = set_up(db, schema);
+
+        if (err == NULL || (sqlite3_errcode(db->db) & 0xff) != SQLITE_BUSY ||
+            gri_clock_ns() >= until)
+            return err;
+        gr_value_unref(err);
+        (void)sqlite3_sleep(2); /* ms */
+    }
+}
+
 static void set_limits(struct gri_sqlite *db)
 {
     int64_t most =
@@ -351,7 +370,7 @@ gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, const gr_value *args, cons
         err = why(db, rc);
     } else {
         set_limits(db);
-        err = set_up(db, schema);
+        err = set_up_in_time(db, schema);
     }
     if (err != NULL)
         gri_sqlite_close(db);
