@@ -7,45 +7,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "actors/store/sqlite.h"
 #include "tests/conformance/cases.h"
-
-static char folder[64], database[80];
+#include "tests/support/database.h"
 
 static void start(void)
 {
     set_up();
-    strcpy(folder, "/tmp/gr_histories_XXXXXX");
-    cr_assert_not_null(mkdtemp(folder));
-    snprintf(database, sizeof(database), "%s/a.db", folder);
+    folder_make();
 }
 
 static void stop(void)
 {
-    DIR *d;
-
     tear_down();
-    d = opendir(folder);
-    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
-        (void)unlinkat(dirfd(d), e->d_name, 0);
-    if (d != NULL)
-        closedir(d);
-    (void)rmdir(folder);
+    folder_remove();
 }
 
 TestSuite(histories, .init = start, .fini = stop, .timeout = 120);
-
-/* lacks_sqlite: built without it, there is nothing to test. */
-static bool lacks_sqlite(void)
-{
-    gr_value *args = gri_sqlite_args(":memory:", NULL, "t");
-    bool lacks = gr_error_code(args) != GR_OK;
-
-    if (lacks)
-        fprintf(stderr, "skipped: %s\n", gr_error_text(args));
-    gr_value_unref(args);
-    return lacks;
-}
 
 static gr_value *add(gr_ref h, const char *ids, const char *messages)
 {

@@ -1,49 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stores_test.c - stores by key: langchain-core's case, and what is ours, in memory and in SQLite. */
-#include <dirent.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "actors/store/sqlite.h"
 #include "tests/conformance/cases.h"
-
-static char folder[] = "/tmp/gr_stores_XXXXXX";
-static char path[64];
+#include "tests/support/database.h"
 
 static void start(void)
 {
     set_up();
-    strcpy(folder, "/tmp/gr_stores_XXXXXX");
-    cr_assert_not_null(mkdtemp(folder));
-    snprintf(path, sizeof(path), "%s/a.db", folder);
+    folder_make();
 }
 
 static void stop(void)
 {
-    DIR *d;
-
     tear_down();
-    d = opendir(folder);
-    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
-        (void)unlinkat(dirfd(d), e->d_name, 0);
-    if (d != NULL)
-        closedir(d);
-    (void)rmdir(folder);
+    folder_remove();
 }
 
 TestSuite(stores, .init = start, .fini = stop, .timeout = 120);
-
-/* lacks_sqlite: built without it, there is nothing to test. */
-static bool lacks_sqlite(void)
-{
-    gr_value *args = gri_sqlite_args(":memory:", NULL, "t");
-    bool lacks = gr_error_code(args) != GR_OK;
-
-    if (lacks)
-        fprintf(stderr, "skipped: %s\n", gr_error_text(args));
-    gr_value_unref(args);
-    return lacks;
-}
 
 static gr_ref memory(void)
 {
@@ -53,7 +28,7 @@ static gr_ref memory(void)
 /* sqlite falls back on memory where Greenroom was built without SQLite. */
 static gr_ref sqlite(void)
 {
-    return lacks_sqlite() ? memory() : gr_sqlite_store(root, path, NULL);
+    return lacks_sqlite() ? memory() : gr_sqlite_store(root, database, NULL);
 }
 
 static gr_value *keys(gr_ref store, const char *prefix)
@@ -190,7 +165,7 @@ Test(stores, a_memory_store_has_its_limits)
 
 Test(stores, a_file_is_kept_and_shared)
 {
-    gr_ref one = sqlite(), two = gr_sqlite_store(root, path, NULL), other;
+    gr_ref one = sqlite(), two = gr_sqlite_store(root, database, NULL), other;
     static const int rounds = 50;
     gr_future *f[100];
 
@@ -205,9 +180,9 @@ Test(stores, a_file_is_kept_and_shared)
     for (int i = 0; i < 2 * rounds; i++)
         is(answer(f[i]), "null");
     gr_stop(rt, one);
-    other = gr_sqlite_store(root, path, GR_SQLITE(.is_durable = true));
+    other = gr_sqlite_store(root, database, GR_SQLITE(.is_durable = true));
     is(answer(gr_amget(rt, other, json("[\"one7\",\"two9\"]"), NULL)), "[7,9]");
-    other = gr_sqlite_store(root, path, GR_SQLITE(.table = "another"));
+    other = gr_sqlite_store(root, database, GR_SQLITE(.table = "another"));
     is(keys(other, NULL), "[]");
 }
 
@@ -232,7 +207,7 @@ Test(stores, many_may_be_the_first)
 
 Test(stores, a_value_has_its_limit)
 {
-    gr_ref s = gr_sqlite_store(root, path, GR_SQLITE(.value_max = 10));
+    gr_ref s = gr_sqlite_store(root, database, GR_SQLITE(.value_max = 10));
     gr_value *err;
 
     if (lacks_sqlite())
@@ -248,7 +223,7 @@ Test(stores, a_value_has_its_limit)
 
 Test(stores, a_damaged_file_is_told)
 {
-    FILE *f = fopen(path, "w");
+    FILE *f = fopen(database, "w");
     gr_ref store;
     gr_value *err;
 
@@ -266,7 +241,7 @@ Test(stores, a_damaged_file_is_told)
     fails_with(answer(gr_amget(rt, gr_sqlite_store(root, "/no/such/folder/x.db", NULL),
                                json("[\"a\"]"), NULL)),
                GR_EINVAL, "/no/such/folder/x.db");
-    fails_with(gr_check(rt, gr_sqlite_store(root, path, GR_SQLITE(.table = "a; drop"))), GR_EINVAL,
-               "name of a table");
+    fails_with(gr_check(rt, gr_sqlite_store(root, database, GR_SQLITE(.table = "a; drop"))),
+               GR_EINVAL, "name of a table");
     fails_with(gr_check(rt, gr_sqlite_store(root, NULL, NULL)), GR_EINVAL, "path");
 }
