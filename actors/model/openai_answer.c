@@ -4,6 +4,7 @@
 
 #include "actors/message/tool_calls.h"
 #include "actors/model/wire.h"
+#include "runtime/value/known.h"
 
 /* ---- usage ----------------------------------------------------------------------------------- */
 
@@ -30,21 +31,26 @@ gr_value *gri_openai_usage(const gr_value *usage)
 
 /* ---- what answers and deltas have in common --------------------------------------------------- */
 
-/* extras adds what has no place of its own. Reasoning has two names among the servers; one that sends
- * both sends the same text twice. */
-static gr_value *extras(gr_value *m, const gr_value *from)
+/* extras_of gives what has no place of its own, or nil. Reasoning has two names among the servers; one that
+ * sends both sends the same text twice. */
+static gr_value *extras_of(const gr_value *from)
 {
     static const char *const keys[] = { "refusal", "audio", "annotations", "function_call" };
+    gr_kv found[sizeof(keys) / sizeof(keys[0]) + 1];
     const gr_value *thought = gr_get(from, "reasoning_content");
-    gr_value *kwargs = gr_map_n(NULL, 0);
+    size_t count = 0;
 
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        kwargs = gri_keep(kwargs, keys[i], gr_get(from, keys[i]));
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const gr_value *v = gr_get(from, keys[i]);
+
+        if (!gr_is_nil(v))
+            found[count++] = (gr_kv)GR_KV(keys[i], gr_value_ref(v));
+    }
     if (gr_is_nil(thought))
         thought = gr_get(from, "reasoning");
     if (gr_value_type(thought) == GR_STR && gr_len(thought) > 0)
-        kwargs = gr_set(kwargs, "reasoning_content", gr_value_ref(thought));
-    return gri_keep_some(m, "additional_kwargs", kwargs);
+        found[count++] = (gr_kv)GR_KV("reasoning_content", gr_value_ref(thought));
+    return count == 0 ? gr_nil() : gr_map_n(found, count);
 }
 
 static gr_value *content_of(const gr_value *content)
@@ -106,7 +112,7 @@ gr_value *gri_openai_answer(const gr_value *json)
     if (gr_value_type(from) != GR_MAP)
         return gr_error(GR_EPROTO, "the answer has no choices[0].message");
     m = gr_map(GR_KV("type", gr_str("ai")), GR_KV("content", content_of(gr_get(from, "content"))));
-    m = extras(m, from);
+    m = gri_keep_some(m, "additional_kwargs", extras_of(from));
     if (gr_len(calls) > 0)
         m = gri_tool_calls_add(m, calls);
     m = gr_set(m, "response_metadata",
@@ -145,27 +151,31 @@ static gr_value *call_chunks(const gr_value *calls)
     return list;
 }
 
-/* metadata_of: only the last delta tells of the whole, since texts of several would be added up. */
+/* metadata_of: only the last delta tells of the whole, since texts of several would be added up. Nil: there
+ * is nothing. */
 static gr_value *metadata_of(const gr_value *json, const gr_value *choice)
 {
-    const gr_value *finish = gr_get(choice, "finish_reason");
-    gr_value *meta =
-        gr_value_type(finish) == GR_STR ? response_metadata(json, finish) : gr_map_n(NULL, 0);
+    const gr_value *finish = gr_get(choice, "finish_reason"), *odds = gr_get(choice, "logprobs");
 
-    return gri_keep(meta, "logprobs", gr_get(choice, "logprobs"));
+    if (gr_value_type(finish) == GR_STR)
+        return gri_keep(response_metadata(json, finish), "logprobs", odds);
+    return gr_is_nil(odds) ? gr_nil() : gr_map(GR_KV("logprobs", gr_value_ref(odds)));
 }
 
+/* A chunk comes for each token, so it is made in one piece. */
 static gr_value *delta_chunk(const gr_value *json, const gr_value *choice)
 {
     const gr_value *delta = gr_get(choice, "delta"), *calls = gr_get(delta, "tool_calls");
-    gr_value *m = gr_map(GR_KV("type", gr_str("AIMessageChunk")),
-                         GR_KV("content", content_of(gr_get(delta, "content"))));
+    gr_kv parts[6] = { GR_KV("type", gri_key("AIMessageChunk", 14)),
+                       GR_KV("content", content_of(gr_get(delta, "content"))) };
+    size_t count = 2;
 
-    m = extras(m, delta);
+    count += gri_part(&parts[count], "additional_kwargs", extras_of(delta));
     if (gr_len(calls) > 0)
-        m = gr_set(m, "tool_call_chunks", call_chunks(calls));
-    m = gri_keep_some(m, "response_metadata", metadata_of(json, choice));
-    return set_id(m, json);
+        count += gri_part(&parts[count], "tool_call_chunks", call_chunks(calls));
+    count += gri_part(&parts[count], "response_metadata", metadata_of(json, choice));
+    count += gri_part(&parts[count], "id", text_or_nil(gr_get(json, "id")));
+    return gr_map_n(parts, count);
 }
 
 /* first_choice: others come if the request has an n. */

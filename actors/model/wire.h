@@ -23,6 +23,17 @@ static inline gr_value *gri_keep_some(gr_value *map, const char *as, gr_value *v
     return gr_set(map, as, v);
 }
 
+/* gri_part makes the pair of key and v, which is taken; 0, and no pair, if v is nil. */
+static inline size_t gri_part(gr_kv *ret_pair, const char *key, gr_value *v)
+{
+    if (gr_is_nil(v)) {
+        gr_value_unref(v);
+        return 0;
+    }
+    *ret_pair = (gr_kv)GR_KV(key, v);
+    return 1;
+}
+
 /* gri_wire_text gives a value as JSON text; a text is given as it is, and nothing as "". GR_ENOMEM. */
 gr_value *gri_wire_text(const gr_value *v);
 
