@@ -28,10 +28,12 @@
 #include "runtime/sched/world.h"
 
 #define READY_MAX 64          /* sockets looked at in one turn */
-#define WAKE_EVERY 16         /* of those, after which workers are woken for what has come */
 #define ASKS_MAX 1024         /* asks served in one turn, so that sockets get theirs */
 #define IDLE_CONNECTIONS 256L /* connections kept open for the next request */
 #define NS_PER_MS UINT64_C(1000000)
+/* Workers are woken for what has come at the end of a turn, in a long one after this time: each wake costs
+ * more than a token, and a worker that is woken for one often finds the next one not there yet. */
+#define WAKE_NS UINT64_C(250000)
 
 /* ---- from any thread ------------------------------------------------------------------------ */
 
@@ -404,15 +406,17 @@ static bool is_stopping(struct reactor *r)
 static void turn(struct reactor *r, struct epoll_event ready[READY_MAX])
 {
     int count = epoll_wait(r->epoll_fd, ready, READY_MAX, sleep_ms(r));
-    uint64_t drained = 0;
+    uint64_t drained = 0, held_ns = gri_clock_ns(), now_ns = 0;
 
     gri_wakes_hold(r->sched);
     for (int i = 0; i < count; i++) {
         uint32_t events = ready[i].events;
 
-        if (i % WAKE_EVERY == WAKE_EVERY - 1) {
+        now_ns = gri_clock_ns();
+        if (now_ns - held_ns >= WAKE_NS) {
             gri_wakes_release();
             gri_wakes_hold(r->sched);
+            held_ns = now_ns;
         }
         if (ready[i].data.fd == r->event_fd) {
             if (read(r->event_fd, &drained, sizeof(drained)) < 0)

@@ -75,16 +75,18 @@ struct trim {
     uint64_t wait; /* until then, ns */
 };
 
-/* trim gives memory back in the quiet after a burst: what the store keeps, and what the allocator keeps
- * below a block in use. That again after a second, four and sixteen, since other threads may still be
+/* trim gives memory back in the quiet after a burst: stacks, what the store keeps, and what the allocator
+ * keeps below a block in use. The last again after a second, four and sixteen, since other threads may still be
  * freeing answers. */
 static void trim(struct gri_sched *s, struct trim *t, uint64_t now, bool begins)
 {
     uint64_t work = gri_count_total(s->ledger, GRI_COUNT_CALLS) +
                     gri_count_total(s->ledger, GRI_COUNT_MESSAGES);
 
-    if (begins)
+    if (begins) {
         gri_store_trim(s->store);
+        gri_fibers_trim(s);
+    }
     if (begins && work - t->work >= TRIM_WORK && gri_platform_here() == NULL)
         *t = (struct trim){ .work = work, .next = now, .wait = TRIM_WAIT_NS };
     if (now < t->next)
@@ -111,6 +113,7 @@ static void *monitor_main(void *arg)
             fired = gri_wheel_run(&s->wheel, now);
         soon = gri_watchdog_tick(s, now);
         pass_on_held(s);
+        gri_wake_for_waiting(s);
         quiet = all_done(s) && !woken && fired == 0 ? quiet + 1 : 0;
         if (quiet >= QUIET_TICKS)
             trim(s, &memory, now, quiet == QUIET_TICKS);

@@ -8,8 +8,9 @@
  * it next; the monitor passes it on when the owner is held up.
  *
  * At most one worker is woken for each task added, and none while another searches already. A
- * searcher that finds something wakes the next one if more is there, so a burst wakes workers one
- * by one.
+ * searcher that finds something wakes the next one if more is there than it will have done itself
+ * by the time that the next one has come, so a burst wakes workers one by one. Where it was wrong
+ * about that (see learn_task) the monitor wakes another at its next tick.
  */
 #include "runtime/sched/sched.h"
 
@@ -27,7 +28,8 @@
 #define PERCH_NS 2000
 #define LOOK_EVERY 16 /* how many short waits between two looks at the others' rings, at most */
 #define STEAL_MAX 32
-#define ELSEWHERE 8 /* tasks that a busy worker takes from another's spill at once */
+#define WAKE_PAYS_NS 100000 /* work to be had by another worker that is worth waking it */
+#define ELSEWHERE 8         /* tasks that a busy worker takes from another's spill at once */
 
 /* ---- queues ---------------------------------------------------------------------------------- */
 
@@ -527,11 +529,59 @@ static void park(struct gri_worker *w)
     gri_tally_count(w->tally, GRI_COUNT_WAKES, 1);
 }
 
+/* ring_depth: head is read first, so it is never past tail; but more may have come and gone since. */
+static uint32_t ring_depth(struct gri_worker *w)
+{
+    uint32_t head = atomic_load_explicit(&w->head, memory_order_acquire);
+    uint32_t n = atomic_load_explicit(&w->tail, memory_order_relaxed) - head;
+
+    return n < GRI_RING ? n : GRI_RING;
+}
+
+/* count_queued: what w could take; others may take it first. */
+static uint64_t count_queued(struct gri_worker *w)
+{
+    struct gri_sched *s = w->sched;
+    unsigned live = atomic_load(&s->live_count);
+    uint64_t n = (uint64_t)atomic_load(&s->inject_count) + atomic_load(&w->inbox_count);
+
+    for (unsigned i = 0; i < live; i++)
+        n += ring_depth(&s->workers[i]) + atomic_load(&s->workers[i].spill_count);
+    return n;
+}
+
+/* learn_task notes what a task took, now that w has nothing to run. A worker that has not run any, or is simulated,
+ * does not know, and takes it that each is worth a wake. */
+static void learn_task(struct gri_worker *w, uint64_t now)
+{
+    unsigned tasks = w->tick - w->busy_tick;
+    uint64_t each;
+
+    if (w->sched->sim != NULL || w->busy_ns == 0 || tasks == 0)
+        return;
+    each = (now - w->busy_ns) / tasks;
+    w->task_ns = (w->task_ns * 3 + each) / 4;
+}
+
 static void stop_searching(struct gri_worker *w)
 {
-    /* the last searcher to find something wakes the next, if there is more to find */
-    if (atomic_fetch_sub(&w->sched->searching, 1) == 1 && anything_queued(w))
+    uint64_t queued = 0;
+
+    w->busy_ns = gri_clock_ns();
+    w->busy_tick = w->tick;
+    if (atomic_fetch_sub(&w->sched->searching, 1) != 1)
+        return;
+    /* the last searcher to find something wakes the next, if there is enough to find */
+    queued = count_queued(w);
+    if (queued != 0 && (queued >= WAKE_PAYS_NS || queued * w->task_ns >= WAKE_PAYS_NS))
         wake_one(w->sched);
+}
+
+void gri_wake_for_waiting(struct gri_sched *s)
+{
+    if (atomic_load(&s->idle_count) != 0 && atomic_load(&s->searching) == 0 &&
+        anything_queued(&s->workers[0]))
+        wake_one(s);
 }
 
 /* learn says how long w is to look around the next time. Looking pays if work came while it looked, or so
@@ -566,6 +616,7 @@ static struct gri_task *search(struct gri_worker *w)
     atomic_store_explicit(&w->beat, atomic_load_explicit(&w->beat, memory_order_relaxed) & ~1u,
                           memory_order_release);
     atomic_fetch_add(&s->searching, 1);
+    learn_task(w, gri_clock_ns());
     for (;;) {
         uint64_t start = gri_clock_ns();
         uint64_t patience = patience_of(w);
@@ -643,15 +694,6 @@ struct gri_task *gri_next_task(struct gri_worker *w)
     }
     gri_worker_begins(w, 0);
     return t;
-}
-
-/* ring_depth: head is read first, so it is never past tail; but more may have come and gone since. */
-static uint32_t ring_depth(struct gri_worker *w)
-{
-    uint32_t head = atomic_load_explicit(&w->head, memory_order_acquire);
-    uint32_t n = atomic_load_explicit(&w->tail, memory_order_relaxed) - head;
-
-    return n < GRI_RING ? n : GRI_RING;
 }
 
 struct gri_depth gri_sched_depth(struct gri_sched *s)

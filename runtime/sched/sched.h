@@ -32,6 +32,7 @@
 #define GRI_RING 256
 #define GRI_WORKERS_MAX 64
 #define GRI_SEARCH_NS 20000 /* how long an idle worker looks around, at most */
+#define GRI_TASK_NS 1000000 /* what a worker thinks that a task takes, before it has run any */
 
 /* What the monitor has seen of a worker: see watchdog.h. */
 struct gri_watched {
@@ -83,7 +84,10 @@ struct gri_worker {
     _Atomic(struct gri_perch *) perch; /* its own, until it is left; NULL: none */
     _Atomic bool perched;              /* it waits there */
     uint64_t
-        search_ns; /* how long it looks around for work before it parks: see learn in sched.c */
+        search_ns;    /* how long it looks around for work before it parks: see learn in sched.c */
+    uint64_t task_ns; /* what a task took it lately: see learn_task in sched.c */
+    uint64_t busy_ns; /* when it last found work after looking around */
+    unsigned busy_tick;                 /* tick at that time */
     unsigned perch_tasks;               /* run since it was given the perch */
     const struct gri_perch *perch_seen; /* the monitor's; never looked into */
     struct gri_worker *idle_next;       /* guarded by sched->idle_lock */
@@ -150,7 +154,7 @@ struct gri_sched {
     _Atomic int64_t fibers_high;
     struct gri_lock fiber_lock; /* guards the two below */
     struct gri_fiber *fiber_pool;
-    unsigned fiber_pool_count;
+    _Atomic unsigned fiber_pool_count; /* written under the lock */
 
     struct gri_store *store; /* owned; blocks for messages and calls */
 
@@ -236,6 +240,8 @@ static inline void gri_worker_begins(struct gri_worker *w, uint64_t who)
 /* gri_take_lifo takes t out of the calling worker's LIFO slot, if it is what lies there, for the caller to
  * run at once: it counts as inline. */
 bool gri_take_lifo(struct gri_task *t);
+/* gri_wake_for_waiting wakes an idle worker, if there is one and work waits that no worker looks for. */
+void gri_wake_for_waiting(struct gri_sched *s);
 
 /* gri_exec returns what runs on this thread now. A call, not inlined: code that goes on after a switch
  * may be on another thread. But a stack's exec is the same as long as the stack runs. */
@@ -265,6 +271,8 @@ void gri_let_others_run(struct gri_exec *e);
  * loop and touch nothing. */
 void gri_resume_now(struct gri_sched *s, struct gri_fiber *f);
 void gri_run_fiber(struct gri_fiber *f);
+/* gri_fibers_trim unmaps the stacks that a burst of waiting handlers has left behind, but for some. */
+void gri_fibers_trim(struct gri_sched *s);
 
 /* gri_wakes_hold: what this thread, which is no worker, readies from now on wakes nobody until
  * gri_wakes_release, which wakes one worker for all of it. For a thread that readies many in a row: each

@@ -18,8 +18,8 @@
 #include "runtime/sched/watchdog.h"
 #include "runtime/sched/witness.h"
 
-#define SPARE_MAX 16 /* loop stacks that a worker keeps */
-#define POOL_MAX 256 /* loop stacks that all keep together */
+#define SPARE_MAX 16  /* loop stacks that a worker keeps */
+#define POOL_KEPT 256 /* loop stacks that all keep together in the quiet after a burst */
 
 static _Thread_local struct gri_exec *current_exec;
 static _Thread_local struct gri_exec thread_exec; /* of a thread that is no worker */
@@ -149,13 +149,13 @@ static struct gri_fiber *fiber_take(struct gri_worker *w)
     return fiber_new(s);
 }
 
-/* fiber_give keeps a loop stack for later; runs on the stack that replaced it. */
+/* fiber_give keeps a loop stack for later; runs on the stack that replaced it. It is not unmapped here, since
+ * that stops all threads for a moment (each has to forget the pages). */
 static void fiber_give(void *arg)
 {
     struct gri_fiber *f = arg;
     struct gri_worker *w = gri_exec()->worker;
     struct gri_sched *s = w->sched;
-    bool kept = false;
 
     if (w->spare_count < SPARE_MAX) {
         f->next = w->spare;
@@ -164,14 +164,19 @@ static void fiber_give(void *arg)
         return;
     }
     gri_lock(&s->fiber_lock);
-    if (s->fiber_pool_count < POOL_MAX) {
-        f->next = s->fiber_pool;
-        s->fiber_pool = f;
-        s->fiber_pool_count++;
-        kept = true;
-    }
+    f->next = s->fiber_pool;
+    s->fiber_pool = f;
+    s->fiber_pool_count++;
     gri_unlock(&s->fiber_lock);
-    if (!kept) {
+}
+
+void gri_fibers_trim(struct gri_sched *s)
+{
+    while (atomic_load(&s->fiber_pool_count) > POOL_KEPT) {
+        struct gri_fiber *f = pool_take(s);
+
+        if (f == NULL)
+            return;
         gri_fiber_free(f);
         atomic_fetch_sub(&s->fibers, 1);
     }
@@ -333,6 +338,7 @@ static gr_code make_workers(struct gri_sched *s, const struct gri_sched_opts *op
                                              .index = i,
                                              .tally = &s->ledger->tally[i],
                                              .search_ns = GRI_SEARCH_NS,
+                                             .task_ns = GRI_TASK_NS,
                                              .spare_worker = i >= opts->workers };
     for (unsigned i = 0; i < opts->workers && rc == GR_OK; i++)
         rc = worker_init(s, i);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* future_test.c - one pending answer: awaited, cancelled, detached, let go. */
+#include <greenroom/greenroom.h>
+
 #include "tests/support/engine.h"
 
 Test(future, null_reads_as_out_of_memory)
@@ -428,6 +430,41 @@ Test(future, fibers_max_bounds_what_waits)
         full += int_of(fs[i]) == GR_EFULL;
     cr_assert_geq(full, 1);
     cr_assert_lt(full, 24);
+}
+
+/* stacks_now is how many stacks there are, in use or kept. */
+static uint64_t stacks_now(void)
+{
+    gr_stats s = GR_STATS_INIT;
+
+    gr_stats_read(rt, &s);
+    return s.stacks_now;
+}
+
+static gr_value *waits_for_long(gr_ctx *c, void *arg, const gr_value *input)
+{
+    gr_future *f = gr_ainvoke(gr_runtime_of(c), other, gr_int(600000), NULL);
+
+    (void)arg, (void)input;
+    gr_await(f, -1);
+    gr_future_free(f);
+    return gr_nil();
+}
+
+/* The stacks of a burst are kept as long as it lasts, but for a few. */
+Test(future, the_stacks_of_a_burst_are_given_back)
+{
+    gr_future *fs[1000];
+
+    other = nap();
+    gr_ref waits = gr_lambda(root, GR_ASYNC, waits_for_long, NULL, NULL);
+
+    for (int i = 0; i < 1000; i++)
+        fs[i] = gr_ainvoke(rt, waits, gr_nil(), NULL);
+    until(stacks_now() >= 1000);
+    for (int i = 0; i < 1000; i++)
+        gr_future_free(fs[i]);
+    until(stacks_now() < 500);
 }
 
 /* In the plain mode all tests run in one process. */

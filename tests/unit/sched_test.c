@@ -66,6 +66,42 @@ Test(sched, held_wakes_come_with_their_release)
     free(jobs);
 }
 
+/* meet waits until two of them run. */
+static _Atomic int met;
+
+static void meet_run(struct gri_task *t)
+{
+    (void)t;
+    atomic_fetch_add(&met, 1);
+    until(atomic_load(&met) >= 2);
+    atomic_fetch_add(&ran, 1);
+}
+
+/* After many that take no time a worker expects the like of them, and wakes nobody for one more. */
+Test(sched, what_takes_longer_than_expected_is_passed_on)
+{
+    struct job *jobs = jobs_new(8000);
+    struct gri_task meets[2] = { { .run = meet_run, .name = "meet" },
+                                 { .run = meet_run, .name = "meet" } };
+
+    engine_down();
+    engine_blocks = test_memory_live();
+    cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 2, .stuck_ms = 600000), &rt), GR_OK);
+    for (int i = 0; i < 8000; i += 8) {
+        gri_wakes_hold(sched());
+        for (int k = 0; k < 8; k++)
+            gri_ready(sched(), &jobs[i + k].task);
+        gri_wakes_release();
+        until(atomic_load(&ran) == i + 8);
+    }
+    gri_wakes_hold(sched());
+    gri_ready(sched(), &meets[0]);
+    gri_ready(sched(), &meets[1]);
+    gri_wakes_release();
+    until(atomic_load(&ran) == 8002);
+    free(jobs);
+}
+
 /* More than a ring holds, from one task: the rest spills. */
 Test(sched, a_burst_from_a_worker_all_runs)
 {
@@ -245,6 +281,7 @@ static void start_afresh(void)
 {
     engine_up();
     atomic_store(&ran, 0);
+    atomic_store(&met, 0);
     atomic_store(&rung, 0);
     atomic_store(&early, 0);
     atomic_store(&enough, false);
