@@ -27,13 +27,13 @@
 #include "runtime/sched/service.h"
 #include "runtime/sched/world.h"
 
-#define READY_MAX 64          /* sockets looked at in one turn */
+#define READY_MAX 128         /* sockets looked at in one turn */
 #define ASKS_MAX 1024         /* asks served in one turn, so that sockets get theirs */
 #define IDLE_CONNECTIONS 256L /* connections kept open for the next request */
 #define NS_PER_MS UINT64_C(1000000)
 /* Workers are woken for what has come at the end of a turn, in a long one after this time: each wake costs
  * more than a token, and a worker that is woken for one often finds the next one not there yet. */
-#define WAKE_NS UINT64_C(250000)
+#define WAKE_NS UINT64_C(500000)
 
 /* ---- from any thread ------------------------------------------------------------------------ */
 

@@ -70,14 +70,15 @@ static void sleep_until(struct gri_sched *s, uint64_t until, bool deep)
 
 /* What it takes to give the memory of a burst back, once all is quiet. */
 struct trim {
-    uint64_t work; /* that had been done by the last burst */
-    uint64_t next; /* when to do it again; GRI_NEVER */
-    uint64_t wait; /* until then, ns */
+    uint64_t work;   /* that had been done by the last burst */
+    uint64_t next;   /* when to do it again; GRI_NEVER */
+    uint64_t wait;   /* until then, ns */
+    uint64_t stacks; /* when to unmap stacks; GRI_NEVER */
 };
 
-/* trim gives memory back in the quiet after a burst: stacks, what the store keeps, and what the allocator
- * keeps below a block in use. The last again after a second, four and sixteen, since other threads may still be
- * freeing answers. */
+/* trim gives memory back in the quiet after a burst: what the store keeps, and what the allocator keeps
+ * below a block in use. That again after a second, four and sixteen, since other threads may still be
+ * freeing answers. Stacks wait for a second, since the next burst needs them. */
 static void trim(struct gri_sched *s, struct trim *t, uint64_t now, bool begins)
 {
     uint64_t work = gri_count_total(s->ledger, GRI_COUNT_CALLS) +
@@ -85,10 +86,17 @@ static void trim(struct gri_sched *s, struct trim *t, uint64_t now, bool begins)
 
     if (begins) {
         gri_store_trim(s->store);
-        gri_fibers_trim(s);
+        t->stacks = gri_fibers_spare(s) ? now + TRIM_WAIT_NS : GRI_NEVER;
     }
-    if (begins && work - t->work >= TRIM_WORK && gri_platform_here() == NULL)
-        *t = (struct trim){ .work = work, .next = now, .wait = TRIM_WAIT_NS };
+    if (begins && work - t->work >= TRIM_WORK && gri_platform_here() == NULL) {
+        t->work = work;
+        t->next = now;
+        t->wait = TRIM_WAIT_NS;
+    }
+    if (now >= t->stacks) {
+        gri_fibers_trim(s);
+        t->stacks = GRI_NEVER;
+    }
     if (now < t->next)
         return;
     gri_alloc_trim();
@@ -96,10 +104,22 @@ static void trim(struct gri_sched *s, struct trim *t, uint64_t now, bool begins)
     t->wait *= 4;
 }
 
+/* pass_on_waiting wakes a worker for what has waited, while no worker has run out of work, since the last
+ * tick: see stop_searching. */
+static void pass_on_waiting(struct gri_sched *s, uint64_t *parks_seen)
+{
+    uint64_t parks = gri_count_total(s->ledger, GRI_COUNT_PARKS);
+
+    if (parks == *parks_seen)
+        gri_wake_for_waiting(s);
+    *parks_seen = parks;
+}
+
 static void *monitor_main(void *arg)
 {
     struct gri_sched *s = arg;
-    struct trim memory = { .next = GRI_NEVER };
+    struct trim memory = { .next = GRI_NEVER, .stacks = GRI_NEVER };
+    uint64_t parks = 0, until = 0;
     unsigned quiet = 0;
 
     gri_thread_prompt();
@@ -113,11 +133,12 @@ static void *monitor_main(void *arg)
             fired = gri_wheel_run(&s->wheel, now);
         soon = gri_watchdog_tick(s, now);
         pass_on_held(s);
-        gri_wake_for_waiting(s);
+        pass_on_waiting(s, &parks);
         quiet = all_done(s) && !woken && fired == 0 ? quiet + 1 : 0;
         if (quiet >= QUIET_TICKS)
             trim(s, &memory, now, quiet == QUIET_TICKS);
-        sleep_until(s, quiet >= QUIET_TICKS ? memory.next : now + (soon ? SHORT_TICK_NS : TICK_NS),
+        until = memory.next < memory.stacks ? memory.next : memory.stacks;
+        sleep_until(s, quiet >= QUIET_TICKS ? until : now + (soon ? SHORT_TICK_NS : TICK_NS),
                     quiet >= QUIET_TICKS);
     }
     gri_watchdog_end(s);

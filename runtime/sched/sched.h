@@ -32,6 +32,7 @@
 #define GRI_RING 256
 #define GRI_WORKERS_MAX 64
 #define GRI_SEARCH_NS 20000 /* how long an idle worker looks around, at most */
+#define GRI_STACKS_KEPT 256 /* by all workers together, in the quiet after a burst */
 #define GRI_TASK_NS 1000000 /* what a worker thinks that a task takes, before it has run any */
 
 /* What the monitor has seen of a worker: see watchdog.h. */
@@ -273,6 +274,10 @@ void gri_resume_now(struct gri_sched *s, struct gri_fiber *f);
 void gri_run_fiber(struct gri_fiber *f);
 /* gri_fibers_trim unmaps the stacks that a burst of waiting handlers has left behind, but for some. */
 void gri_fibers_trim(struct gri_sched *s);
+static inline bool gri_fibers_spare(const struct gri_sched *s)
+{
+    return atomic_load(&s->fiber_pool_count) > GRI_STACKS_KEPT;
+}
 
 /* gri_wakes_hold: what this thread, which is no worker, readies from now on wakes nobody until
  * gri_wakes_release, which wakes one worker for all of it. For a thread that readies many in a row: each

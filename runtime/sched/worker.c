@@ -18,8 +18,7 @@
 #include "runtime/sched/watchdog.h"
 #include "runtime/sched/witness.h"
 
-#define SPARE_MAX 16  /* loop stacks that a worker keeps */
-#define POOL_KEPT 256 /* loop stacks that all keep together in the quiet after a burst */
+#define SPARE_MAX 16 /* loop stacks that a worker keeps */
 
 static _Thread_local struct gri_exec *current_exec;
 static _Thread_local struct gri_exec thread_exec; /* of a thread that is no worker */
@@ -172,7 +171,7 @@ static void fiber_give(void *arg)
 
 void gri_fibers_trim(struct gri_sched *s)
 {
-    while (atomic_load(&s->fiber_pool_count) > POOL_KEPT) {
+    while (gri_fibers_spare(s)) {
         struct gri_fiber *f = pool_take(s);
 
         if (f == NULL)
