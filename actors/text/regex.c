@@ -2,6 +2,10 @@
 /*
  * regex.c - the one user of PCRE2.
  *
+ * PCRE2's own limit on steps begins anew at each place where a match may begin, and does not count the characters that a
+ * loop over one class passes, so with it alone a text costs its square. Therefore every item of a pattern has a callout
+ * before it (PCRE2_AUTO_CALLOUT), and these count, over the whole text (struct meter).
+ *
  * The just-in-time compiler stays off: its matches count no steps. \C, which could cut a character in two, is refused.
  * Memory comes from gri_alloc.
  */
@@ -13,12 +17,16 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#define REPEAT_MAX ((size_t)65535) /* PCRE2's own limit */
+
 struct gri_regex {
     pcre2_general_context *general; /* owned, as are the rest */
     pcre2_compile_context *compile;
     pcre2_match_context *match;
     pcre2_code *code;
     uint32_t groups;
+    size_t repeat_max; /* the largest number of times that the pattern asks for at once */
+    bool refers_back;
 };
 
 static void *get_memory(PCRE2_SIZE size, void *arg)
@@ -66,7 +74,7 @@ static bool make_contexts(struct gri_regex *re)
 
 static uint32_t options_of(unsigned flags)
 {
-    uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
+    uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT;
 
     if ((flags & GRI_REGEX_CASELESS) != 0)
         options |= PCRE2_CASELESS;
@@ -92,9 +100,27 @@ static gr_value *bad_pattern(int code, PCRE2_SIZE at)
                     (const char *)text);
 }
 
+/* repeat_max gives the largest number behind a brace: no item can fail after more characters than that. */
+static size_t repeat_max(const char *pattern, size_t len)
+{
+    size_t most = 1;
+
+    for (size_t i = 0; i < len; i++) {
+        size_t n = 0;
+
+        if (pattern[i] != '{')
+            continue;
+        while (i + 1 < len && pattern[i + 1] >= '0' && pattern[i + 1] <= '9' && n < REPEAT_MAX)
+            n = n * 10 + (size_t)(pattern[++i] - '0');
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
 static gr_value *compile(struct gri_regex *re, const char *pattern, size_t len, unsigned flags)
 {
     PCRE2_SIZE at = 0;
+    uint32_t back = 0;
     int code = 0;
 
     if (len > GRI_REGEX_BYTES_MAX)
@@ -109,6 +135,9 @@ static gr_value *compile(struct gri_regex *re, const char *pattern, size_t len, 
         return bad_pattern(code, at);
     (void)pcre2_pattern_info(re->code, PCRE2_INFO_CAPTURECOUNT, &re->groups);
     re->groups++;
+    (void)pcre2_pattern_info(re->code, PCRE2_INFO_BACKREFMAX, &back);
+    re->refers_back = back > 0;
+    re->repeat_max = repeat_max(pattern, len);
     return NULL;
 }
 
@@ -145,6 +174,46 @@ static void take_spans(pcre2_match_data *data, struct gri_regex_span *spans, siz
     }
 }
 
+/* What a search has taken so far. */
+struct meter {
+    const struct gri_regex *re;
+    size_t steps;
+    PCRE2_SIZE start, at; /* where the match that is tried began, and how far it was */
+    size_t may_fail;      /* characters that the item there may look at, and fail */
+};
+
+/* longest_group gives the length of what a reference back may compare. */
+static size_t longest_group(const pcre2_callout_block *b)
+{
+    size_t most = 0;
+
+    for (uint32_t i = 1; i < b->capture_top; i++) {
+        PCRE2_SIZE from = b->offset_vector[2 * i], to = b->offset_vector[2 * i + 1];
+
+        if (from != PCRE2_UNSET && to > from && to - from > most)
+            most = to - from;
+    }
+    return most;
+}
+
+/*
+ * count_step is called before each item: one step, and one for each character that the item before it has passed. Where the search is
+ * no further that item may have failed, and nobody tells how many it had looked at; those are counted that it may have.
+ */
+static int count_step(pcre2_callout_block *b, void *arg)
+{
+    struct meter *m = arg;
+    bool further = b->start_match == m->start && b->current_position > m->at;
+
+    m->steps += 1 + (further ? b->current_position - m->at : m->may_fail);
+    m->start = b->start_match;
+    m->at = b->current_position;
+    m->may_fail = m->re->repeat_max + (m->re->refers_back ? longest_group(b) : 0);
+    if (m->may_fail > b->subject_length - b->current_position)
+        m->may_fail = b->subject_length - b->current_position;
+    return m->steps > GRI_REGEX_STEPS_MAX ? PCRE2_ERROR_CALLOUT : 0;
+}
+
 /* no_match maps what pcre2_match says when there is none. */
 static gr_code no_match(int code, gr_value **reterr)
 {
@@ -152,6 +221,7 @@ static gr_code no_match(int code, gr_value **reterr)
 
     switch (code) {
     case PCRE2_ERROR_NOMATCH: return GR_EOS;
+    case PCRE2_ERROR_CALLOUT:
     case PCRE2_ERROR_MATCHLIMIT:
     case PCRE2_ERROR_DEPTHLIMIT:
     case PCRE2_ERROR_HEAPLIMIT:
@@ -172,20 +242,25 @@ static gr_code no_match(int code, gr_value **reterr)
 gr_code gri_regex_find(const struct gri_regex *re, const char *text, size_t len, size_t from,
                        struct gri_regex_span *spans, size_t count, gr_value **reterr)
 {
+    struct meter meter = { .re = re, .start = from, .at = from };
+    pcre2_match_context *context;
     pcre2_match_data *data;
     gr_code rc = GR_OK;
-    int code;
+    int code = PCRE2_ERROR_NOMEMORY;
 
     if (from > len)
         return GR_EOS;
     data = pcre2_match_data_create(count == 0 ? 1 : (uint32_t)count, re->general);
-    if (data == NULL)
-        return no_match(PCRE2_ERROR_NOMEMORY, reterr);
-    code = pcre2_match(re->code, (PCRE2_SPTR)text, len, from, 0, data, re->match);
+    context = pcre2_match_context_copy(re->match); /* the meter is this search's own */
+    if (data != NULL && context != NULL) {
+        (void)pcre2_set_callout(context, count_step, &meter);
+        code = pcre2_match(re->code, (PCRE2_SPTR)text, len, from, 0, data, context);
+    }
     if (code >= 0) /* 0: more groups than spans */
         take_spans(data, spans, count);
     else
         rc = no_match(code, reterr);
+    pcre2_match_context_free(context);
     pcre2_match_data_free(data);
     return rc;
 }

@@ -2,9 +2,9 @@
 /*
  * regex.h - regular expressions with limits, for patterns and texts of strangers: Perl's syntax, by PCRE2.
  *
- * An expression never changes after it is made, so any number of threads may match with it. A match takes
- * a bounded number of steps, a bounded depth and a bounded memory; what would take more gives an error, never a
- * thread that hangs. Where the library was built without PCRE2 making one gives GR_EINVAL, which says so.
+ * An expression never changes after it is made, so any number of threads may match with it. A search takes
+ * a bounded number of steps over the whole text, a bounded depth and a bounded memory; what would take more gives an error,
+ * never a thread that hangs. Where the library was built without PCRE2 making one gives GR_EINVAL, which says so.
  */
 #ifndef GR_ACTORS_TEXT_REGEX_H
 #define GR_ACTORS_TEXT_REGEX_H
@@ -12,8 +12,8 @@
 #include <greenroom/value.h>
 
 #define GRI_REGEX_BYTES_MAX ((size_t)64 << 10) /* of a pattern */
-/* from each place where a match may begin; a loop over one class of characters that never goes back is one */
-#define GRI_REGEX_STEPS_MAX 1000000u
+/* of one search, wherever a match may begin: an item of the pattern that is tried is one, and each byte it passes */
+#define GRI_REGEX_STEPS_MAX 20000000u
 #define GRI_REGEX_DEPTH_MAX 100000u   /* of nested backtracking */
 #define GRI_REGEX_HEAP_KIB_MAX 16384u /* for backtracking */
 #define GRI_REGEX_GROUPS_MAX 64u      /* that a match tells of, with the whole */

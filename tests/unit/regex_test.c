@@ -125,6 +125,78 @@ Test(regex, a_match_is_bounded)
     }
 }
 
+/*
+ * What one place allows is too much for a text of many: without a limit over all of them each of these takes from
+ * minutes to days. No clock is looked at: who comes back at all has passed.
+ */
+Test(regex, a_search_is_bounded_over_the_whole_text, .timeout = 60)
+{
+    static const struct {
+        const char *pattern, *unit;
+    } hard[] = {
+        { "[ab]*[cd]", "ab" },                   /* a loop that never goes back, at each place */
+        { "\\w*+!", "ab" },                      /* one that must not */
+        { "[ab]{60000}c", "ab" },                /* one of a fixed length */
+        { "[ab]{60000}c", "abababababababab." }, /* one that fails before its length is reached */
+        { "(?:x|[ab]{30000}c|[ab])+z",
+          "ababababc" },                      /* one that fails, and another takes its place */
+        { "(a+)b\\1c", "aaaaaaaaaaaaaaaab" }, /* comparing with what was found */
+        { "(?=[ab]*c)x", "ab" },              /* looking ahead */
+        { ".*?c", "ab" },                     /* one character after the other */
+        { "(.)+c", "ab" },
+    };
+    const size_t len = (size_t)4 << 20;
+    char *text;
+
+    if (!gri_regex_there())
+        return;
+    text = malloc(len);
+    for (size_t i = 0; i < sizeof(hard) / sizeof(hard[0]); i++) {
+        struct gri_regex *re = make(hard[i].pattern, 0);
+        size_t unit = strlen(hard[i].unit);
+        gr_value *err = NULL;
+        bool found = false;
+        gr_code rc;
+
+        for (size_t k = 0; k < len; k++)
+            text[k] = hard[i].unit[k % unit];
+        rc = gri_regex_matches(re, text, len, &found, &err);
+        cr_assert(!found, "%s", hard[i].pattern);
+        cr_assert(rc == GR_EFULL || rc == GR_OK, "%s: %s", hard[i].pattern, gr_error_text(err));
+        gr_value_unref(err);
+        gri_regex_free(re);
+    }
+    free(text);
+}
+
+/* Patterns that people write find what they look for in a long text. */
+Test(regex, a_long_text_is_searched_to_its_end)
+{
+    static const char *const plain[] = { "Score: (\\d+)", "(?:Score|Points): (\\d+)",
+                                         "\\bScore\\b.*$", "[A-Z]\\w+: [0-9]{2}" };
+    const char *unit = "the quick brown fox jumps over it\n";
+    const size_t len = (size_t)1 << 20;
+    char *text;
+
+    if (!gri_regex_there())
+        return;
+    text = malloc(len + 16);
+    for (size_t k = 0; k < len; k++)
+        text[k] = unit[k % strlen(unit)];
+    memcpy(text + len, "\nScore: 42", 10);
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+        struct gri_regex *re = make(plain[i], 0);
+        gr_value *err = NULL;
+        bool found = false;
+
+        cr_assert_eq(gri_regex_matches(re, text, len + 10, &found, &err), GR_OK, "%s: %s", plain[i],
+                     gr_error_text(err));
+        cr_assert(found, "%s", plain[i]);
+        gri_regex_free(re);
+    }
+    free(text);
+}
+
 Test(regex, bad_utf8_is_an_error)
 {
     struct gri_regex *re;
