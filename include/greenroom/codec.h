@@ -29,8 +29,8 @@ typedef struct gr_decode_opts {
 #define GR_DECODE(...) GR_OPT(gr_decode_opts, __VA_ARGS__)
 
 /*
- * gr_json_parse reads one JSON text (RFC 8259) with nothing but white space after it. Of a key
- * given twice the last value counts. Integers up to 64 bits stay integers, others become reals.
+ * gr_json_parse reads one JSON text (RFC 8259) with nothing but white space after it. A byte order mark before it
+ * is skipped, as Python's json.loads does with bytes. Of a key given twice the last value counts. Integers up to 64 bits stay integers, others become reals.
  *
  * Returns: the value; an error value on failure: GR_EINVAL "line 3, column 7: …, expected …",
  *          GR_ENOMEM when a limit or the memory ran out. [any]

@@ -32,6 +32,8 @@ void gri_json_init(struct gri_json *r, const char *text, size_t len, const gr_de
 void gri_json_run(struct gri_json *r);
 gr_value *gri_json_error(const struct gri_json *r); /* the error value for where it stopped */
 const char *gri_json_skip_space(const char *p, const char *end);
+size_t gri_json_mark(const char *text,
+                     size_t len); /* bytes of the byte order mark that it begins with */
 /* gri_json_stopped notes why the reader stops, and returns false. */
 bool gri_json_stopped(struct gri_json *r, enum gri_json_stop stop, const char *at, const char *what,
                       const char *expected);

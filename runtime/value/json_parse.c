@@ -190,6 +190,11 @@ void gri_json_init(struct gri_json *r, const char *text, size_t len, const gr_de
     gri_builder_init(&r->b, opts);
 }
 
+size_t gri_json_mark(const char *text, size_t len)
+{
+    return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 void gri_json_run(struct gri_json *r)
 {
     enum state state = WANT_VALUE;
@@ -249,6 +254,7 @@ gr_value *gr_json_parse(const char *text, size_t len, const gr_decode_opts *opts
     if (len > limits.bytes_max)
         return gr_error(GR_ENOMEM, "%zu bytes of JSON, the limit is %zu", len, limits.bytes_max);
     gri_json_init(&r, text, len, &limits);
+    r.p = r.text = text + gri_json_mark(text, len);
     gri_json_run(&r);
     if (r.stop == GRI_JSON_DONE) {
         r.p = gri_json_skip_space(r.p, r.end);

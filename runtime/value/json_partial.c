@@ -73,6 +73,7 @@ gr_value *gr_json_partial(const char *text, size_t len, const gr_decode_opts *op
     if (len > limits.bytes_max)
         return gr_error(GR_ENOMEM, "%zu bytes of JSON, the limit is %zu", len, limits.bytes_max);
     gri_json_init(&r, text, len, &limits);
+    r.p = r.text = text + gri_json_mark(text, len);
     r.partial = true;
     gri_json_run(&r);
     if (r.stop == GRI_JSON_LIMIT)

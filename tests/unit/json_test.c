@@ -128,6 +128,30 @@ Test(json, strings_of_every_length_and_escape_position)
     }
 }
 
+/* Python's json.loads does so with bytes: a body that a server sent. */
+Test(json, a_byte_order_mark_is_skipped)
+{
+    static const char mark[] = "\xef\xbb\xbf", twice[] = "\xef\xbb\xbf\xef\xbb\xbf{}";
+    gr_value *v = gr_json_parse("\xef\xbb\xbf {\"a\":1}", 11, NULL);
+
+    cr_assert_eq(gr_as_int(gr_get(v, "a"), 0), 1, "%s", gr_error_text(v));
+    gr_value_unref(v);
+    v = gr_json_parse("\xef\xbb\xbf[1,]", 7, NULL);
+    cr_assert_not_null(strstr(gr_error_text(v), "line 1, column 4"), "%s", gr_error_text(v));
+    gr_value_unref(v);
+    v = gr_json_partial("\xef\xbb\xbf{\"a\":[1", 10, NULL);
+    cr_assert_eq(gr_len(gr_get(v, "a")), 1);
+    gr_value_unref(v);
+    for (size_t len = 1; len <= 3; len++) {
+        v = gr_json_parse(mark, len, NULL);
+        cr_assert_eq(gr_error_code(v), GR_EINVAL, "%zu bytes of it", len);
+        gr_value_unref(v);
+    }
+    v = gr_json_parse(twice, sizeof(twice) - 1, NULL);
+    cr_assert_eq(gr_error_code(v), GR_EINVAL, "one is skipped, not two");
+    gr_value_unref(v);
+}
+
 Test(json, of_a_key_given_twice_the_last_counts)
 {
     gr_value *v = parse("{\"a\": 1, \"b\": 2, \"a\": 3}");
