@@ -14,7 +14,8 @@
 
 #include "runtime/base/assert.h"
 
-#define PARTS_MAX 4096 /* in a list: each further one is looked for among them */
+#define PARTS_MAX                                                                                  \
+    4096 /* in a list: each further one is looked for among them; value_error.c says the number, too */
 
 struct rules {
     const char *const *keep; /* keys whose values say what the map is: they replace, never add up */
@@ -282,7 +283,7 @@ static gr_value *add_lists(gr_value *left, gr_value *right, const struct rules *
 
         if (at == SIZE_MAX && count >= PARTS_MAX && is_part(v)) {
             gr_value_unref(left);
-            left = gri_broken(GRI_BROKEN_LARGE);
+            left = gri_broken(GRI_BROKEN_PARTS);
             break;
         }
         left =

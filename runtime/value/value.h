@@ -110,6 +110,7 @@ enum gri_broken {
     GRI_BROKEN_LARGE,
     GRI_BROKEN_MISSING,
     GRI_BROKEN_TYPE,
+    GRI_BROKEN_PARTS,
     GRI_BROKEN_COUNT
 };
 

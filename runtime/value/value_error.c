@@ -40,8 +40,13 @@ static struct {
 #define CODE_COUNT (sizeof(codes) / sizeof(codes[0]) - 1)
 
 static struct gri_fixed_text broken_texts[GRI_BROKEN_COUNT] = {
-    GRI_FIXED("out of memory"), GRI_FIXED("bad UTF-8"), GRI_FIXED("nested too deep"),
-    GRI_FIXED("too large"),     GRI_FIXED("no value"),  GRI_FIXED("wrong kind of value"),
+    GRI_FIXED("out of memory"),
+    GRI_FIXED("bad UTF-8"),
+    GRI_FIXED("nested too deep"),
+    GRI_FIXED("too large"),
+    GRI_FIXED("no value"),
+    GRI_FIXED("wrong kind of value"),
+    GRI_FIXED("more than 4096 indexed parts in a list"),
 };
 
 #define BROKEN(error_code, why)                                                                    \
@@ -56,6 +61,7 @@ static struct gri_error broken[GRI_BROKEN_COUNT] = {
     BROKEN(GR_ENOMEM, GRI_BROKEN_MEMORY),  BROKEN(GR_EINVAL, GRI_BROKEN_UTF8),
     BROKEN(GR_EINVAL, GRI_BROKEN_DEEP),    BROKEN(GR_ENOMEM, GRI_BROKEN_LARGE),
     BROKEN(GR_EINVAL, GRI_BROKEN_MISSING), BROKEN(GR_ETYPE, GRI_BROKEN_TYPE),
+    BROKEN(GR_ENOMEM, GRI_BROKEN_PARTS),
 };
 
 gr_value *gri_broken(enum gri_broken why)

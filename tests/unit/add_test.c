@@ -307,6 +307,7 @@ Test(add, a_sum_has_its_limit_of_parts)
     }
     cr_assert_eq(count, 4097);
     cr_assert_eq(gr_error_code(sum), GR_ENOMEM, "%s", gr_error_text(sum));
+    cr_assert_not_null(strstr(gr_error_text(sum), "4096 indexed parts"), "%s", gr_error_text(sum));
     gr_value_unref(sum);
 }
 
