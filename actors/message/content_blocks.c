@@ -5,8 +5,9 @@
  * Standard blocks go through as they are. OpenAI's and Anthropic's parts, and the blocks of langchain-core's first version
  * ("source_type"), are translated; what nobody knows becomes {"type": "non_standard", "value": …}.
  */
-#include <greenroom/messages.h>
+#include <greenroom/codec.h>
 #include <greenroom/message.h>
+#include <greenroom/messages.h>
 
 #include <string.h>
 
@@ -122,12 +123,84 @@ static gr_value *of_thinking(const gr_value *from)
     return put_extra(block, "signature", gr_get(from, "signature"));
 }
 
+/* args_of reads the arguments of a call, which may have come as text. */
+static gr_value *args_of(const gr_value *from)
+{
+    const gr_value *input = gr_get(from, "input"), *text = gr_get(from, "partial_json");
+    gr_value *args;
+
+    if (gr_len(input) > 0 || !is_text(text))
+        return input != NULL ? gr_value_ref(input) : gr_map_n(NULL, 0);
+    args = gr_json_parse(gr_cstr(text, ""), gr_len(text), NULL);
+    if (gr_value_type(args) == GR_MAP)
+        return args;
+    gr_value_unref(args);
+    return gr_map_n(NULL, 0);
+}
+
 static gr_value *of_tool_use(const gr_value *from)
 {
-    const char *type = is(gr_get(from, "type"), "tool_use") ? "tool_call" : "server_tool_call";
-    gr_value *block = put(block_of(type), "name", gr_get(from, "name"));
+    bool server = is(gr_get(from, "type"), "server_tool_use");
+    gr_value *block = block_of(server ? "server_tool_call" : "tool_call");
 
-    return put(block, "args", gr_get(from, "input"));
+    if (server && is(gr_get(from, "name"), "code_execution"))
+        block = gr_set(block, "name", gr_str("code_interpreter"));
+    else
+        block = put(block, "name", gr_get(from, "name"));
+    return gr_set(block, "args", args_of(from));
+}
+
+/* of_open_call reads one that is still coming. */
+static gr_value *of_open_call(const gr_value *from)
+{
+    const gr_value *text = gr_get(from, "partial_json");
+    gr_value *block = put(block_of("tool_call_chunk"), "name", gr_get(from, "name"));
+
+    block = gr_set(block, "args", is_text(text) ? gr_value_ref(text) : gr_str(""));
+    return put_common(block, from);
+}
+
+/* annotation_of reads a citation. */
+static gr_value *annotation_of(const gr_value *from)
+{
+    static const char *const kinds[] = { "web_search_result_location", "char_location",
+                                         "content_block_location", "page_location",
+                                         "search_result_location" };
+    static const char *const known[] = { "type",           "cited_text", "url",   "title",
+                                         "document_title", "index",      "extras" };
+    const gr_value *v;
+    const char *key = NULL;
+    size_t kind = 0;
+    gr_value *out;
+
+    while (kind < 5 && !is(gr_get(from, "type"), kinds[kind]))
+        kind++;
+    if (kind == 5)
+        return gr_set(block_of("non_standard_annotation"), "value", gr_value_ref(from));
+    out = put(block_of("citation"), "cited_text", gr_get(from, "cited_text"));
+    out = put(put(out, "url", gr_get(from, "url")), "title", gr_get(from, "title"));
+    out = put(out, "title", gr_get(from, "document_title"));
+    for (size_t i = 0; (v = gr_pair_at(from, i, &key)) != NULL; i++) {
+        size_t k = 0;
+
+        while (k < 7 && strcmp(known[k], key) != 0)
+            k++;
+        if (k == 7)
+            out = put_extra(out, key, v);
+    }
+    return out;
+}
+
+static gr_value *of_cited_text(const gr_value *from)
+{
+    const gr_value *citations = gr_get(from, "citations"), *text = gr_get(from, "text");
+    gr_value *block =
+        gr_set(block_of("text"), "text", text != NULL ? gr_value_ref(text) : gr_str(""));
+    gr_value *list = gr_list_n(NULL, 0);
+
+    for (size_t i = 0; i < gr_len(citations); i++)
+        list = gr_append(list, annotation_of(gr_at(citations, i)));
+    return gr_set(block, "annotations", list);
 }
 
 static gr_value *of_tool_result(const gr_value *from)
@@ -198,7 +271,8 @@ static gr_value *translated(const gr_value *from, const char *type)
         { "image", "source", of_source },
         { "document", "source", of_source },
         { "thinking", "thinking", of_thinking },
-        { "tool_use", "name", of_tool_use },
+        { "text", "citations", of_cited_text },
+        { "tool_use", "type", of_tool_use },
         { "server_tool_use", "name", of_tool_use },
         { "web_search_tool_result", "tool_use_id", of_tool_result },
         { "code_execution_tool_result", "tool_use_id", of_tool_result },
@@ -248,13 +322,27 @@ static gr_value *add_calls(gr_value *blocks, const gr_value *calls)
     return blocks;
 }
 
-/* add_chunks adds the calls that are still coming, which have not been read. */
+/* add_chunks adds the calls that are still coming, which have not been read, unless the content has them. */
 static gr_value *add_chunks(gr_value *blocks, const gr_value *chunks)
 {
+    if (has(blocks, "tool_call_chunk", NULL))
+        return blocks;
     for (size_t i = 0; i < gr_len(chunks); i++)
         blocks = gr_append(blocks,
                            gr_merge(gr_value_ref(gr_at(chunks, i)), block_of("tool_call_chunk")));
     return blocks;
+}
+
+/* of_call reads a call in the content: the message's own, if it has been read there; `open`: it is still coming. */
+static gr_value *of_call(const gr_value *block, const gr_value *calls, bool open)
+{
+    const gr_value *id = gr_get(block, "id");
+
+    for (size_t i = 0; is_text(id) && i < gr_len(calls); i++)
+        if (gr_equal(gr_get(gr_at(calls, i), "id"), id))
+            return put(gr_merge(gr_value_ref(gr_at(calls, i)), block_of("tool_call")), "index",
+                       gr_get(block, "index"));
+    return open ? of_open_call(block) : standard(block);
 }
 
 /* reasoning_first puts what the model thought before all it said. */
@@ -272,20 +360,24 @@ static gr_value *reasoning_first(gr_value *blocks, const gr_value *message)
 gr_value *gr_content_blocks(const gr_value *message)
 {
     gr_value *m = gr_message_coerce(gr_value_ref(message)), *blocks;
-    const gr_value *content = gr_get(m, "content");
+    const gr_value *content = gr_get(m, "content"), *calls = gr_get(m, "tool_calls");
+    bool open;
 
     if (gr_error_code(m) != GR_OK)
         return m;
+    open = calls == NULL && gr_len(gr_get(m, "tool_call_chunks")) > 0;
     blocks = gr_list_n(NULL, 0);
     if (is_text(content))
         blocks = gr_append(blocks, standard(content));
-    for (size_t i = 0; gr_value_type(content) == GR_LIST && i < gr_len(content); i++)
-        blocks = gr_append(blocks, standard(gr_at(content, i)));
-    if (gri_role_of(m)->kind == GRI_AI) {
-        bool chunks = gr_len(gr_get(m, "tool_call_chunks")) > 0 && gr_get(m, "tool_calls") == NULL;
+    for (size_t i = 0; gr_value_type(content) == GR_LIST && i < gr_len(content); i++) {
+        const gr_value *block = gr_at(content, i);
+        bool call = is(gr_get(block, "type"), "tool_use");
 
-        blocks = chunks ? add_chunks(blocks, gr_get(m, "tool_call_chunks"))
-                        : add_calls(blocks, gr_get(m, "tool_calls"));
+        blocks = gr_append(blocks, call ? of_call(block, calls, open) : standard(block));
+    }
+    if (gri_role_of(m)->kind == GRI_AI) {
+        blocks =
+            open ? add_chunks(blocks, gr_get(m, "tool_call_chunks")) : add_calls(blocks, calls);
         blocks = reasoning_first(blocks, m);
     }
     gr_value_unref(m);

@@ -135,6 +135,12 @@ static gr_value *read_opts(const gr_filter_opts *opts, struct filter *f)
     for (size_t i = 0; i < CRITERIA; i++) {
         gr_type type = gr_value_type(f->by[i]);
 
+        if (type == GR_LIST && gr_len(f->by[i]) == 0) { /* as if it were not given */
+            gr_value_unref(f->by[i]);
+            f->by[i] = NULL;
+            continue;
+        }
+
         if (f->by[i] != NULL && gr_error_code(f->by[i]) != GR_OK)
             return gr_value_ref(f->by[i]);
         if (type != GR_NIL && type != GR_STR && type != GR_LIST &&

@@ -213,7 +213,7 @@ static gr_value *some_text(struct job *j, const gr_value *others, const gr_value
 /* ends_on gives how many of the first n messages there are up to the last one of these types. */
 static size_t ends_on(const gr_value *messages, size_t n, const gr_value *types)
 {
-    if (gr_is_nil(types))
+    if (gr_is_nil(types) || gr_len(types) == 0)
         return n;
     while (n > 0 && !gri_role_in(gr_at(messages, n - 1), types))
         n--;
@@ -351,7 +351,7 @@ static gr_value *read_opts(const gr_trim_opts *opts, struct trim *t)
     if (!t->first && strcmp(strategy, "last") != 0)
         return gr_error(GR_EINVAL, "trim_messages: strategy '%.40s': expected last or first",
                         strategy);
-    if (t->first && (!gr_is_nil(t->start_on) || t->include_system))
+    if (t->first && (gr_len(t->start_on) > 0 || t->include_system))
         return gr_error(GR_EINVAL,
                         "trim_messages: start_on and include_system are for the strategy last");
     err = check_types("start_on", t->start_on);

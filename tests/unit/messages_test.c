@@ -130,6 +130,11 @@ Test(messages, trims_to_the_last)
     cr_assert(is(trimmed(TALK, GR_TRIM(.max_tokens = 30, .count = ten_each, .include_system = true,
                                        .end_on = gr_list(gr_str("human")))),
                  "[\"s\",\"a1\",\"h2\"]"));
+    cr_assert(
+        is(trimmed(TALK, GR_TRIM(.max_tokens = 30, .count = ten_each,
+                                 .start_on = gr_list_n(NULL, 0), .end_on = gr_list_n(NULL, 0))),
+           "[\"h2\",\"b1b2\"]"),
+        "an empty list is none");
     cr_assert(is(trimmed(TALK, GR_TRIM(.max_tokens = 10, .count = ten_each, .allow_partial = true)),
                  "[\"b2\"]"));
     cr_assert(is(trimmed(TALK, GR_TRIM(.max_tokens = 5, .count = ten_each, .include_system = true)),
@@ -230,6 +235,10 @@ Test(messages, filters)
                  "[{\"name\":\"f\",\"args\":{},\"id\":\"y\"}]"));
     gr_value_unref(kept);
     gr_value_unref(list);
+    cr_assert(is(ids_of(GR_FILTER(.include_types = gr_list_n(NULL, 0),
+                                  .exclude_ids = gr_list_n(NULL, 0))),
+                 "[\"1\",\"2\",\"3\",\"4\"]"),
+              "an empty list is none");
     cr_assert(fails(ids_of(GR_FILTER(.exclude_ids = gr_int(1))), "expected a list of texts"));
 }
 
@@ -373,6 +382,16 @@ Test(messages, blocks_of_whoever)
         { "[{\"type\":\"file\",\"source_type\":\"text\",\"text\":\"t\"}]",
           "[{\"type\":\"text-plain\",\"text\":\"t\"}]" },
         { "[{\"type\":\"image\",\"url\":\"u\"}]", "[{\"type\":\"image\",\"url\":\"u\"}]" },
+        { "[{\"type\":\"text\",\"text\":\"t\",\"index\":1,\"citations\":[{\"type\":\"web_search_result_location\",\"url\":"
+          "\"u\",\"title\":\"T\",\"cited_text\":\"c\",\"encrypted_index\":\"e\"},{\"type\":\"page_location\",\"cited_text\":\"c\","
+          "\"document_title\":\"D\",\"start_page_number\":2},{\"type\":\"other\"}]}]",
+          "[{\"type\":\"text\",\"text\":\"t\",\"annotations\":[{\"type\":\"citation\",\"cited_text\":\"c\",\"url\":\"u\","
+          "\"title\":\"T\",\"extras\":{\"encrypted_index\":\"e\"}},{\"type\":\"citation\",\"cited_text\":\"c\",\"title\":\"D\","
+          "\"extras\":{\"start_page_number\":2}},{\"type\":\"non_standard_annotation\",\"value\":{\"type\":\"other\"}}],"
+          "\"index\":1}]" },
+        { "[{\"type\":\"server_tool_use\",\"id\":\"s\",\"name\":\"code_execution\",\"input\":{},\"partial_json\":"
+          "\"{\\\"a\\\":1}\"}]",
+          "[{\"type\":\"server_tool_call\",\"name\":\"code_interpreter\",\"args\":{\"a\":1},\"id\":\"s\"}]" },
         { "[{\"type\":\"hologram\",\"x\":1}]",
           "[{\"type\":\"non_standard\",\"value\":{\"type\":\"hologram\",\"x\":1}}]" },
     };
@@ -396,6 +415,33 @@ Test(messages, blocks_have_the_calls_and_the_reasoning)
                                            "\"args\":\"{\",\"id\":\"c\",\"index\":0}]"));
     gr_value_unref(m);
     gr_value_unref(chunk);
+}
+
+/* A streamed answer of Anthropic has its calls in the content, with arguments as they came. */
+Test(messages, blocks_of_calls_that_were_streamed)
+{
+    static const char *const parts[] = {
+        "{\"type\":\"AIMessageChunk\",\"content\":[{\"type\":\"tool_use\",\"id\":\"c\",\"name\":\"f\",\"input\":{},\"index\":1}],"
+        "\"tool_call_chunks\":[{\"name\":\"f\",\"args\":\"\",\"id\":\"c\",\"index\":1}]}",
+        "{\"type\":\"AIMessageChunk\",\"content\":[{\"type\":\"tool_use\",\"partial_json\":\"{\\\"a\\\":1}\",\"index\":1}],"
+        "\"tool_call_chunks\":[{\"args\":\"{\\\"a\\\":1}\",\"index\":1}]}",
+    };
+    gr_value *sum = json(parts[0]), *more = json(parts[1]);
+
+    cr_assert(is(
+        gr_content_blocks(sum),
+        "[{\"type\":\"tool_call_chunk\",\"name\":\"f\",\"args\":\"\",\"id\":\"c\",\"index\":1}]"));
+    cr_assert(is(gr_content_blocks(more),
+                 "[{\"type\":\"tool_call_chunk\",\"args\":\"{\\\"a\\\":1}\",\"index\":1}]"));
+    sum = gr_add(sum, more);
+    cr_assert(is(
+        gr_content_blocks(sum),
+        "[{\"type\":\"tool_call_chunk\",\"name\":\"f\",\"args\":\"{\\\"a\\\":1}\",\"id\":\"c\",\"index\":1}]"));
+    sum = gr_message_of_chunk(sum);
+    cr_assert(is(
+        gr_content_blocks(sum),
+        "[{\"type\":\"tool_call\",\"name\":\"f\",\"args\":{\"a\":1},\"id\":\"c\",\"index\":1}]"));
+    gr_value_unref(sum);
 }
 
 /* ---- runnables ------------------------------------------------------------------------------- */
