@@ -73,8 +73,6 @@ static gr_code json_transform(gr_ctx *c, void *self, gr_stream *in, const gr_val
     (void)args;
     gri_text_json_init(&r.json, GRI_PARSER_BYTES_MAX);
     rc = gri_parse_each(c, in, json_next, &r);
-    if (rc == GR_OK)
-        rc = json_tell(c, gri_text_json_end(&r.json), &r.last);
     gri_text_json_fini(&r.json);
     gr_value_unref(r.last);
     return rc;

@@ -13,9 +13,10 @@
 
 void gri_text_json_init(struct gri_text_json *t, size_t bytes_max)
 {
-    *t = (struct gri_text_json){ .text.max = bytes_max, .start = SIZE_MAX, .end = SIZE_MAX };
+    *t = (struct gri_text_json){ .text.max = bytes_max, .start = SIZE_MAX, .inside = SIZE_MAX };
     gri_json_feed_init(&t->whole);
     gri_json_feed_init(&t->fenced);
+    t->fenced.stops = true;
 }
 
 void gri_text_json_fini(struct gri_text_json *t)
@@ -25,59 +26,65 @@ void gri_text_json_fini(struct gri_text_json *t)
     gri_strbuf_fini(&t->text);
 }
 
-/* find looks for a fence in what has come since; its position, or SIZE_MAX. */
-static size_t find(struct gri_text_json *t)
+/* is_around tells whether a letter does not count where JSON begins or ends. */
+static bool is_around(char c)
 {
-    const char *at = strstr(t->text.data + t->looked, FENCE);
-
-    if (at != NULL)
-        return (size_t)(at - t->text.data);
-    if (t->text.len >= t->looked + FENCE_LEN)
-        t->looked = t->text.len - (FENCE_LEN - 1);
-    return SIZE_MAX;
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '`';
 }
 
-/* find_start finds where the fence's inside begins: behind ``` or ```json. */
-static void find_start(struct gri_text_json *t)
+/* first gives where JSON begins from there on; SIZE_MAX: nowhere yet. */
+static size_t first(const struct gri_text_json *t, size_t from)
 {
-    size_t at = find(t), left;
+    while (from < t->text.len && is_around(t->text.data[from]))
+        from++;
+    return from < t->text.len ? from : SIZE_MAX;
+}
 
-    if (at == SIZE_MAX)
-        return;
-    at += FENCE_LEN;
+/* find_inside finds where the fence's inside begins: behind ``` or ```json. */
+static size_t find_inside(struct gri_text_json *t)
+{
+    const char *fence = strstr(t->text.data + t->looked, FENCE);
+    size_t at, left;
+
+    if (fence == NULL) {
+        if (t->text.len >= t->looked + FENCE_LEN)
+            t->looked = t->text.len - (FENCE_LEN - 1);
+        return SIZE_MAX;
+    }
+    t->looked = (size_t)(fence - t->text.data);
+    at = t->looked + FENCE_LEN;
     left = t->text.len - at;
     if (left < 4 && memcmp(t->text.data + at, "json", left) == 0)
-        return; /* it may be the word yet */
-    t->start = t->looked = at + (strncmp(t->text.data + at, "json", 4) == 0 ? 4 : 0);
+        return SIZE_MAX; /* it may be the word yet */
+    return first(t, at + (strncmp(t->text.data + at, "json", 4) == 0 ? 4 : 0));
 }
 
-/* read_fence reads what is in the fence; nil: nothing can be read. */
-static gr_value *read_fence(struct gri_text_json *t, bool ended, bool *ret_changed)
+/* read_part reads what begins at *at, as far as it has come; nil: nothing can be read. */
+static gr_value *read_part(const struct gri_text_json *t, struct gri_json_feed *feed, size_t at,
+                           bool *ret_changed)
 {
-    size_t end;
+    size_t end = t->text.len;
 
-    if (t->start == SIZE_MAX)
-        find_start(t);
-    if (t->start == SIZE_MAX)
+    if (at == SIZE_MAX)
         return gr_nil();
-    if (t->end == SIZE_MAX)
-        t->end = find(t);
-    end = t->end != SIZE_MAX ? t->end : t->text.len;
-    while (t->end == SIZE_MAX && !ended && end > t->start && t->text.data[end - 1] == '`')
+    while (end > at && is_around(t->text.data[end - 1]))
         end--;
-    return gri_json_feed(&t->fenced, t->text.data + t->start, end - t->start, ret_changed);
+    return gri_json_feed(feed, t->text.data + at, end - at, ret_changed);
 }
 
-static gr_value *read_all(struct gri_text_json *t, bool ended)
+static gr_value *read_all(struct gri_text_json *t)
 {
     bool changed = false, fence = false;
-    gr_value *v = gri_json_feed(&t->whole, t->text.data, t->text.len, &changed);
+    gr_value *v;
 
-    if (gr_error_code(v) != GR_OK)
-        return v;
-    if (gr_is_nil(v)) {
+    if (t->start == SIZE_MAX)
+        t->start = first(t, 0);
+    v = read_part(t, &t->whole, t->start, &changed);
+    if (gr_is_nil(v) && gr_error_code(v) == GR_OK) {
         fence = true;
-        v = read_fence(t, ended, &changed);
+        if (t->inside == SIZE_MAX)
+            t->inside = find_inside(t);
+        v = read_part(t, &t->fenced, t->inside, &changed);
     }
     if (gr_error_code(v) != GR_OK)
         return v;
@@ -97,72 +104,31 @@ gr_value *gri_text_json_add(struct gri_text_json *t, const char *more)
     gri_strbuf_adds(&t->text, more);
     if (t->text.failed)
         return gr_error(GR_ENOMEM, "too much text for a JSON parser");
-    return t->text.len > 0 ? read_all(t, false) : NULL;
-}
-
-gr_value *gri_text_json_end(struct gri_text_json *t)
-{
-    return t->text.len > 0 ? read_all(t, true) : NULL;
+    return t->text.len > 0 ? read_all(t) : NULL;
 }
 
 /* ---- a whole text ---------------------------------------------------------------------------- */
 
-static gr_value *read_json(const char *text, size_t len)
+/* read_rest reads a text that is more, or less, than one JSON value; NULL: there is nothing to read in it. */
+static gr_value *read_rest(const char *text)
 {
-    gr_value *v = gr_json_parse(text, len, NULL);
+    struct gri_text_json t;
+    gr_value *v;
 
-    if (gr_error_code(v) == GR_OK)
-        return v;
-    gr_value_unref(v);
-    return gr_json_partial(text, len, NULL);
-}
-
-/* inside_fence finds what stands behind ``` or ```json, up to the next fence or the end; NULL: there
- * is no fence. */
-static const char *inside_fence(const char *text, size_t *ret_len)
-{
-    const char *start = strstr(text, "```"), *end;
-
-    if (start == NULL)
-        return NULL;
-    start += 3;
-    if (strncmp(start, "json", 4) == 0)
-        start += 4;
-    end = strstr(start, "```");
-    *ret_len = end != NULL ? (size_t)(end - start) : strlen(start);
-    return start;
-}
-
-/* parse gives the JSON that is in a text; nil if there is none yet. */
-static gr_value *parse(const char *text, size_t len)
-{
-    gr_value *v = read_json(text, len);
-    const char *fenced;
-
-    if (!gr_is_nil(v) && gr_error_code(v) == GR_OK)
-        return v;
-    fenced = inside_fence(text, &len);
-    if (fenced == NULL)
-        return v;
-    gr_value_unref(v);
-    return read_json(fenced, len);
-}
-
-static bool is_null(const char *text)
-{
-    size_t blank = strspn(text, " \t\r\n");
-
-    return strncmp(text + blank, "null", 4) == 0 &&
-           strspn(text + blank + 4, " \t\r\n") == strlen(text + blank + 4);
+    gri_text_json_init(&t, GRI_PARSER_BYTES_MAX);
+    v = gri_text_json_add(&t, text);
+    gri_text_json_fini(&t);
+    return v;
 }
 
 gr_value *gri_json_in(const gr_value *text)
 {
     const char *s = gr_cstr(text, "");
-    gr_value *v = parse(s, gr_len(text));
+    gr_value *v = gr_json_parse(s, gr_len(text), NULL);
 
-    if ((!gr_is_nil(v) || is_null(s)) && gr_error_code(v) != GR_EINVAL)
+    if (gr_error_code(v) != GR_EINVAL)
         return v;
     gr_value_unref(v);
-    return gri_parse_error(text, "Invalid json output: %.200s", s);
+    v = read_rest(s);
+    return v != NULL ? v : gri_parse_error(text, "Invalid json output: %.200s", s);
 }

@@ -497,7 +497,10 @@ static bool between(const struct piece *p)
         f->want = map ? KEY : VALUE;
         f->used += c == ',';
         return c == ',' || lose(p, f->used, f->used);
-    case NOTHING: return lose(p, f->used, f->used);
+    case NOTHING:
+        if (f->stops)
+            f->used = p->len;
+        return f->stops || lose(p, f->used, f->used);
     case LOST:
     case OVER: break;
     }
@@ -522,6 +525,8 @@ static bool read_on(const struct piece *p)
     struct gri_json_feed *f = p->f;
 
     f->waits = false;
+    if (f->used == 0)
+        f->used = gri_json_mark(p->text, p->len);
     while (f->used < p->len && f->want != LOST && !f->waits)
         if (!step(p))
             return false;

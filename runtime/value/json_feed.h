@@ -33,6 +33,7 @@ struct gri_json_feed {
     bool grown, changed; /* the leaf, or the rest, since then */
     bool escaped;        /* a key's last byte was a backslash */
     bool waits;          /* for the rest of an escape */
+    bool stops;          /* to be set: what stands behind the value is not looked at */
     struct {             /* the brackets behind what is no JSON */
         unsigned depth;
         bool in_text, escaped, broken;

@@ -186,8 +186,38 @@ Test(parsers, json_in_a_fence_that_comes_in_pieces)
         "[\"Here `` you \",\"are: `\",\"``js\",\"on\\n{\\\"a\\\"\",\": [1\",\",2]\",\"}``\",\"`[\"]",
         "[{},{\"a\":[1]},{\"a\":[1,2]}]");
     transform_is(r, "[\"x ```\",\"json{\\\"a\\\": \\\"b`\",\"c``\"]",
-                 "[{\"a\":\"b\"},{\"a\":\"b`c\"},{\"a\":\"b`c``\"}]");
+                 "[{\"a\":\"b\"},{\"a\":\"b`c\"}]");
     transform_is(r, "[\"nothing\",\" to see\"]", "[]");
+    transform_is(r, "[\"``\",\"`\\n\",\"{\\\"a\\\": \\\"b \",\"c\\\"}\\n```\"]",
+                 "[{\"a\":\"b\"},{\"a\":\"b c\"}]");
+}
+
+/* A fence ends where its JSON ends: models write code into JSON. */
+Test(parsers, json_in_a_fence_that_has_fences_in_it)
+{
+    gr_ref r = gr_json_parser(root);
+    const char *code =
+        "\"Here: ```json\\n{\\\"code\\\": \\\"```c\\\\nint a;\\\\n```\\\", \\\"n\\\": 1}\\n```\\nThat's {it}. ```x```\"";
+
+    invoke_is(r, code, "{\"code\":\"```c\\nint a;\\n```\",\"n\":1}");
+    transform_is(
+        r,
+        "[\"Here: ```json\\n{\\\"code\\\": \\\"``\",\"`c ```\\\", \\\"n\\\": 1}\",\"\\n```\\n}\"]",
+        "[{\"code\":\"\"},{\"code\":\"```c ```\",\"n\":1}]");
+}
+
+/* Backticks and white space around it are not JSON's; a byte order mark is none either. */
+Test(parsers, json_with_something_around_it)
+{
+    gr_ref r = gr_json_parser(root);
+
+    invoke_is(r, "\"`{\\\"a\\\": 1}`\"", "{\"a\":1}");
+    invoke_is(r, "\"\\n ``{\\\"a\\\": 1}`` \\n\"", "{\"a\":1}");
+    invoke_is(r, "\"{\\\"a\\\": \\\"b\\n``` \"", "{\"a\":\"b\"}");
+    invoke_is(r, "\"\\ufeff{\\\"a\\\": 1}\"", "{\"a\":1}");
+    invoke_is(r, "\"null\"", "null");
+    parse_fails(r, "\"``` ```\"", "Invalid json output");
+    parse_fails(r, "\"\"", "Invalid json output");
 }
 
 Test(parsers, xml)
