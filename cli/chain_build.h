@@ -81,6 +81,8 @@ gr_value *gri_build_texts(const struct gri_chain_node *n);
  * format, and tells of one that is none. */
 gr_role *gri_build_roles(const struct gri_chain_node *n, size_t *ret_count);
 gr_template_format gri_build_format(struct gri_chain_builder *b, const struct gri_chain_node *args);
+/* gri_build_structured reads the keys of GRI_STRUCTURED_KEYS; it borrows their texts. */
+gr_structured_opts gri_build_structured(const struct gri_chain_node *args);
 /* Reading keys that were checked before; otherwise: when the key is not there. */
 const char *gri_arg_text(const struct gri_chain_node *args, const char *key, const char *otherwise);
 long long gri_arg_int(const struct gri_chain_node *args, const char *key, long long otherwise);

@@ -63,6 +63,29 @@ struct gri_chain_kind {
 #define GRI_TEMPLATE_FORMATS                                                                       \
     "of the templates: f-string, the default, with {variables}; or mustache, with {{variables}}"
 
+/* How a model is made to answer with data, but for the schema. */
+#define GRI_STRUCTURED_KEYS                                                                        \
+    { "method",                                                                                    \
+      GRI_ARG_TEXT,                                                                                \
+      false,                                                                                       \
+      0,                                                                                           \
+      0,                                                                                           \
+      "function_calling, the default: by a tool that must be called; json_schema: by the server; " \
+      "json_mode: any JSON" },                                                                     \
+        { "include_raw",                                                                           \
+          GRI_ARG_BOOL,                                                                            \
+          false,                                                                                   \
+          0,                                                                                       \
+          0,                                                                                       \
+          "the answer is {raw, parsed, parsing_error}; default false" },                           \
+        { "strict", GRI_ARG_BOOL,                                                                  \
+          false,    0,                                                                             \
+          0,        "asks the server to keep to the schema; default not sent" },                   \
+    {                                                                                              \
+        "unchecked", GRI_ARG_BOOL, false, 0, 0,                                                    \
+            "the answer is not judged by the schema; default false"                                \
+    }
+
 /* The kinds of cli/kinds_AREA.c; chain_kinds.c has the list of these tables. */
 #define GRI_CHAIN_KINDS_MODELS 2
 extern const struct gri_chain_kind gri_chain_kinds_models[GRI_CHAIN_KINDS_MODELS];
@@ -76,7 +99,7 @@ extern const struct gri_chain_kind gri_chain_kinds_providers[GRI_CHAIN_KINDS_PRO
 extern const struct gri_chain_kind gri_chain_kinds_tools[GRI_CHAIN_KINDS_TOOLS];
 #define GRI_CHAIN_KINDS_WEB 1
 extern const struct gri_chain_kind gri_chain_kinds_web[GRI_CHAIN_KINDS_WEB];
-#define GRI_CHAIN_KINDS_PROMPTS 8
+#define GRI_CHAIN_KINDS_PROMPTS 9
 extern const struct gri_chain_kind gri_chain_kinds_prompts[GRI_CHAIN_KINDS_PROMPTS];
 #define GRI_CHAIN_KINDS_PARSERS 9
 extern const struct gri_chain_kind gri_chain_kinds_parsers[GRI_CHAIN_KINDS_PARSERS];

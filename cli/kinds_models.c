@@ -9,29 +9,29 @@ static const struct gri_chain_key structured_output_keys[] = {
     { "model", GRI_ARG_ACTOR, true, 0, 0, "a chat model" },
     { "schema", GRI_ARG_DATA, false, 0, 0,
       "JSON Schema with a title; needed unless the method is json_mode" },
-    { "method", GRI_ARG_TEXT, false, 0, 0,
-      "function_calling, the default: by a tool that must be called; json_schema: by the server; "
-      "json_mode: any JSON" },
-    { "include_raw", GRI_ARG_BOOL, false, 0, 0,
-      "the answer is {raw, parsed, parsing_error}; default false" },
-    { "strict", GRI_ARG_BOOL, false, 0, 0,
-      "asks the server to keep to the schema; default not sent" },
-    { "unchecked", GRI_ARG_BOOL, false, 0, 0,
-      "the answer is not judged by the schema; default false" },
+    GRI_STRUCTURED_KEYS,
 };
+
+gr_structured_opts gri_build_structured(const struct gri_chain_node *args)
+{
+    int strict = gri_chain_get(args, "strict") == NULL ? 0 : gri_arg_bool(args, "strict") ? 1 : -1;
+
+    return (gr_structured_opts){ .size = sizeof(gr_structured_opts),
+                                 .method = gri_arg_text(args, "method", NULL),
+                                 .include_raw = gri_arg_bool(args, "include_raw"),
+                                 .strict = strict,
+                                 .unchecked = gri_arg_bool(args, "unchecked") };
+}
 
 static gr_ref build_structured_output(struct gri_chain_builder *b,
                                       const struct gri_chain_node *args)
 {
     const struct gri_chain_node *schema = gri_chain_get(args, "schema");
-    int strict = gri_chain_get(args, "strict") == NULL ? 0 : gri_arg_bool(args, "strict") ? 1 : -1;
     gr_ref model = gri_build_actor(b, gri_chain_get(args, "model"));
+    gr_structured_opts opts = gri_build_structured(args);
 
-    return gr_with_structured_output(
-        b->in, model, schema == NULL ? gr_nil() : gri_build_data(schema),
-        GR_STRUCTURED(.method = gri_arg_text(args, "method", NULL),
-                      .include_raw = gri_arg_bool(args, "include_raw"), .strict = strict,
-                      .unchecked = gri_arg_bool(args, "unchecked")));
+    return gr_with_structured_output(b->in, model,
+                                     schema == NULL ? gr_nil() : gri_build_data(schema), &opts);
 }
 
 static const struct gri_chain_key generate_keys[] = {

@@ -38,6 +38,13 @@ static const struct gri_chain_key few_shot_chat_keys[] = {
     PARTIAL,
     FORMAT,
 };
+static const struct gri_chain_key structured_prompt_keys[] = {
+    { "messages", GRI_ARG_ROLES, true, 0, 0, "as in chat_prompt" },
+    { "schema", GRI_ARG_DATA, true, 0, 0, "JSON Schema with a title" },
+    PARTIAL,
+    FORMAT,
+    GRI_STRUCTURED_KEYS,
+};
 static const struct gri_chain_key length_selector_keys[] = {
     { "examples", GRI_ARG_ROWS, false, 0, 0, "maps of variables" },
     { "example", GRI_ARG_TEXT, true, 0, 0, "the template by which one is measured" },
@@ -142,6 +149,27 @@ static gr_ref build_few_shot_chat(struct gri_chain_builder *b, const struct gri_
     gri_free(first);
     gri_free(middle);
     gri_free(last);
+    return ref;
+}
+
+static gr_ref build_structured_prompt(struct gri_chain_builder *b,
+                                      const struct gri_chain_node *args)
+{
+    const struct gri_chain_node *n = gri_chain_get(args, "messages");
+    gr_structured_opts structured = gri_build_structured(args);
+    size_t count;
+    gr_role *roles = gri_build_roles(n, &count);
+    gr_ref ref;
+
+    if (roles == NULL)
+        return gri_build_no_memory(b, n);
+    ref = gr_structured_prompt_n(
+        b->in,
+        GR_STRUCTURED_PROMPT(.schema = gri_build_data(gri_chain_get(args, "schema")),
+                             .structured = &structured, .partial = data_or_null(args, "partial"),
+                             .format = gri_build_format(b, args)),
+        roles, count);
+    gri_free(roles);
     return ref;
 }
 
@@ -255,6 +283,11 @@ const struct gri_chain_kind gri_chain_kinds_prompts[GRI_CHAIN_KINDS_PROMPTS] = {
       .help = "messages of examples between other messages",
       KEYS(few_shot_chat_keys),
       .build = build_few_shot_chat },
+    { .name = "structured_prompt",
+      .help =
+          "a chat prompt; the step behind it in a sequence is a model that answers with data of a schema",
+      KEYS(structured_prompt_keys),
+      .build = build_structured_prompt },
     { .name = "length_selector",
       .help = "chooses the first examples that fit",
       KEYS(length_selector_keys),

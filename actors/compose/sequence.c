@@ -15,11 +15,13 @@
  * and the last one is handed the call with that stream as its input. After that nothing of the
  * sequence is left; back-pressure, errors and cancellation go through the streams.
  *
- * As in langchain-core a sequence among the steps is not a step, but its own steps are.
+ * As in langchain-core a sequence among the steps is not a step, but its own steps are; and what follows a structured
+ * prompt becomes a model with structured output.
  */
 #include "actors/compose/describe.h"
 #include "actors/compose/steps.h"
 #include "actors/compose/subcall.h"
+#include "actors/prompt/structured_prompt.h"
 #include "runtime/actor/observed.h"
 #include "runtime/actor/run_config.h"
 #include "runtime/base/alloc.h"
@@ -285,6 +287,22 @@ static bool flatten(struct flat *f, gr_runtime *rt, const gr_ref *steps, size_t 
     return ok;
 }
 
+/* pipe_structured gives the steps behind structured prompts what those ask for; such a step is a sequence then. False: out of memory. */
+static bool pipe_structured(struct flat *f, gr_scope *in)
+{
+    struct flat again = { NULL, 0, 0 };
+    bool piped = false, ok = true;
+
+    for (size_t i = 0; i + 1 < f->count; i++)
+        piped |= gri_structured_pipe(in, &f->at[i], &f->at[i + 1]);
+    if (!piped)
+        return true;
+    ok = flatten(&again, in->rt, f->at, f->count);
+    gri_free(f->at);
+    *f = again;
+    return ok;
+}
+
 /* mark_runs: from the end, so each knows how many follow. */
 static void mark_runs(gr_runtime *rt, struct gri_steps *s)
 {
@@ -316,7 +334,7 @@ gr_ref gr_seq_n(gr_scope *in, const gr_ref *steps, size_t count)
 
     if (in == NULL || steps == NULL || count > GRI_STEPS_MAX)
         return gri_steps_spawn(in, &sequence_class, "RunnableSequence", steps, count);
-    if (flatten(&f, in->rt, steps, count))
+    if (flatten(&f, in->rt, steps, count) && pipe_structured(&f, in))
         seq = spawn(in, &f);
     else
         seq = gri_compose_spawn(in, &sequence_class, "RunnableSequence", gri_no_memory());

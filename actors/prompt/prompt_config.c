@@ -9,6 +9,7 @@
 #include <greenroom/message.h>
 #include <greenroom/messages.h>
 #include <greenroom/prompt_file.h>
+#include <greenroom/structured_prompt.h>
 
 #include <string.h>
 
@@ -148,6 +149,60 @@ static gr_ref of_few_shot(const struct gri_prompt_source *s, const gr_value *con
 
 /* ---- chat ------------------------------------------------------------------------------------ */
 
+/* schema_of gives what makes a chat prompt a structured one, or NULL. */
+static const gr_value *schema_of(const gr_value *config)
+{
+    const gr_value *schema = gr_get(config, "schema_");
+
+    return schema != NULL ? schema : gr_get(config, "schema");
+}
+
+/* check_structured refuses a schema that is no data, and what with_structured_output knows elsewhere only. NULL: it is fine. */
+static gr_value *check_structured(const gr_value *schema, const gr_value *kwargs)
+{
+    static const char *const known[] = { "method", "include_raw", "strict" };
+    const char *key = NULL;
+
+    if (gr_value_type(schema) != GR_MAP)
+        return gr_error(GR_EINVAL, "a structured prompt's schema_ is a map");
+    for (size_t i = 0; gr_pair_at(kwargs, i, &key) != NULL; i++) {
+        size_t k = 0;
+
+        while (k < sizeof(known) / sizeof(known[0]) && strcmp(known[k], key) != 0)
+            k++;
+        if (k == sizeof(known) / sizeof(known[0]))
+            return gr_error(
+                GR_EINVAL,
+                "structured_output_kwargs: '%.60s': expected method, include_raw or strict", key);
+    }
+    return NULL;
+}
+
+static gr_ref make_chat(const struct gri_prompt_source *s, const gr_value *config,
+                        gr_template_format format, const struct gri_prompt_roles *roles)
+{
+    const gr_value *schema = schema_of(config);
+    const gr_value *kwargs = gr_get(config, "structured_output_kwargs");
+    const gr_value *strict = gr_get(kwargs, "strict");
+
+    if (schema == NULL)
+        return gr_chat_prompt_for_n(s->in,
+                                    GR_PROMPT(.partial = partial_of(config), .format = format),
+                                    roles->at, roles->count);
+    return gr_structured_prompt_n(
+        s->in,
+        GR_STRUCTURED_PROMPT(.schema = gr_value_ref(schema), .partial = partial_of(config),
+                             .format = format,
+                             .structured =
+                                 GR_STRUCTURED(.method = gr_cstr(gr_get(kwargs, "method"), NULL),
+                                               .include_raw =
+                                                   gr_as_bool(gr_get(kwargs, "include_raw"), false),
+                                               .strict = gr_is_nil(strict)          ? 0
+                                                         : gr_as_bool(strict, true) ? 1
+                                                                                    : -1)),
+        roles->at, roles->count);
+}
+
 static gr_ref of_chat(const struct gri_prompt_source *s, const gr_value *config)
 {
     gr_template_format format;
@@ -155,14 +210,14 @@ static gr_ref of_chat(const struct gri_prompt_source *s, const gr_value *config)
     struct gri_prompt_roles roles = { NULL, 0, NULL };
     gr_ref ref;
 
+    if (err == NULL && schema_of(config) != NULL)
+        err = check_structured(schema_of(config), gr_get(config, "structured_output_kwargs"));
     if (err == NULL)
         err = gri_prompt_roles_read(s, gr_get(config, "messages"), &format, &roles);
     if (err != NULL)
         ref = refused(s->in, err);
     else
-        ref =
-            gr_chat_prompt_for_n(s->in, GR_PROMPT(.partial = partial_of(config), .format = format),
-                                 roles.at, roles.count);
+        ref = make_chat(s, config, format, &roles);
     gri_prompt_roles_fini(&roles, err != NULL);
     return ref;
 }
@@ -178,6 +233,7 @@ static gr_ref of_config(const struct gri_prompt_source *s, const gr_value *confi
         { "prompt", "PromptTemplate", of_prompt },
         { "few_shot", "FewShotPromptTemplate", of_few_shot },
         { "chat", "ChatPromptTemplate", of_chat },
+        { "chat", "StructuredPrompt", of_chat },
     };
     const char *type = gr_cstr(gr_get(config, "_type"), "prompt");
 

@@ -31,6 +31,7 @@
 #include <greenroom/prompt.h>
 #include <greenroom/few_shot.h>
 #include <greenroom/prompt_file.h>
+#include <greenroom/structured_prompt.h>
 #include <greenroom/model.h>
 #include <greenroom/parser.h>
 #include <greenroom/history.h>

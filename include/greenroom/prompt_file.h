@@ -9,8 +9,9 @@
  * "prompt" is the default. "template_path" (of a .txt file) may stand for "template", as "prefix_path" and "suffix_path" may;
  * "example_prompt_path" and, for "examples", a text may name another file of data. A chat's messages are pairs; or maps with
  * "role" and "content"; or with "prompt", which has a "template"; or with "variable_name", for a placeholder, and "optional",
- * "n_messages". What dumpd writes of prompts, {"lc": 1, "type": "constructor", …}, is read too, of the classes of prompts and
- * messages only. Nothing in a file is run: templates in jinja2 are refused.
+ * "n_messages". A chat with "schema_", a JSON Schema, is a structured prompt (structured_prompt.h); its "structured_output_kwargs" are
+ * "method", "include_raw" and "strict". What dumpd writes of prompts, {"lc": 1, "type": "constructor", …}, is read too, of the
+ * classes of prompts and messages only. Nothing in a file is run: templates in jinja2 are refused.
  *
  * Paths in a file are seen from its folder, and stay below it: absolute ones, and those with "..", are refused; links are
  * followed. A file has at most 1 MiB.

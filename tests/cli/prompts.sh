@@ -37,6 +37,13 @@ actors:
   step: {regex_parser: {regex: "Action: (\\w+)", output_keys: [action]}}
   data: {structured_parser: {schema: {type: object, required: [a], properties: {a: {type: integer}}}}}
   calls: {tools_parser: {key_name: f, first_tool_only: true}}
+  place:
+    sequence:
+      - structured_prompt:
+          messages: [{human: "Where is {what}?"}]
+          schema: {title: place, type: object, required: [city], properties: {city: {type: string}}}
+          method: json_schema
+      - script_model: {answers: ['{"city": "Oslo"}']}
   fixed:
     fixing_parser:
       parser: {enum_parser: [yes, no]}
@@ -70,6 +77,8 @@ chain data --text '```json
 is "by a schema" '{"a": 1}' "$out"
 chain calls --input '{"type": "ai", "content": "", "tool_calls": [{"name": "f", "args": {"x": 1}, "id": "c"}]}'
 is "a tool call" '{"x": 1}' "$out"
+chain place --input '{"what": "the opera"}'
+is "the schema of a prompt is its model's" '{"city": "Oslo"}' "$out"
 chain fixed --text 'I think not'
 is "put right" '"no"' "$out"
 
