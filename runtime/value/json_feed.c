@@ -2,10 +2,6 @@
 /*
  * json_feed.c - see the header.
  *
- * At rest the tree is whole, under `root`. To read on, the lists and maps that are open are taken out of each other,
- * outermost first (take_apart), so that each is held alone and may grow in place; afterwards they are put back
- * (put_together). Whoever has kept an answer makes the first of these steps copy what is open.
- *
  * Where the text can't go on as JSON what was read stays, as long as the brackets behind it are level: see
  * json_partial.c. Keys that are given twice count as a change even if the value is the same.
  */
@@ -34,140 +30,22 @@ void gri_json_feed_init(struct gri_json_feed *f)
     f->want = VALUE;
 }
 
+void gri_json_feed_fini(struct gri_json_feed *f)
+{
+    gri_json_tree_fini(&f->tree);
+}
+
 /* drop lets go of all that was read. */
 static void drop(struct gri_json_feed *f)
 {
-    gr_value_unref(f->root);
-    gr_value_unref(f->leaf);
-    for (unsigned i = 0; i < f->depth; i++) {
-        gr_value_unref(f->open[i].v);
-        gr_value_unref(f->open[i].key);
-    }
-    f->root = f->leaf = NULL;
-    f->depth = 0;
-    f->has_leaf = false;
+    gri_json_tree_fini(&f->tree);
     f->token = NO_TOKEN;
-}
-
-void gri_json_feed_fini(struct gri_json_feed *f)
-{
-    drop(f);
 }
 
 static void over(struct gri_json_feed *f)
 {
     drop(f);
     f->want = OVER;
-}
-
-/* ---- taking the tree apart ------------------------------------------------------------------- */
-
-/* swap_child puts v where a container that is held alone has a child, and returns that. The height may be too large
- * until the child is back. */
-static gr_value *swap_child(const struct gri_json_open *o, gr_value *v)
-{
-    gr_value **at = o->map ? &((struct gri_pairs *)(void *)o->v)->at[o->at].value
-                           : &((struct gri_items *)(void *)o->v)->at[o->at];
-    gr_value *old = *at;
-
-    *at = v;
-    return old;
-}
-
-static bool take_apart(struct gri_json_feed *f)
-{
-    gr_value *v = f->root;
-
-    f->root = NULL;
-    for (unsigned i = 0; i < f->depth; i++) {
-        struct gri_json_open *o = &f->open[i];
-
-        o->v = o->map ? gri_pairs_only(v, 0) : gri_items_only(v, 0);
-        if (gri_is_broken(o->v))
-            return false;
-        v = i + 1 < f->depth || f->has_leaf ? swap_child(o, gr_nil()) : NULL;
-    }
-    f->leaf = v;
-    return true;
-}
-
-static bool put_together(struct gri_json_feed *f)
-{
-    gr_value *v = f->leaf;
-
-    f->leaf = NULL;
-    for (unsigned i = f->depth; i-- > 0;) {
-        struct gri_json_open *o = &f->open[i];
-
-        if (v != NULL) {
-            bool fits = gri_nest(o->v, gri_height(v));
-
-            gr_value_unref(swap_child(o, v));
-            if (!fits)
-                return false;
-        }
-        v = o->v;
-        o->v = NULL;
-    }
-    if (v != NULL)
-        f->root = v;
-    return true;
-}
-
-/* place adds a child to the innermost container and notes where it stands; false: out of memory, or a limit. */
-static bool place(struct gri_json_feed *f, gr_value *v)
-{
-    struct gri_json_open *o;
-
-    if (f->values++ == (size_t)4 << 20) {
-        gr_value_unref(v);
-        return false;
-    }
-    if (f->depth == 0) {
-        f->root = v;
-        return !gri_is_broken(v);
-    }
-    o = &f->open[f->depth - 1];
-    if (o->map) {
-        gr_value *key = o->key;
-
-        o->key = NULL;
-        o->v = gri_pairs_add(o->v, gr_value_ref(key), v);
-        o->at =
-            gri_is_broken(o->v) ? 0 : gri_pairs_find(o->v, gri_text(key)->data, gri_text(key)->len);
-        gr_value_unref(key);
-    } else {
-        o->v = gr_append(o->v, v);
-        o->at = gri_is_broken(o->v) ? 0 : gri_items(o->v)->count - 1;
-    }
-    return !gri_is_broken(o->v);
-}
-
-/* place_leaf adds one that may still grow. */
-static bool place_leaf(struct gri_json_feed *f, gr_value *v)
-{
-    if (gri_is_broken(v) || !place(f, f->depth == 0 ? v : gr_nil())) {
-        if (f->depth != 0)
-            gr_value_unref(v);
-        return false;
-    }
-    f->root = NULL;
-    f->leaf = v;
-    f->has_leaf = f->grown = true;
-    f->seen = false;
-    return true;
-}
-
-/* end_leaf leaves it where it is, as it is. */
-static void end_leaf(struct gri_json_feed *f)
-{
-    if (f->depth == 0)
-        f->root = f->leaf;
-    else
-        gr_value_unref(swap_child(&f->open[f->depth - 1], f->leaf));
-    f->leaf = NULL;
-    f->changed |= f->grown;
-    f->has_leaf = f->grown = false;
 }
 
 /* ---- what is no JSON ------------------------------------------------------------------------- */
@@ -200,7 +78,7 @@ static void level(struct gri_json_feed *f, char c)
 static bool lose(const struct piece *p, size_t from, size_t good)
 {
     struct gri_json_feed *f = p->f;
-    bool gone = f->has_leaf && f->seen;
+    bool gone = f->tree.has_leaf && f->tree.seen;
     gr_value *v;
 
     drop(f);
@@ -209,10 +87,10 @@ static bool lose(const struct piece *p, size_t from, size_t good)
         gr_value_unref(v);
         return false;
     }
-    f->root = v;
+    f->tree.root = v;
     f->want = LOST;
-    f->changed |= gone;
-    f->grown = false;
+    f->tree.changed |= gone;
+    f->tree.grown = false;
     f->used = from;
     return true;
 }
@@ -233,9 +111,9 @@ static bool grow_text(struct gri_json_feed *f, gr_value *more)
 {
     if (gri_is_broken(more))
         return false;
-    f->grown |= gr_len(more) > 0;
-    f->leaf = gri_text_add(f->leaf, more);
-    return !gri_is_broken(f->leaf);
+    f->tree.grown |= gr_len(more) > 0;
+    f->tree.leaf = gri_text_add(f->tree.leaf, more);
+    return !gri_is_broken(f->tree.leaf);
 }
 
 /* escape_len is how long the escape at s is, as far as can be told. */
@@ -294,7 +172,7 @@ static bool read_text(const struct piece *p)
             break;
         if (s[len] == '"') {
             f->used++;
-            end_leaf(f);
+            gri_json_tree_end_leaf(&f->tree);
             f->token = NO_TOKEN;
             break;
         }
@@ -328,7 +206,7 @@ static bool read_key(const struct piece *p)
         gr_value_unref(key);
         return key == NULL && r.stop == GRI_JSON_BAD && lose(p, f->start, f->start);
     }
-    f->open[f->depth - 1].key = key;
+    f->tree.open[f->tree.depth - 1].key = key;
     f->token = NO_TOKEN;
     f->want = COLON;
     return true;
@@ -337,11 +215,11 @@ static bool read_key(const struct piece *p)
 /* take_number gives the leaf, or what becomes it, its value. */
 static bool take_number(struct gri_json_feed *f, gr_value *v)
 {
-    if (!f->has_leaf)
-        return place_leaf(f, v);
-    f->grown |= !gr_equal(f->leaf, v);
-    gr_value_unref(f->leaf);
-    f->leaf = v;
+    if (!f->tree.has_leaf)
+        return gri_json_tree_place_leaf(&f->tree, v);
+    f->tree.grown |= !gr_equal(f->tree.leaf, v);
+    gr_value_unref(f->tree.leaf);
+    f->tree.leaf = v;
     return !gri_is_broken(v);
 }
 
@@ -371,7 +249,7 @@ static bool read_number(const struct piece *p)
     if (r.p == p->text + p->len)
         return true; /* it may go on */
     f->used = (size_t)(r.p - p->text);
-    end_leaf(f);
+    gri_json_tree_end_leaf(&f->tree);
     f->token = NO_TOKEN;
     return true;
 }
@@ -390,49 +268,26 @@ static bool read_word(const struct piece *p)
     if (left < len)
         return true;
     f->token = NO_TOKEN;
-    f->changed = true;
-    return place(f, s[0] == 'n' ? gr_nil() : gr_bool(s[0] == 't'));
+    f->tree.changed = true;
+    return gri_json_tree_place(&f->tree, s[0] == 'n' ? gr_nil() : gr_bool(s[0] == 't'));
 }
 
 /* ---- one step -------------------------------------------------------------------------------- */
 
 static bool open_container(struct gri_json_feed *f, bool map)
 {
-    struct gri_json_open o = { .map = map };
-
-    if (f->depth == GR_DEPTH_MAX || (f->depth > 0 && !place(f, gr_nil())))
-        return false;
-    if (f->depth == 0)
-        f->values++;
-    o.v = map ? gr_map_n(NULL, 0) : gr_list_n(NULL, 0);
-    f->open[f->depth++] = o;
     f->used++;
-    f->changed = true;
     f->want = map ? KEY_OR_END : ITEM_OR_END;
-    return !gri_is_broken(o.v);
+    return gri_json_tree_open(&f->tree, map);
 }
 
 static bool close_container(struct gri_json_feed *f)
 {
-    struct gri_json_open *o = &f->open[--f->depth];
-    gr_value *v = o->v;
+    bool fits = gri_json_tree_close(&f->tree);
 
-    o->v = NULL;
-    gr_value_unref(o->key);
-    o->key = NULL;
     f->used++;
-    f->want = f->depth > 0 ? COMMA_OR_END : NOTHING;
-    if (f->depth == 0) {
-        f->root = v;
-        return true;
-    }
-    o--;
-    if (gri_nest(o->v, gri_height(v))) {
-        gr_value_unref(swap_child(o, v));
-        return true;
-    }
-    gr_value_unref(v);
-    return false;
+    f->want = f->tree.depth > 0 ? COMMA_OR_END : NOTHING;
+    return fits;
 }
 
 static bool begin(struct gri_json_feed *f, enum token token)
@@ -443,8 +298,8 @@ static bool begin(struct gri_json_feed *f, enum token token)
         f->used++;
     f->escaped = false;
     if (token != KEY_TOKEN)
-        f->want = f->depth > 0 ? COMMA_OR_END : NOTHING;
-    return token != TEXT_TOKEN || place_leaf(f, gr_str(""));
+        f->want = f->tree.depth > 0 ? COMMA_OR_END : NOTHING;
+    return token != TEXT_TOKEN || gri_json_tree_place_leaf(&f->tree, gr_str(""));
 }
 
 static bool begin_value(const struct piece *p, char c)
@@ -475,7 +330,7 @@ static bool between(const struct piece *p)
 {
     struct gri_json_feed *f = p->f;
     const char *s = gri_json_skip_space(p->text + f->used, p->text + p->len);
-    bool map = f->depth > 0 && f->open[f->depth - 1].map;
+    bool map = f->tree.depth > 0 && f->tree.open[f->tree.depth - 1].map;
     char c;
 
     f->used = (size_t)(s - p->text);
@@ -539,7 +394,8 @@ gr_value *gri_json_feed(struct gri_json_feed *f, const char *text, size_t len, b
     bool level_now;
 
     if (f->want != OVER && f->want != LOST && f->used < len &&
-        (!take_apart(f) || !read_on(&p) || (f->want != LOST && !put_together(f))))
+        (!gri_json_tree_take_apart(&f->tree) || !read_on(&p) ||
+         (f->want != LOST && !gri_json_tree_put_together(&f->tree))))
         over(f);
     for (; f->want == LOST && f->used < len; f->used++)
         level(f, text[f->used]);
@@ -548,11 +404,11 @@ gr_value *gri_json_feed(struct gri_json_feed *f, const char *text, size_t len, b
         *ret_changed = false;
     if (f->want == OVER)
         return gr_error(GR_ENOMEM, "JSON above a limit, or out of memory");
-    if (gr_is_nil(f->root) || !level_now)
+    if (gr_is_nil(f->tree.root) || !level_now)
         return gr_nil();
     if (ret_changed != NULL)
-        *ret_changed = f->changed || f->grown;
-    f->changed = f->grown = false;
-    f->seen = f->has_leaf;
-    return gr_value_ref(f->root);
+        *ret_changed = f->tree.changed || f->tree.grown;
+    f->tree.changed = f->tree.grown = false;
+    f->tree.seen = f->tree.has_leaf;
+    return gr_value_ref(f->tree.root);
 }

@@ -13,33 +13,21 @@
 
 #include <greenroom/value.h>
 
-struct gri_json_open { /* a list or a map that has not ended */
-    gr_value *v;       /* counted while the feed reads, else NULL: it is in the tree */
-    gr_value *key;     /* counted: a map's key whose value is due */
-    size_t at;         /* where its last child stands */
-    bool map;
-};
+#include "runtime/value/json_tree.h"
 
 struct gri_json_feed {
-    gr_value *root; /* counted; NULL: nothing can be read, or the feed reads */
-    gr_value *leaf; /* counted while the feed reads: a text or number that may go on */
-    size_t used;    /* bytes of the text that were read */
-    size_t start;   /* where the token began that may go on */
-    size_t values;  /* so far */
-    unsigned depth;
+    struct gri_json_tree tree; /* what was read */
+    size_t used;               /* bytes of the text that were */
+    size_t start;              /* where the token began that may go on */
     int want, token;
-    bool has_leaf;       /* the last child is one */
-    bool seen;           /* and was in the answer before */
-    bool grown, changed; /* the leaf, or the rest, since then */
-    bool escaped;        /* a key's last byte was a backslash */
-    bool waits;          /* for the rest of an escape */
-    bool stops;          /* to be set: what stands behind the value is not looked at */
-    struct {             /* the brackets behind what is no JSON */
+    bool escaped; /* a key's last byte was a backslash */
+    bool waits;   /* for the rest of an escape */
+    bool stops;   /* to be set: what stands behind the value is not looked at */
+    struct {      /* the brackets behind what is no JSON */
         unsigned depth;
         bool in_text, escaped, broken;
         char open[GR_DEPTH_MAX];
     } rest;
-    struct gri_json_open open[GR_DEPTH_MAX];
 };
 
 void gri_json_feed_init(struct gri_json_feed *f);
