@@ -232,7 +232,10 @@ static void keep(gr_ctx *c, struct turn *t, const gr_value *output)
 {
     gr_value *answer = gr_message_of_chunk(gr_value_ref(output)), *err = NULL, *ours;
 
-    ours = messages_of(answer, t->talk->output_key, "output", "ai");
+    if (gr_error_code(answer) != GR_OK) /* chunks that don't add up */
+        ours = gr_value_ref(answer);
+    else
+        ours = messages_of(answer, t->talk->output_key, "output", "ai");
     gr_value_unref(answer);
     if (gr_error_code(ours) == GR_OK) {
         gr_value *both = gr_add(gr_value_ref(t->said), ours);

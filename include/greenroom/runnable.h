@@ -39,7 +39,8 @@ GR_API gr_ref gr_generator(gr_scope *in, gr_kind kind, gr_generator_fn *fn,
 /*
  * gr_seq_n pipes each step's answer into the next: RunnableSequence. It streams if its steps do. Steps of
  * gr_remote, one after the other, pass the value on from node to node when invoked: docs/cluster.md.
- * gr_seq(in, a, b, c) is the short form. No steps: broken.
+ * gr_seq(in, a, b, c) is the short form. The step behind a structured prompt is taken for a model that is to answer with
+ * data (structured_prompt.h). No steps: broken.
  */
 GR_API gr_ref gr_seq_n(gr_scope *in, const gr_ref *steps, size_t count);
 #define gr_seq(in, ...) gr_seq_n((in), GR_ARR(gr_ref, __VA_ARGS__))

@@ -263,6 +263,47 @@ Test(history, his_06_a_stream_is_passed_on_and_kept)
     is(said(h, "s"), "[[\"human\",\"hi\"],[\"ai\",\"abc\"]]");
 }
 
+#define PARTS 5000
+
+/* Tells of a block in each chunk, none of which has a further part. */
+static gr_code blocks(gr_ctx *c, void *arg, gr_stream *in)
+{
+    gr_code rc = GR_OK;
+
+    (void)arg, (void)in;
+    for (int64_t i = 0; i < PARTS && rc == GR_OK; i++)
+        rc = gr_emit(
+            c, gr_set(gr_ai_chunk(""), "content",
+                      gr_list(gr_map(GR_KV("type", gr_str("text")), GR_KV("index", gr_int(i))))));
+    return rc;
+}
+
+static void note(void *arg, int level, const char *text)
+{
+    if (level == 3 && strstr(text, "history") != NULL)
+        snprintf(arg, 200, "%s", text);
+}
+
+/* Chunks that don't add up, since they are too many, are passed on all the same; why they were not kept is logged. */
+Test(history, a_stream_that_is_too_much_to_keep_is_passed_on)
+{
+    gr_ref h = gr_memory_history(root, NULL);
+    gr_ref r = gr_with_message_history(root, gr_generator(root, GR_ASYNC, blocks, NULL, NULL),
+                                       GR_HISTORY(.history = h));
+    gr_call_opts o = session("s");
+    char told[200] = "";
+    gr_value *err = NULL, *all;
+
+    gr_set_log(note, told, 3);
+    all = chunks(gr_astream(rt, r, gr_str("hi"), &o), &err);
+    gr_set_log(NULL, NULL, 0);
+    cr_assert_null(err, "%s", gr_error_text(err));
+    cr_assert_eq(gr_len(all), PARTS);
+    gr_value_unref(all);
+    cr_assert_not_null(strstr(told, "more than 4096 indexed parts"), "%s", told);
+    is(said(h, "s"), "[]");
+}
+
 static gr_value *add(gr_ref h, const char *ids, const char *messages)
 {
     return answer(gr_acall(rt, h, "add_messages",
