@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* message.c - making messages, making them of what people write for them, and reading their
  * text. */
+#include <greenroom/codec.h>
 #include <greenroom/message.h>
 #include <greenroom/messages.h>
 
@@ -331,6 +332,23 @@ gr_value *gr_message_of_chunk(gr_value *chunk)
     return chunk;
 }
 
+/* add_calls adds what an answer calls, as JSON. */
+static void add_calls(struct gri_strbuf *b, const gr_value *message)
+{
+    const gr_value *calls = gr_get(message, "tool_calls");
+    char *json;
+
+    if (gr_len(calls) == 0)
+        calls = gr_get(gr_get(message, "additional_kwargs"), "function_call");
+    if (gr_len(calls) == 0)
+        return;
+    json = gr_json_print(calls, 0, NULL);
+    if (json != NULL)
+        gri_strbuf_adds(b, json);
+    b->failed |= json == NULL;
+    gr_free(json);
+}
+
 gr_value *gr_get_buffer_string(const gr_value *messages, const char *human, const char *ai)
 {
     struct gri_strbuf b = GRI_STRBUF_INIT;
@@ -355,6 +373,8 @@ gr_value *gr_get_buffer_string(const gr_value *messages, const char *human, cons
             title = gr_cstr(gr_get(m, "role"), title);
         gri_strbuf_addf(&b, "%s%s: ", i == 0 ? "" : "\n", title);
         add_text(&b, gr_get(m, "content"));
+        if (role->kind == GRI_AI)
+            add_calls(&b, m);
     }
     return take_text(&b);
 }

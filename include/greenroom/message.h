@@ -79,8 +79,8 @@ GR_API gr_value *gr_message_text(const gr_value *message);
 GR_API gr_value *gr_message_of_chunk(gr_value *chunk GR_TAKES);
 
 /* gr_messages_text prints a list of messages for people and for models that take text: lines of
- * "Human: …", "AI: …", "System: …", "Tool: …", "Function: …", or a chat message's role. An error value for what is no list of messages.
- * [any] */
+ * "Human: …", "AI: …", "System: …", "Tool: …", "Function: …", or a chat message's role; behind an answer's text its tool calls, as
+ * JSON. An error value for what is no list of messages. [any] */
 GR_API gr_value *gr_messages_text(const gr_value *messages);
 
 #ifdef __cplusplus

@@ -56,6 +56,13 @@ Test(messages, buffer_string)
     cr_assert(is(gr_get_buffer_string(list, "User", "Bot"),
                  "\"System: s\\nUser: h\\nBot: a\\nFunction: f\\ncritic: c\""));
     gr_value_unref(list);
+    list = json(
+        "[{\"type\":\"ai\",\"content\":\"\",\"tool_calls\":[{\"name\":\"f\",\"args\":{\"x\":1},\"id\":\"c\"}]},"
+        "{\"type\":\"tool\",\"content\":\"2\",\"tool_call_id\":\"c\"}]");
+    cr_assert(is(
+        gr_messages_text(list),
+        "\"AI: [{\\\"name\\\": \\\"f\\\", \\\"args\\\": {\\\"x\\\": 1}, \\\"id\\\": \\\"c\\\"}]\\nTool: 2\""));
+    gr_value_unref(list);
 }
 
 /* ---- trimming -------------------------------------------------------------------------------- */
