@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* structured_parser.c - gr_structured_parser: JSON that is by a schema. */
+/*
+ * structured_parser.c - gr_structured_parser: JSON that is by a schema.
+ *
+ * A value is judged as a whole, which costs what it holds. So that a stream of a large one does not cost its square, it is
+ * judged, and emitted, less often the more it holds; the last time at the end.
+ */
 #include <greenroom/callbacks.h>
 #include <greenroom/codec.h>
 #include <greenroom/message.h>
@@ -62,9 +67,12 @@ static gr_value *structured_invoke(gr_ctx *c, void *self, const gr_value *input)
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
+#define VALUES_PER_BYTE 16 /* that are judged for each byte that has come */
+
 struct reading {
     struct gri_text_json json;
-    bool good; /* what was read last was by the schema, and emitted */
+    size_t due; /* the length of the text at which it is judged again */
+    bool good;  /* what was read last was by the schema, and emitted */
 };
 
 /* tell emits what can be read now, NULL for nothing new, if it is by the schema. */
@@ -74,6 +82,12 @@ static gr_code tell(gr_ctx *c, struct reading *r, gr_value *v)
         return GR_OK;
     if (gr_error_code(v) != GR_OK)
         return gr_fail(c, v);
+    if (r->json.text.len < r->due) {
+        gr_value_unref(v);
+        r->good = false;
+        return GR_OK;
+    }
+    r->due = r->json.text.len + gri_text_json_values(&r->json) / VALUES_PER_BYTE;
     v = judged(schema_of(c), v, NULL);
     r->good = gr_error_code(v) == GR_OK;
     if (r->good)

@@ -107,6 +107,11 @@ gr_value *gri_text_json_add(struct gri_text_json *t, const char *more)
     return t->text.len > 0 ? read_all(t) : NULL;
 }
 
+size_t gri_text_json_values(const struct gri_text_json *t)
+{
+    return t->in_fence ? t->fenced.tree.values : t->whole.tree.values;
+}
+
 /* ---- a whole text ---------------------------------------------------------------------------- */
 
 /* read_rest reads a text that is more, or less, than one JSON value; NULL: there is nothing to read in it. */

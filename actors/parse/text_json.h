@@ -28,6 +28,8 @@ void gri_text_json_fini(struct gri_text_json *t);
  * error value when the text is above its limit, or memory ran out.
  */
 gr_value *gri_text_json_add(struct gri_text_json *t, const char *more);
+/* gri_text_json_values counts the values that were read. */
+size_t gri_text_json_values(const struct gri_text_json *t);
 
 /* gri_json_in reads the JSON in a text that is whole, closing what is not finished: the value, or an error of kind
  * "OutputParserException". */

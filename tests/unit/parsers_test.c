@@ -177,6 +177,40 @@ Test(parsers, by_a_schema_in_a_stream)
                  "\"_\"", "[]", "not by the schema");
 }
 
+#define ROWS 2000
+
+/* Emits a list of ROWS numbers, one in each chunk. */
+static gr_code rows(gr_ctx *c, void *arg, gr_stream *in)
+{
+    gr_code rc = gr_emit(c, gr_str("{\"a\": 1, \"rows\": [0"));
+
+    (void)arg, (void)in;
+    for (int i = 1; i < ROWS && rc == GR_OK; i++)
+        rc = gr_emit(c, gr_str(", 7"));
+    return rc == GR_OK ? gr_emit(c, gr_str("]}")) : rc;
+}
+
+/* Each answer is judged as a whole: if all that can be read of a large one were, it would cost its square. */
+Test(parsers, a_large_answer_is_judged_now_and_then)
+{
+    gr_ref r = gr_seq(root, gr_generator(root, GR_ASYNC, rows, NULL, NULL),
+                      gr_structured_parser(root, json(SCHEMA)));
+    gr_stream *s = gr_astream(rt, r, gr_nil(), NULL);
+    size_t len = 0, values = 0, count = 0;
+    gr_outcome o;
+
+    while ((o = gr_next(s, TEST_WAIT_MS)).code == GR_OK) {
+        len = gr_len(gr_get(o.value, "rows"));
+        values += len;
+        count++;
+    }
+    cr_assert_eq(o.code, GR_EOS);
+    gr_stream_free(s);
+    cr_assert_eq(len, ROWS, "the last is the whole");
+    cr_assert_geq(count, 40, "the first ones, at least, are all told");
+    cr_assert_leq(values, ROWS * 3 * 16 + ROWS, "16 for each byte, and the last");
+}
+
 Test(parsers, json_in_a_fence_that_comes_in_pieces)
 {
     gr_ref r = gr_json_parser(root);
