@@ -388,9 +388,9 @@ static gr_value *make(gr_ref inner, const gr_retry_opts *o, bool model)
     return err;
 }
 
-/* spawn makes a retry of cls, which goes by inner's name. Takes callbacks. */
+/* spawn makes a retry of cls, which goes by inner's name; model: see struct retry. Takes callbacks. */
 static gr_ref spawn(gr_scope *in, const gr_class *cls, gr_ref inner, const gr_retry_opts *opts,
-                    gr_value *callbacks)
+                    bool model, gr_value *callbacks)
 {
     static const gr_retry_opts none = { .size = sizeof(none) };
     gr_value *name;
@@ -401,20 +401,24 @@ static gr_ref spawn(gr_scope *in, const gr_class *cls, gr_ref inner, const gr_re
         return inner;
     }
     name = in != NULL ? gri_ref_name(in->rt, inner) : NULL;
-    ref = gr_spawn(
-        in, cls,
-        GR_SPAWN(.name = gr_cstr(name, cls->name), .callbacks = callbacks,
-                 .args = make(inner, opts != NULL ? opts : &none, cls == &retry_model_class)));
+    ref = gr_spawn(in, cls,
+                   GR_SPAWN(.name = gr_cstr(name, cls->name), .callbacks = callbacks,
+                            .args = make(inner, opts != NULL ? opts : &none, model)));
     gr_value_unref(name);
     return ref;
 }
 
 gr_ref gr_with_retry(gr_scope *in, gr_ref inner, const gr_retry_opts *opts)
 {
-    return spawn(in, &retry_class, inner, opts, NULL);
+    return spawn(in, &retry_class, inner, opts, false, NULL);
+}
+
+gr_ref gri_retry_request(gr_scope *in, gr_ref inner, unsigned attempts)
+{
+    return spawn(in, &retry_class, inner, GR_RETRY(.attempts = attempts), true, NULL);
 }
 
 gr_ref gri_retry_model(gr_scope *in, gr_ref inner, unsigned attempts, gr_value *callbacks)
 {
-    return spawn(in, &retry_model_class, inner, GR_RETRY(.attempts = attempts), callbacks);
+    return spawn(in, &retry_model_class, inner, GR_RETRY(.attempts = attempts), true, callbacks);
 }

@@ -11,9 +11,12 @@
 /*
  * gri_retry_model is gr_with_retry for a model's own attempts, as the official clients of OpenAI and Anthropic
  * make them (backoff.h): what gr_error_retryable says is tried again, after the wait that the server asked
- * for, else after half a second, doubled each time up to eight, less a quarter at random. They are one
- * run, of a chat model, and inner has none. callbacks are the run's, NULL: none; see gr_spawn_opts.
+ * for, if that is no more than a minute, else after half a second, doubled each time up to eight, less a quarter
+ * at random. They are one run, of a chat model, and inner has none. callbacks are the run's, NULL: none; see
+ * gr_spawn_opts.
  */
 gr_ref gri_retry_model(gr_scope *in, gr_ref inner, unsigned attempts, gr_value *callbacks GR_TAKES);
+/* gri_retry_request is the same for requests of those clients that are no model's: an embedder's. */
+gr_ref gri_retry_request(gr_scope *in, gr_ref inner, unsigned attempts);
 
 #endif

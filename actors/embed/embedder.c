@@ -3,13 +3,14 @@
  * embedder.c - embedders that ask a server.
  *
  * Two actors: the inner one makes one request for a list of texts, behind a rate limiter if there is
- * one, with gr_with_retry around it; the outer one, whose ref is given out, cuts lists into batches,
+ * one, and is tried again as OpenAI's client does it; the outer one, whose ref is given out, cuts lists into batches,
  * has several of them under way at once, and puts the answers together.
  */
 #include "actors/embed/embedder.h"
 
 #include <greenroom/budget.h>
 
+#include "actors/compose/retry.h"
 #include "runtime/base/alloc.h"
 
 #define ANSWER_BYTES_DEFAULT ((size_t)64 << 20)
@@ -214,9 +215,7 @@ static gr_ref spawn_request(gr_scope *in, struct embedder *e, const char *model,
     if (o->limiter.id != 0)
         inner = gr_with_rate_limiter(in, inner, o->limiter, GR_LIMITED(.counts_tokens = true));
     if (retries >= 0)
-        inner = gr_with_retry(in, inner,
-                              GR_RETRY(.attempts = (unsigned)retries + 1, .backoff_ms = 500,
-                                       .backoff_max_ms = 8000, .jitter_ms = 250));
+        inner = gri_retry_request(in, inner, (unsigned)retries + 1);
     return inner;
 }
 

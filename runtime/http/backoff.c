@@ -13,6 +13,7 @@
 #define MS_PER_DAY INT64_C(86400000)
 #define FIRST_WAIT_MS 500
 #define LONGEST_WAIT_MS 8000
+#define HINT_MAX_MS 60000
 #define NUMBER_MAX (INT64_C(1) << 59) /* ns, some 18 years: ten times as much is no overflow yet */
 
 bool gri_backoff_retries(int status, const char *should_retry)
@@ -184,7 +185,7 @@ int64_t gri_backoff_wait_ms(unsigned n, int64_t hint_ms, uint64_t random)
 {
     int64_t wait_ms = n < 4 ? (int64_t)FIRST_WAIT_MS << n : LONGEST_WAIT_MS;
 
-    if (hint_ms > 0)
+    if (hint_ms > 0 && hint_ms <= HINT_MAX_MS)
         return hint_ms;
     return wait_ms - (int64_t)(((uint64_t)(wait_ms / 4) * (random >> 32)) >> 32);
 }

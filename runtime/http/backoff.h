@@ -28,7 +28,8 @@ int64_t gri_backoff_hint_ms(const char *retry_after_ms, const char *retry_after,
 
 /*
  * gri_backoff_wait_ms returns how long to wait before retry number n (from 0): the hint if it is
- * positive, else min(0.5 s * 2^n, 8 s), shortened by up to a quarter at random.
+ * positive and at most a minute, else min(0.5 s * 2^n, 8 s), shortened by up to a quarter at random. A
+ * longer hint is no reason to sit there: OpenAI's client asks again by its own rule, too.
  */
 int64_t gri_backoff_wait_ms(unsigned n, int64_t hint_ms, uint64_t random);
 

@@ -112,6 +112,10 @@ Test(backoff, a_hint_replaces_the_wait)
 {
     cr_assert_eq(gri_backoff_wait_ms(9, 17, UINT64_MAX), 17);
     cr_assert_eq(gri_backoff_wait_ms(0, 0, 0), 500);
+    /* a server that asks for more than a minute */
+    cr_assert_eq(gri_backoff_wait_ms(9, 60000, UINT64_MAX), 60000);
+    cr_assert_eq(gri_backoff_wait_ms(0, 60001, 0), 500);
+    cr_assert_eq(gri_backoff_wait_ms(1, INT32_MAX, 0), 1000);
 }
 
 Test(backoff, reads_durations_as_rate_limit_headers_have_them)

@@ -51,7 +51,8 @@ static gr_ref embedder(const gr_embeddings_opts *more)
 
     o.url = url;
     o.model = "e";
-    o.max_retries = -1;
+    if (o.max_retries == 0)
+        o.max_retries = -1;
     return gr_openai_embeddings(root, &o);
 }
 
@@ -154,6 +155,22 @@ Test(embedder, init_embeddings)
        "[1.0]");
     cr_assert(asked(0, "\"model\": \"small\""));
     is(answer(gr_aembed_query(rt, gr_init_embeddings(root, "nomic:latest", &o), "a", NULL)),
+/* A server that asks for a day is asked again by our own rule, as OpenAI's client does it. */
+Test(embedder, nobody_waits_for_a_day)
+{
+    static const struct fault_step busy[] = { FAULT_TEXT(
+        "HTTP/1.1 429 Too Many\r\nRetry-After: 86400\r\nContent-Length: 0\r\n\r\n") };
+    gr_ref e = embedder(GR_EMBEDDINGS(.max_retries = 1));
+    gr_value *err;
+
+    fault_server_script(server, PATH, busy, 1);
+    err = answer(gr_aembed_query(rt, e, "a", NULL));
+    cr_assert_eq(gr_error_code(err), GR_ERATE, "%s", gr_error_text(err));
+    cr_assert_eq(gr_as_int(gr_get(err, "retry_after_ms"), 0), 86400000);
+    cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 2);
+    gr_value_unref(err);
+}
+
        "[1.0]");
     cr_assert(asked(1, "\"model\": \"nomic:latest\""));
     fails_with(gr_check(rt, gr_init_embeddings(root, "hash:x", NULL)), GR_EINVAL, "hash:x");
