@@ -9,7 +9,8 @@
 
 #include "actors/model/transfer.h"
 
-#define GRI_EMBEDDER_BATCH_BYTES ((size_t)1 << 20) /* defaults of gr_embeddings_opts */
+/* defaults of gr_embeddings_opts. OpenAI takes 300,000 tokens in a request, and a letter of three bytes may be one */
+#define GRI_EMBEDDER_BATCH_BYTES ((size_t)512 << 10)
 #define GRI_EMBEDDER_CONCURRENCY 4
 
 /* What a provider gives: constants and pure functions. */

@@ -51,7 +51,7 @@ typedef struct gr_embeddings_opts {
     const gr_header *headers; /* sent with every request; copied */
     size_t header_count;
     size_t answer_bytes_max; /* longest answer; default 64 MiB */
-    size_t batch_bytes;  /* of texts in a request, unless it is one text; default 1 MiB */
+    size_t batch_bytes;  /* of texts in a request, unless it is one text; default 512 KiB */
     unsigned max_concurrency; /* requests of one call under way at once; default 4 */
     /* how OpenAI's server is to send vectors: "base64", the default, or "float"; both are read */
     const char *encoding;

@@ -86,6 +86,24 @@ Test(embedder, texts_go_out_in_batches)
     cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 4);
 }
 
+/* What OpenAI takes in a request is counted in tokens, of which letters of three bytes may be one each. */
+Test(embedder, a_request_has_no_more_than_servers_take)
+{
+    gr_ref e = embedder(GR_EMBEDDINGS(.max_concurrency = 1));
+    size_t len = (size_t)300 << 10;
+    char *text = malloc(len + 1);
+    gr_value *texts;
+
+    cr_assert_not_null(text);
+    memset(text, 'x', len);
+    text[len] = '\0';
+    texts = gr_list(gr_str(text), gr_str(text));
+    free(text);
+    reply("{\"index\":0,\"embedding\":[1]}");
+    is(answer(gr_aembed_documents(rt, e, texts, NULL)), "[[1.0],[1.0]]");
+    cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 2);
+}
+
 Test(embedder, batches_are_under_way_at_once_and_keep_their_order)
 {
     static const char body[] = "{\"data\":[{\"index\":0,\"embedding\":[1]}]}";
@@ -137,6 +155,22 @@ Test(embedder, a_limiter_grants_each_request)
     gr_value_unref(stats);
 }
 
+/* A server that asks for a day is asked again by our own rule, as OpenAI's client does it. */
+Test(embedder, nobody_waits_for_a_day)
+{
+    static const struct fault_step busy[] = { FAULT_TEXT(
+        "HTTP/1.1 429 Too Many\r\nRetry-After: 86400\r\nContent-Length: 0\r\n\r\n") };
+    gr_ref e = embedder(GR_EMBEDDINGS(.max_retries = 1));
+    gr_value *err;
+
+    fault_server_script(server, PATH, busy, 1);
+    err = answer(gr_aembed_query(rt, e, "a", NULL));
+    cr_assert_eq(gr_error_code(err), GR_ERATE, "%s", gr_error_text(err));
+    cr_assert_eq(gr_as_int(gr_get(err, "retry_after_ms"), 0), 86400000);
+    cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 2);
+    gr_value_unref(err);
+}
+
 /* ---- by name --------------------------------------------------------------------------------- */
 
 Test(embedder, init_embeddings)
@@ -155,22 +189,6 @@ Test(embedder, init_embeddings)
        "[1.0]");
     cr_assert(asked(0, "\"model\": \"small\""));
     is(answer(gr_aembed_query(rt, gr_init_embeddings(root, "nomic:latest", &o), "a", NULL)),
-/* A server that asks for a day is asked again by our own rule, as OpenAI's client does it. */
-Test(embedder, nobody_waits_for_a_day)
-{
-    static const struct fault_step busy[] = { FAULT_TEXT(
-        "HTTP/1.1 429 Too Many\r\nRetry-After: 86400\r\nContent-Length: 0\r\n\r\n") };
-    gr_ref e = embedder(GR_EMBEDDINGS(.max_retries = 1));
-    gr_value *err;
-
-    fault_server_script(server, PATH, busy, 1);
-    err = answer(gr_aembed_query(rt, e, "a", NULL));
-    cr_assert_eq(gr_error_code(err), GR_ERATE, "%s", gr_error_text(err));
-    cr_assert_eq(gr_as_int(gr_get(err, "retry_after_ms"), 0), 86400000);
-    cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 2);
-    gr_value_unref(err);
-}
-
        "[1.0]");
     cr_assert(asked(1, "\"model\": \"nomic:latest\""));
     fails_with(gr_check(rt, gr_init_embeddings(root, "hash:x", NULL)), GR_EINVAL, "hash:x");
