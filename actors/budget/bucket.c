@@ -51,6 +51,8 @@ void gri_bucket_take(struct gri_bucket *b, double n)
         b->have -= n;
         if (b->have > b->most)
             b->have = b->most;
+        if (b->have < -b->owe_max)
+            b->have = -b->owe_max;
     }
     if (b->left >= 0)
         b->left = b->left > n ? b->left - n : 0;

@@ -18,6 +18,7 @@ struct gri_bucket {
     double rate;       /* a second; 0: no limit of its own */
     double most;       /* what it holds */
     double have;       /* below 0: more was taken than it holds, and is being paid for */
+    double owe_max;    /* so far below 0 it goes at most */
     uint64_t since_ns; /* when have was right; 0: its clock has not started */
     double left;       /* as the server has it; negative: unknown */
     uint64_t reset_ns; /* until then */
@@ -26,7 +27,8 @@ struct gri_bucket {
 /* gri_bucket_wait_ns tells how long to wait for n: 0, now; UINT64_MAX never is an answer. More than
  * the bucket holds waits for a full one. */
 uint64_t gri_bucket_wait_ns(struct gri_bucket *b, double n, uint64_t now_ns);
-/* gri_bucket_take takes n, whether they are there or not; a negative n gives back. */
+/* gri_bucket_take takes n, whether they are there or not; a negative n gives back. What would make it owe more
+ * than owe_max is forgiven. */
 void gri_bucket_take(struct gri_bucket *b, double n);
 /* gri_bucket_saw: a server said that left remain until reset_ns. A larger number than the one it
  * said before for the same time is the older answer, and is not believed. */

@@ -25,7 +25,8 @@
 #define RATE_MAX 1e12
 #define NAP_MAX_MS 1000 /* so late its stop is noticed at most */
 #define NS_PER_MS UINT64_C(1000000)
-#define BLOCK_MAX_MS ((int64_t)86400 * 1000)
+#define HOLD_MS ((int64_t)600 * 1000)
+#define HOLD_MAX_MS ((int64_t)86400 * 1000)
 
 struct limiter {
     struct gri_bucket requests, tokens;
@@ -33,6 +34,7 @@ struct limiter {
     struct gri_list line; /* of waiters */
     size_t waiting, waiters_max;
     bool ignores_servers;
+    int64_t hold_max_ms; /* nobody is held back for longer by what others say */
     gr_ref sleeper;
     gr_call nap;     /* for the head; {0, 0}: none */
     uint64_t nap_id; /* others that end are over already */
@@ -185,6 +187,20 @@ static void nap(gr_ctx *c, struct limiter *l, int64_t ms)
         a->rang = false; /* it rings in this actor's turn, so not yet */
 }
 
+/* grant gives the head what it waited for, unless it was cancelled in this moment. */
+static void grant(struct limiter *l, struct waiter *w, uint64_t now)
+{
+    double requests = w->requests, tokens = w->tokens;
+    uint64_t since = w->since_ns;
+
+    if (!answer(out_of_line(l, w), gr_bool(true))) {
+        l->cancelled++;
+        return;
+    }
+    take(l, requests, tokens);
+    l->waited_ns += now - since;
+}
+
 /* serve answers those whose turn has come, and takes a nap for the next. */
 static void serve(gr_ctx *c, struct limiter *l)
 {
@@ -210,14 +226,7 @@ static void serve(gr_ctx *c, struct limiter *l)
             nap(c, l, ms);
             return;
         }
-        take(l, w->requests, w->tokens);
-        l->waited_ns += now - w->since_ns;
-        if (!answer(out_of_line(l, w), gr_bool(true))) {
-            gri_bucket_take(&l->requests, -w->requests);
-            gri_bucket_take(&l->tokens, -w->tokens);
-            l->granted--;
-            l->cancelled++;
-        }
+        grant(l, w, now);
     }
 }
 
@@ -278,7 +287,7 @@ static bool amount_of(const gr_value *args, const char *key, double otherwise, d
     const gr_value *v = gr_get(args, key);
 
     *ret = gr_as_real(v, gr_is_nil(v) ? otherwise : NAN);
-    return isfinite(*ret) && fabs(*ret) <= RATE_MAX;
+    return isfinite(*ret);
 }
 
 static gr_value *acquire(gr_ctx *c, void *self, const gr_value *args)
@@ -287,7 +296,7 @@ static gr_value *acquire(gr_ctx *c, void *self, const gr_value *args)
     double requests, tokens;
 
     if (!amount_of(args, "requests", 1, &requests) || !amount_of(args, "tokens", 0, &tokens) ||
-        requests < 0 || tokens < 0)
+        requests < 0 || tokens < 0 || requests > RATE_MAX || tokens > RATE_MAX)
         return gr_error(GR_EINVAL, "acquire: requests and tokens are numbers of at least 0");
     if (l->requests.rate > 0 && requests > l->requests.most)
         return gr_error(GR_EINVAL, "acquire: %g requests at once, of at most %g", requests,
@@ -317,26 +326,32 @@ static gr_value *used(gr_ctx *c, void *self, const gr_value *args)
     return gr_nil();
 }
 
-static void saw_one(struct gri_bucket *b, const gr_value *said, uint64_t now)
+/* time_of reads when something is over that a server says lasts so long; 0: it says nothing. */
+static uint64_t time_of(const struct limiter *l, const gr_value *said, const char *key,
+                        uint64_t now)
 {
-    int64_t reset_ms = gr_as_int(gr_get(said, "reset_ms"), 0);
+    int64_t ms = gr_as_int(gr_get(said, key), 0);
 
-    if (reset_ms > 0 && reset_ms <= BLOCK_MAX_MS)
-        gri_bucket_saw(b, gr_as_real(gr_get(said, "remaining"), -1),
-                       now + (uint64_t)reset_ms * NS_PER_MS, now);
+    if (ms <= 0)
+        return 0;
+    return now + (uint64_t)(ms < l->hold_max_ms ? ms : l->hold_max_ms) * NS_PER_MS;
+}
+
+static void saw_one(const struct limiter *l, struct gri_bucket *b, const gr_value *said,
+                    uint64_t now)
+{
+    gri_bucket_saw(b, gr_as_real(gr_get(said, "remaining"), -1), time_of(l, said, "reset_ms", now),
+                   now);
 }
 
 static void hear(gr_ctx *c, struct limiter *l, const gr_value *said)
 {
-    uint64_t now = gr_now_ns(gr_runtime_of(c)), until = 0;
-    int64_t wait_ms = gr_as_int(gr_get(said, "retry_after_ms"), 0);
+    uint64_t now = gr_now_ns(gr_runtime_of(c)), until = time_of(l, said, "retry_after_ms", now);
 
     if (l->ignores_servers)
         return;
-    saw_one(&l->requests, gr_get(said, "requests"), now);
-    saw_one(&l->tokens, gr_get(said, "tokens"), now);
-    if (wait_ms > 0 && wait_ms <= BLOCK_MAX_MS)
-        until = now + (uint64_t)wait_ms * NS_PER_MS;
+    saw_one(l, &l->requests, gr_get(said, "requests"), now);
+    saw_one(l, &l->tokens, gr_get(said, "tokens"), now);
     if (until > l->blocked_ns)
         l->blocked_ns = until;
     serve(c, l);
@@ -385,9 +400,13 @@ static void told(gr_ctx *c, void *self, const gr_value *msg)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static void bucket_init(struct gri_bucket *b, double rate, double most, bool full)
+static void bucket_init(struct gri_bucket *b, double rate, double most, bool full, int64_t hold_ms)
 {
-    *b = (struct gri_bucket){ .rate = rate, .most = most, .have = full ? most : 0, .left = -1 };
+    *b = (struct gri_bucket){ .rate = rate,
+                              .most = most,
+                              .have = full ? most : 0,
+                              .owe_max = rate * (double)hold_ms / 1000,
+                              .left = -1 };
 }
 
 static gr_code limiter_init(gr_ctx *c, void *self, const gr_value *args)
@@ -400,10 +419,11 @@ static gr_code limiter_init(gr_ctx *c, void *self, const gr_value *args)
     l->sleeper = gr_as_ref(gr_get(args, "sleeper"));
     l->waiters_max = (size_t)gr_as_int(gr_get(args, "waiters_max"), GRI_LIMITER_WAITERS_MAX);
     l->ignores_servers = gr_as_bool(gr_get(args, "ignores_servers"), false);
+    l->hold_max_ms = gr_as_int(gr_get(args, "hold_max_ms"), HOLD_MS);
     bucket_init(&l->requests, gr_as_real(gr_get(args, "requests"), 0),
-                gr_as_real(gr_get(args, "requests_burst"), 1), full);
+                gr_as_real(gr_get(args, "requests_burst"), 1), full, l->hold_max_ms);
     bucket_init(&l->tokens, gr_as_real(gr_get(args, "tokens"), 0),
-                gr_as_real(gr_get(args, "tokens_burst"), 1), full);
+                gr_as_real(gr_get(args, "tokens_burst"), 1), full, l->hold_max_ms);
     return GR_OK;
 }
 
@@ -458,11 +478,14 @@ static gr_value *args_of(const gr_rate_limiter_opts *o)
         return gr_error(GR_EINVAL, "rate_limiter: a rate is at least 0, and at most %g", RATE_MAX);
     if (!is_burst(requests_burst) || !is_burst(tokens_burst))
         return gr_error(GR_EINVAL, "rate_limiter: a burst is at least 1, and at most %g", RATE_MAX);
+    if (o->hold_max_ms < 0 || o->hold_max_ms > HOLD_MAX_MS)
+        return gr_error(GR_EINVAL, "rate_limiter: hold_max_ms is at most a day");
     return gr_map(GR_KV("requests", gr_real(o->requests_per_second)),
                   GR_KV("requests_burst", gr_real(requests_burst)),
                   GR_KV("tokens", gr_real(tokens)), GR_KV("tokens_burst", gr_real(tokens_burst)),
                   GR_KV("full", gr_bool(o->starts_full)),
                   GR_KV("ignores_servers", gr_bool(o->ignores_servers)),
+                  GR_KV("hold_max_ms", gr_int(o->hold_max_ms != 0 ? o->hold_max_ms : HOLD_MS)),
                   GR_KV("waiters_max", gr_int(o->waiters_max != 0 ? (int64_t)o->waiters_max
                                                                   : GRI_LIMITER_WAITERS_MAX)));
 }

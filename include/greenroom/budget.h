@@ -25,6 +25,8 @@ typedef struct gr_rate_limiter_opts {
     bool starts_full;           /* default: it starts empty, as LangChain's */
     size_t waiters_max;         /* calls that wait; default 65536; beyond: GR_EFULL */
     bool ignores_servers;       /* what servers say of their limits changes nothing */
+    int64_t hold_max_ms; /* the longest that what a server says, or what was used beyond what was
+                          * granted, holds calls back; default 600000, at most a day */
 } gr_rate_limiter_opts;
 #define GR_RATE_LIMITER(...) GR_OPT(gr_rate_limiter_opts, __VA_ARGS__)
 
@@ -44,8 +46,11 @@ typedef struct gr_rate_limiter_opts {
  * Who waits is served in order, at the moment when enough is there, and can be cancelled: then
  * nothing is taken. As LangChain's, its clock starts with the first call. What asks for more tokens
  * than the bucket holds waits for a full one, and those behind it wait until the rest is paid.
+ * What servers say is believed within bounds, since a limiter may be everybody's: a reset or a retry-after
+ * counts for hold_max_ms at most, and of tokens that are owed as many as come in that time; the rest is forgiven.
  *
- * Errors:  of the maker: GR_EINVAL a rate or a burst that is negative, infinite or below 1
+ * Errors:  of the maker: GR_EINVAL a rate or a burst that is negative, infinite or below 1, hold_max_ms
+ *          out of range
  *          of "acquire": GR_EFULL waiters_max wait; GR_EINVAL a number that is negative, or more
  *          requests than requests_burst; GR_ECANCELED; GR_ETIMEDOUT     [any]
  */

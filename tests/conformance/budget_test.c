@@ -136,6 +136,58 @@ Test(clocked, a_server_is_believed)
     tear_down();
 }
 
+/* what a server claims may be a mistake, or a lie, and the limiter is everybody's */
+Test(clocked, nobody_holds_a_limiter_for_longer_than_so_long)
+{
+    static const char *const claims[][2] = {
+        { "used", "{\"tokens\":1000000000000}" },
+        { "used", "{\"tokens\":9e300}" },
+        { "saw", "{\"tokens\":{\"remaining\":0,\"reset_ms\":3155692600000}}" },
+        { "saw", "{\"tokens\":{\"remaining\":0,\"reset_ms\":9223372036854775807}}" },
+        { "saw", "{\"retry_after_ms\":80000000}" },
+        { "saw", "{\"retry_after_ms\":9223372036854775807}" },
+        { "acquire", "{\"tokens\":900000000000}" },
+    };
+
+    sim_start();
+    for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+        gr_ref l = gr_rate_limiter(root, GR_RATE_LIMITER(.tokens_per_minute = 600, /* 10 a second */
+                                                         .tokens_burst = 10, .starts_full = true,
+                                                         .hold_max_ms = 5000));
+        uint64_t start = gr_now_ns(rt);
+
+        gr_value_unref(answer(gr_acall(rt, l, claims[i][0], json(claims[i][1]), NULL)));
+        is(answer(gr_aacquire(rt, l, GR_ACQUIRE(.tokens = 10, .no_wait = true), NULL)), "false");
+        is(answer(gr_aacquire(rt, l, GR_ACQUIRE(.tokens = 10), NULL)), "true");
+        cr_assert_geq(ms_since(start), 4990, "%zu: %d", i, (int)ms_since(start));
+        cr_assert_leq(ms_since(start), 6100, "%zu: %d", i, (int)ms_since(start));
+        gr_stop(rt, l);
+    }
+    tear_down();
+}
+
+Test(clocked, what_a_server_can_not_mean_changes_nothing)
+{
+    static const char *const claims[] = {
+        "{\"tokens\":{\"remaining\":0,\"reset_ms\":-5000}}",
+        "{\"tokens\":{\"remaining\":-9e15,\"reset_ms\":5000}}",
+        "{\"requests\":{\"remaining\":0,\"reset_ms\":\"never\"}}",
+        "{\"requests\":[],\"tokens\":\"none\",\"retry_after_ms\":-1}",
+        "{\"retry_after_ms\":0}",
+    };
+    gr_ref l;
+
+    sim_start();
+    l = gr_rate_limiter(root, NULL);
+    for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+        is(answer(gr_acall(rt, l, "saw", json(claims[i]), NULL)), "null");
+        is(answer(gr_aacquire(rt, l, GR_ACQUIRE(.tokens = 10, .no_wait = true), NULL)), "true");
+    }
+    fails_with(gr_check(rt, gr_rate_limiter(root, GR_RATE_LIMITER(.hold_max_ms = -1))), GR_EINVAL,
+               "hold_max_ms");
+    tear_down();
+}
+
 Test(clocked, a_breaker_opens_and_closes)
 {
     struct flaky f = { .failures = 5, .code = GR_EUNREACH };
