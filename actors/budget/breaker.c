@@ -47,8 +47,10 @@ struct breaker {
     struct slot slots[SLOTS];
     enum state state;
     uint64_t open_until_ns;
-    bool probing;    /* half open, and the probe is under way */
-    uint64_t period; /* of being closed: what began in an earlier one counts no more */
+    uint64_t probe;   /* the number of the one under way; 0: none is */
+    uint64_t probes;  /* so far */
+    uint64_t late_ns; /* from then on the probe is given up, and the next call is one */
+    uint64_t period;  /* of being closed: what began in an earlier one counts no more */
     int64_t refused, opened;
 };
 
@@ -131,9 +133,18 @@ static bool is_failure(const struct settings *s, const gr_value *err)
 
 /* A call on its way. */
 struct passage {
-    bool is_probe;
+    uint64_t probe; /* its number; 0: it is none */
     uint64_t period;
 };
+
+static void begin_probe(gr_ctx *c, struct breaker *b, struct passage *p)
+{
+    const struct settings *s = gr_as_opaque(gr_args(c));
+    int64_t ms = s->open_ms > s->window_ms ? s->open_ms : s->window_ms;
+
+    p->probe = b->probe = ++b->probes;
+    b->late_ns = gr_now_ns(gr_runtime_of(c)) + (uint64_t)ms * NS_PER_MS;
+}
 
 /* enter lets a call through, or tells why not. */
 static gr_value *enter(gr_ctx *c, struct breaker *b, struct passage *ret)
@@ -143,11 +154,11 @@ static gr_value *enter(gr_ctx *c, struct breaker *b, struct passage *ret)
 
     if (b->state == OPEN && now >= b->open_until_ns)
         b->state = HALF_OPEN;
-    *ret = (struct passage){ b->state == HALF_OPEN && !b->probing, b->period };
-    if (b->state == CLOSED || ret->is_probe) {
-        b->probing = b->probing || ret->is_probe;
+    *ret = (struct passage){ .period = b->period };
+    if (b->state == HALF_OPEN && (b->probe == 0 || now >= b->late_ns))
+        begin_probe(c, b, ret);
+    if (b->state == CLOSED || ret->probe != 0)
         return NULL;
-    }
     b->refused++;
     left = now < b->open_until_ns ? (int64_t)((b->open_until_ns - now) / NS_PER_MS) + 1 : 1;
     return gr_error_with(
@@ -156,23 +167,61 @@ static gr_value *enter(gr_ctx *c, struct breaker *b, struct passage *ret)
         "retry_after_ms", gr_int(left));
 }
 
+/* How a call ended. */
+enum verdict { SILENT, WELL, FAILED };
+
+/* timed_out: the call's own deadline has passed while the service had it. */
+static bool timed_out(gr_ctx *c)
+{
+    uint64_t deadline = gr_deadline_ns(c);
+
+    return deadline != 0 && gr_now_ns(gr_runtime_of(c)) >= deadline;
+}
+
+/* judge tells what the end of a call says of the service; err NULL: it ended well. */
+static enum verdict judge(gr_ctx *c, const struct settings *s, const gr_value *err)
+{
+    gr_value *late;
+    bool failed;
+
+    if (err == NULL)
+        return WELL;
+    if (!timed_out(c)) {
+        if (gr_error_code(err) == GR_ECANCELED || gr_cancelled(c))
+            return SILENT;
+        return is_failure(s, err) ? FAILED : WELL;
+    }
+    late = gr_error(GR_ETIMEDOUT, "the deadline has passed");
+    failed = is_failure(s, late);
+    gr_value_unref(late);
+    return failed ? FAILED : SILENT;
+}
+
+/* leave_probe ends one: a probe that was given up says nothing any more. */
+static void leave_probe(gr_ctx *c, struct breaker *b, const struct passage *p, enum verdict verdict)
+{
+    if (p->probe != b->probe)
+        return;
+    b->probe = 0;
+    if (verdict == FAILED)
+        open_it(c, b, gr_as_opaque(gr_args(c)));
+    else if (verdict == WELL)
+        close_it(b);
+}
+
 /* leave counts how a call ended; err NULL: well. */
 static void leave(gr_ctx *c, struct breaker *b, const struct passage *p, const gr_value *err)
 {
     const struct settings *s = gr_as_opaque(gr_args(c));
-    bool failed = err != NULL && is_failure(s, err);
-    bool silent = err != NULL && (gr_error_code(err) == GR_ECANCELED || gr_cancelled(c));
+    enum verdict verdict = judge(c, s, err);
+    bool failed = verdict == FAILED;
     struct slot sum;
 
-    if (p->is_probe) {
-        b->probing = false;
-        if (failed && !silent)
-            open_it(c, b, s);
-        else if (!silent)
-            close_it(b);
+    if (p->probe != 0) {
+        leave_probe(c, b, p, verdict);
         return;
     }
-    if (silent || p->period != b->period)
+    if (verdict == SILENT || p->period != b->period)
         return;
     count(c, b, s, failed);
     sum = sum_of(c, b, s);

@@ -139,9 +139,11 @@ typedef struct gr_breaker_opts {
  * gr_with_breaker calls runnable as long as it works. Once failures_share of the calls that ended within
  * window_ms have failed it opens: calls fail at once with GR_EUNREACH, kind "breaker",
  * retry_after_ms. After open_ms one call is let through, the probe; if it succeeds the breaker closes and
- * starts anew, else it stays open for open_ms more. What was cancelled says nothing. A stream counts when
- * it ends. It has no run of its own. "breaker_stats" tells {"state": "closed", "open" or "half_open",
- * "calls", "failures", "refused", "opened"}, of the window the first two.
+ * starts anew, else it stays open for open_ms more. A probe that has not ended after open_ms and
+ * window_ms, whichever is longer, is given up, and the next call is one. What was cancelled says
+ * nothing; a call whose deadline passed meanwhile counts as GR_ETIMEDOUT. A stream counts when it ends.
+ * It has no run of its own. "breaker_stats" tells {"state": "closed", "open" or "half_open", "calls",
+ * "failures", "refused", "opened"}, of the window the first two.
  *
  * Errors:  GR_EINVAL an option out of range    [any]
  */

@@ -232,6 +232,54 @@ Test(clocked, the_window_moves_on)
     tear_down();
 }
 
+static gr_value *hang_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    (void)arg, (void)input;
+    while (gr_sleep(gr_runtime_of(c), 1000) == GR_OK) {
+    }
+    return gr_error(GR_ECANCELED, "nobody waits");
+}
+
+/* A service that hangs is one that fails: who waits with a deadline tells so. */
+Test(clocked, deadlines_that_pass_open_a_breaker)
+{
+    gr_ref b;
+
+    sim_start();
+    b = gr_with_breaker(root, gr_lambda(root, GR_ASYNC, hang_fn, NULL, NULL),
+                        GR_BREAKER(.calls_min = 3, .open_ms = 5000));
+    for (int i = 0; i < 3; i++)
+        fails_with(answer(gr_ainvoke(rt, b, gr_str("x"), GR_CALL(.timeout_ms = 100))), GR_ETIMEDOUT,
+                   "");
+    invoke_fails(b, "\"x\"", GR_EUNREACH, "breaker is open");
+    tear_down();
+}
+
+Test(clocked, a_probe_that_hangs_is_given_up)
+{
+    struct flaky f = { .failures = 1, .code = GR_EUNREACH };
+    gr_future *probe;
+    gr_ref b;
+
+    sim_start();
+    b = gr_with_breaker(root,
+                        gr_configurable_alternatives(
+                            root, flaky(GR_ASYNC, &f), GR_ALTERNATIVES(.id = "which"),
+                            GR_STEP("hang", gr_lambda(root, GR_ASYNC, hang_fn, NULL, NULL))),
+                        GR_BREAKER(.calls_min = 1, .open_ms = 5000, .window_ms = 4000));
+    invoke_fails(b, "\"x\"", GR_EUNREACH, "failure");
+    gr_sim_advance(rt, 5001);
+    probe = gr_ainvoke(rt, b, gr_str("x"), GR_CALL(.config = json("{\"which\":\"hang\"}")));
+    gr_sim_advance(rt, 10);
+    invoke_fails(b, "\"x\"", GR_EUNREACH, "breaker is open");
+    gr_sim_advance(rt, 5001);
+    invoke_is(b, "\"x\"", "\"R:x\"");
+    gr_future_free(probe);
+    gr_sim_advance(rt, 10); /* its end says nothing any more */
+    invoke_is(b, "\"x\"", "\"R:x\"");
+    tear_down();
+}
+
 /* ---- breakers -------------------------------------------------------------------------------- */
 
 Test(budget, one_probe_at_a_time)
