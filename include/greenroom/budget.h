@@ -113,9 +113,13 @@ GR_API gr_ref gr_response_cache(gr_scope *in, gr_ref store, const gr_response_ca
 /*
  * gr_with_cache looks the input up before it calls model, and keeps the answer. The key is the messages
  * without their ids, together with settings (taken; what else decides about an answer: the model's
- * name, temperature …) and the call's kwargs. A kept ai message comes with
+ * name, temperature …), the call's kwargs, and what its configurable says of the model, as the model's
+ * config_specs tell (graph.h). Calls for the same that come at once ask the model once: the others wait
+ * for the first one's answer. If it fails they all ask, and if its caller leaves the next one does. A kept ai message comes with
  * usage_metadata.total_cost 0. A stream is model's own: it is not looked up, as in LangChain. A cache
- * that fails is logged, at level 3, and counts as one that does not have it. No run of its own. [any]
+ * that fails is logged, at level 3, and counts as one that does not have it. No run of its own.
+ *
+ * Errors:  of a call: GR_ETYPE cache is no cache; model's own    [any]
  */
 GR_API gr_ref gr_with_cache(gr_scope *in, gr_ref model, gr_ref cache, gr_value *settings GR_TAKES);
 

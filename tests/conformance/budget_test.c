@@ -542,16 +542,220 @@ Test(budget, a_hit_costs_nothing_and_streams_ask_the_model)
     cr_assert_eq(atomic_load(&calls), 2);
 }
 
+/* A cache that is down, whatever it is asked. */
+static gr_value *cache_down(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c, (void)self, (void)args;
+    return gr_error(GR_EUNREACH, "the cache is down");
+}
+
+static const gr_method down_methods[] = {
+    { "lookup", GR_ASYNC, cache_down, NULL },
+    { "update", GR_ASYNC, cache_down, NULL },
+};
+static const gr_class down_class = GR_CLASS(.name = "DownCache", GR_METHODS(down_methods));
+
 Test(budget, a_cache_that_fails_is_no_reason_not_to_answer)
 {
     static _Atomic int calls;
-    gr_ref m = gr_with_cache(root, reply(&calls), boom(GR_ASYNC, "cache"), NULL);
+    gr_ref m = gr_with_cache(root, reply(&calls), gr_spawn(root, &down_class, NULL), NULL);
 
     is(content(answer(gr_ainvoke(rt, m, gr_str("x"), NULL))), "\"R:x\"");
     invoke_fails(gr_with_cache(root, boom(GR_ASYNC, "m"),
                                gr_response_cache(root, gr_memory_byte_store(root, NULL), NULL),
                                NULL),
                  "\"x\"", GR_EREMOTE, "m:");
+}
+
+Test(budget, what_is_no_cache_is_told)
+{
+    static _Atomic int calls;
+
+    invoke_fails(gr_with_cache(root, reply(&calls), boom(GR_ASYNC, "cache"), NULL), "\"x\"",
+                 GR_ETYPE, "no cache");
+    invoke_fails(gr_with_cache(root, reply(&calls), gr_memory_byte_store(root, NULL), NULL),
+                 "\"x\"", GR_ETYPE, "lookup");
+    cr_assert_eq(atomic_load(&calls), 0);
+}
+
+/* The affix is configurable. */
+static gr_value *affix_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    (void)c;
+    return gr_strf("%s%s", gr_cstr(gr_get(arg, "before"), ""), gr_cstr(input, "?"));
+}
+
+static void unref(void *v)
+{
+    gr_value_unref(v);
+}
+
+static gr_ref make_affix(gr_scope *in, void *arg, const gr_value *fields)
+{
+    atomic_fetch_add((_Atomic int *)arg, 1);
+    return gr_lambda(in, GR_ASYNC, affix_fn, unref, gr_value_ref(fields));
+}
+
+static gr_ref named(const char *name)
+{
+    return gr_lambda(root, GR_ASYNC, affix_fn, unref, gr_map(GR_KV("before", gr_str(name))));
+}
+
+static gr_value *invoke_with(gr_ref r, const char *configurable)
+{
+    return answer(gr_ainvoke(rt, r, gr_str("x"),
+                             GR_CALL(.config = gr_map(GR_KV("configurable", json(configurable))))));
+}
+
+Test(budget, what_is_configured_is_part_of_the_key)
+{
+    _Atomic int made = 0;
+    gr_ref cache = gr_response_cache(root, gr_memory_byte_store(root, NULL), NULL);
+    gr_ref fields = gr_configurable_fields(root, make_affix, NULL, &made,
+                                           { .name = "before", .otherwise = gr_str("<") });
+    gr_ref either = gr_configurable_alternatives(
+        root, named("one"), GR_ALTERNATIVES(.id = "llm", .prefix_keys = true, .default_key = "one"),
+        GR_STEP("two", named("two")), GR_STEP("three", fields));
+    gr_ref m = gr_with_cache(root, either, cache, NULL);
+
+    for (int i = 0; i < 2; i++) {
+        is(invoke_with(m, "{}"), "\"onex\"");
+        is(invoke_with(m, "{\"llm\":\"two\"}"), "\"twox\"");
+        is(invoke_with(m, "{\"llm\":\"three\"}"), "\"<x\"");
+        is(invoke_with(m, "{\"llm\":\"three\",\"llm==three/before\":\"[\"}"), "\"[x\"");
+    }
+    /* what only others can be configured by, a session say, is no part of it */
+    is(invoke_with(m, "{\"session_id\":\"a\",\"__ours\":1}"), "\"onex\"");
+    is(answer(gr_acall(rt, cache, "stats", gr_nil(), NULL)),
+       "{\"hits\":5,\"misses\":4,\"updates\":4}");
+}
+
+/* ---- the same at once ------------------------------------------------------------------------ */
+
+/* A model that answers once it is open; the first `failing` calls fail once it is down. */
+struct slow {
+    _Atomic int calls, cancelled;
+    int failing;
+    _Atomic bool open, down;
+};
+
+static gr_value *slow_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    struct slow *s = arg;
+    int n = atomic_fetch_add(&s->calls, 1) + 1;
+    bool fails = n <= s->failing;
+
+    while (!atomic_load(fails ? &s->down : &s->open)) {
+        if (gr_sleep(gr_runtime_of(c), 1) != GR_OK) {
+            atomic_fetch_add(&s->cancelled, 1);
+            return gr_error(GR_ECANCELED, "nobody waits");
+        }
+    }
+    return fails ? gr_error(GR_EUNREACH, "down") : gr_strf("%s%d", gr_cstr(input, "?"), n);
+}
+
+static void becomes(const _Atomic int *count, int n)
+{
+    for (int i = 0; i < TEST_WAIT_MS && atomic_load(count) < n; i++)
+        gr_sleep(rt, 1);
+    cr_assert_eq(atomic_load(count), n);
+}
+
+static gr_ref cached_slow(struct slow *s)
+{
+    return gr_with_cache(root, gr_lambda(root, GR_ASYNC, slow_fn, NULL, s),
+                         gr_response_cache(root, gr_memory_byte_store(root, NULL), NULL), NULL);
+}
+
+Test(budget, who_asks_the_same_at_once_gets_one_answer)
+{
+    static struct slow s;
+    gr_ref m = cached_slow(&s);
+    gr_future *f[8], *other;
+
+    for (int i = 0; i < 8; i++)
+        f[i] = gr_ainvoke(rt, m, gr_str("x"), NULL);
+    becomes(&s.calls, 1);
+    other = gr_ainvoke(rt, m, gr_str("y"), NULL); /* another question does not wait */
+    becomes(&s.calls, 2);
+    atomic_store(&s.open, true);
+    for (int i = 0; i < 8; i++)
+        is(answer(f[i]), "\"x1\"");
+    is(answer(other), "\"y2\"");
+    is(answer(gr_ainvoke(rt, m, gr_str("x"), NULL)), "\"x1\"");
+    cr_assert_eq(atomic_load(&s.calls), 2);
+}
+
+Test(budget, who_asked_first_may_leave)
+{
+    static struct slow s;
+    gr_ref m = cached_slow(&s);
+    gr_future *first = gr_ainvoke(rt, m, gr_str("x"), NULL), *rest[3];
+    gr_value *one, *two;
+
+    becomes(&s.calls, 1);
+    for (int i = 0; i < 3; i++)
+        rest[i] = gr_ainvoke(rt, m, gr_str("x"), NULL);
+    gr_future_free(first); /* its call of the model goes with it, and the next one asks */
+    becomes(&s.cancelled, 1);
+    becomes(&s.calls, 2);
+    gr_future_free(rest[2]); /* whether it asks or waits */
+    atomic_store(&s.open, true);
+    one = answer(rest[0]);
+    two = answer(rest[1]);
+    cr_assert_eq(gr_value_type(one), GR_STR, "%s", gr_error_text(one));
+    cr_assert(gr_equal(one, two), "%s, %s", gr_cstr(one, "?"), gr_cstr(two, gr_error_text(two)));
+    cr_assert_leq(atomic_load(&s.calls), 3);
+    gr_value_unref(one);
+    gr_value_unref(two);
+}
+
+Test(budget, one_that_fails_leaves_the_others_to_ask)
+{
+    static struct slow s = { .failing = 1, .open = true };
+    gr_ref m = cached_slow(&s);
+    gr_future *f[4];
+
+    f[0] = gr_ainvoke(rt, m, gr_str("x"), NULL);
+    becomes(&s.calls, 1);
+    for (int i = 1; i < 4; i++)
+        f[i] = gr_ainvoke(rt, m, gr_str("x"), NULL);
+    cr_assert_eq(gr_await(f[3], 20).code, GR_EPENDING);
+    atomic_store(&s.down, true);
+    fails_with(answer(f[0]), GR_EUNREACH, "down");
+    for (int i = 1; i < 4; i++) {
+        gr_value *v = answer(f[i]);
+
+        cr_assert_eq(gr_value_type(v), GR_STR, "%s", gr_error_text(v));
+        gr_value_unref(v);
+    }
+}
+
+/* What calls the cache that it is behind of, once. */
+struct again {
+    gr_ref self;
+    int calls;
+};
+
+static gr_value *again_fn(gr_ctx *c, void *arg, const gr_value *input)
+{
+    struct again *a = arg;
+    gr_value *err = NULL, *v;
+
+    if (a->calls++ > 0)
+        return gr_str("inner");
+    v = gr_invoke(gr_runtime_of(c), a->self, gr_value_ref(input), NULL, &err);
+    return v != NULL ? v : err;
+}
+
+Test(budget, a_call_that_comes_back_to_the_cache_does_not_wait_for_itself)
+{
+    static struct again a;
+
+    a.self = gr_with_cache(root, gr_lambda(root, GR_ASYNC, again_fn, NULL, &a),
+                           gr_response_cache(root, gr_memory_byte_store(root, NULL), NULL), NULL);
+    is(answer(gr_ainvoke(rt, a.self, gr_str("x"), NULL)), "\"inner\"");
+    cr_assert_eq(a.calls, 2);
 }
 
 Test(budget, a_cache_forgets)
