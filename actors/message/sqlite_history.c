@@ -109,7 +109,7 @@ static gr_value *session_of(gr_ctx *c, struct table *t, const gr_value *ids)
         return err;
     v = gr_str(name);
     gr_free(name);
-    err = gri_sqlite_open(&t->db, gr_args(c), schema);
+    err = gri_sqlite_open(&t->db, gr_runtime_of(c), gr_args(c), schema);
     if (err == NULL)
         return v;
     gr_value_unref(v);

@@ -2,6 +2,8 @@
 /* sqlite.c - the only user of SQLite. */
 #include "actors/store/sqlite.h"
 
+#include <greenroom/runtime.h>
+
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -11,7 +13,6 @@
 #include "actors/compose/steps.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/strbuf.h"
-#include "runtime/base/thread.h"
 
 #define BUSY_MAX_MS 3600000
 #define TABLE_MAX 64
@@ -78,6 +79,8 @@ const char *gri_sqlite_table(const gr_value *args)
 #define STATEMENTS_MAX 16
 #define ROWS_MAX ((size_t)4 << 20)
 #define ROW_MORE (2 * GR_STORE_KEY_MAX) /* bytes of a row beside its value */
+#define BUSY_LOOKS 20                   /* ms between two, once it has taken as long */
+#define NS_PER_MS UINT64_C(1000000)
 
 struct statement {
     const char *sql;    /* borrowed: a constant */
@@ -86,6 +89,8 @@ struct statement {
 
 struct gri_sqlite {
     sqlite3 *db; /* owned */
+    gr_runtime *rt;
+    uint64_t busy_since_ns;
     struct statement statements[STATEMENTS_MAX];
     size_t statement_count;
     gr_value *args; /* counted */
@@ -320,21 +325,40 @@ static gr_value *set_up(struct gri_sqlite *db, const char *schema)
     return err != NULL ? err : run_script(db, schema);
 }
 
+/* wait_a_little, as long as somebody waits for us: false when the call was cancelled. */
+static bool wait_a_little(const struct gri_sqlite *db, int times)
+{
+    return gr_sleep(db->rt, times < BUSY_LOOKS ? times + 1 : BUSY_LOOKS) == GR_OK;
+}
+
+static uint64_t busy_ns(const struct gri_sqlite *db)
+{
+    return (uint64_t)gr_as_int(gr_get(db->args, "busy_ms"), GRI_SQLITE_BUSY_MS) * NS_PER_MS;
+}
+
+/* on_busy is asked by SQLite whether to try once more. Its own way of waiting can't be cancelled. */
+static int on_busy(void *arg, int times)
+{
+    struct gri_sqlite *db = arg;
+
+    if (times == 0)
+        db->busy_since_ns = gr_now_ns(db->rt);
+    return gr_now_ns(db->rt) - db->busy_since_ns < busy_ns(db) && wait_a_little(db, times);
+}
+
 /* set_up_in_time tries again while others set the same file up: where a lock that is held would have to become a
  * greater one, as for the change to WAL, SQLite does not wait, but is busy at once. */
 static gr_value *set_up_in_time(struct gri_sqlite *db, const char *schema)
 {
-    int64_t wait_ms = gr_as_int(gr_get(db->args, "busy_ms"), GRI_SQLITE_BUSY_MS);
-    uint64_t until = gri_clock_ns() + (uint64_t)wait_ms * 1000000u;
+    uint64_t until = gr_now_ns(db->rt) + busy_ns(db);
 
-    for (;;) {
+    for (int times = 0;; times++) {
         gr_value *err = set_up(db, schema);
 
         if (err == NULL || (sqlite3_errcode(db->db) & 0xff) != SQLITE_BUSY ||
-            gri_clock_ns() >= until)
+            gr_now_ns(db->rt) >= until || !wait_a_little(db, times))
             return err;
         gr_value_unref(err);
-        (void)sqlite3_sleep(2); /* ms */
     }
 }
 
@@ -343,14 +367,14 @@ static void set_limits(struct gri_sqlite *db)
     int64_t most =
         gr_as_int(gr_get(db->args, "value_max"), (int64_t)GRI_SQLITE_VALUE_MAX) + ROW_MORE;
 
-    (void)sqlite3_busy_timeout(db->db,
-                               (int)gr_as_int(gr_get(db->args, "busy_ms"), GRI_SQLITE_BUSY_MS));
+    (void)sqlite3_busy_handler(db->db, on_busy, db);
     (void)sqlite3_limit(db->db, SQLITE_LIMIT_LENGTH, most < INT_MAX ? (int)most : INT_MAX);
     (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 }
 
-gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, const gr_value *args, const char *schema)
+gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, gr_runtime *rt, const gr_value *args,
+                          const char *schema)
 {
     struct gri_sqlite *db;
     gr_value *err = NULL;
@@ -362,6 +386,7 @@ gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, const gr_value *args, cons
     if (db == NULL)
         return gri_no_memory();
     db->args = gr_value_ref(args);
+    db->rt = rt;
     rc = sqlite3_open_v2(gr_cstr(gr_get(args, "path"), ""), &db->db,
                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                              SQLITE_OPEN_EXRESCODE,
@@ -390,8 +415,17 @@ void gri_sqlite_close(struct gri_sqlite *db)
     gri_free(db);
 }
 
+/* take_back ends a transaction without a trace, if there is one. */
+static void take_back(struct gri_sqlite *db)
+{
+    if (!sqlite3_get_autocommit(db->db))
+        gr_value_unref(gri_sqlite_run(db, "ROLLBACK", gr_nil(), NULL, NULL));
+}
+
 gr_value *gri_sqlite_begin(struct gri_sqlite *db)
 {
+    take_back(
+        db); /* one that could not be taken back, for want of memory, would be in the way for ever */
     return gri_sqlite_run(db, "BEGIN IMMEDIATE", gr_nil(), NULL, NULL);
 }
 
@@ -399,16 +433,17 @@ gr_value *gri_sqlite_end(struct gri_sqlite *db, gr_value *err)
 {
     if (err == NULL)
         err = gri_sqlite_run(db, "COMMIT", gr_nil(), NULL, NULL);
-    if (err != NULL && !sqlite3_get_autocommit(db->db))
-        gr_value_unref(gri_sqlite_run(db, "ROLLBACK", gr_nil(), NULL, NULL));
+    if (err != NULL)
+        take_back(db);
     return err;
 }
 
 #else
 
-gr_value *gri_sqlite_open(struct gri_sqlite **db, const gr_value *args, const char *schema)
+gr_value *gri_sqlite_open(struct gri_sqlite **db, gr_runtime *rt, const gr_value *args,
+                          const char *schema)
 {
-    (void)db, (void)schema;
+    (void)db, (void)rt, (void)schema;
     return gr_error(GR_EINVAL, "%s: Greenroom was built without SQLite",
                     gr_cstr(gr_get(args, "path"), "?"));
 }

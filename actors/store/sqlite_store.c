@@ -78,7 +78,7 @@ static gr_value *mget(gr_ctx *c, void *self, const gr_value *args)
     gr_value *err = gri_store_check_keys(args), *list = gr_list_n(NULL, 0);
 
     if (err == NULL)
-        err = gri_sqlite_open(&t->db, gr_args(c), schema);
+        err = gri_sqlite_open(&t->db, gr_runtime_of(c), gr_args(c), schema);
     for (size_t i = 0; i < gr_len(keys) && err == NULL; i++) {
         gr_value *v = NULL;
 
@@ -101,7 +101,7 @@ static gr_value *mget(gr_ctx *c, void *self, const gr_value *args)
 static gr_value *change(gr_ctx *c, struct table *t, const char *sql, const gr_value *items,
                         gr_value *(*params_of)(const gr_value *item))
 {
-    gr_value *err = gri_sqlite_open(&t->db, gr_args(c), schema);
+    gr_value *err = gri_sqlite_open(&t->db, gr_runtime_of(c), gr_args(c), schema);
 
     if (err == NULL)
         err = gri_sqlite_begin(t->db);
@@ -165,7 +165,8 @@ static gr_value *keys_page(gr_ctx *c, void *self, const gr_value *args)
 {
     struct table *t = self;
     const gr_value *prefix = gr_get(args, "prefix");
-    gr_value *list = gr_list_n(NULL, 0), *err = gri_sqlite_open(&t->db, gr_args(c), schema);
+    gr_value *list = gr_list_n(NULL, 0),
+             *err = gri_sqlite_open(&t->db, gr_runtime_of(c), gr_args(c), schema);
 
     if (err == NULL)
         err = gri_sqlite_run(

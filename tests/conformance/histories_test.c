@@ -279,7 +279,7 @@ Test(histories, rows_of_langchain_are_read)
 
     if (lacks_sqlite())
         return;
-    cr_assert_null(gri_sqlite_open(&db, args, table));
+    cr_assert_null(gri_sqlite_open(&db, rt, args, table));
     cr_assert_null(gri_sqlite_run(db, "INSERT INTO \"%s\" (session_id, message) VALUES ('a', ?)",
                                   gr_list(gr_str(theirs)), NULL, NULL));
     h = gr_sqlite_history(root, database, NULL);

@@ -4,6 +4,7 @@
 #define GR_TESTS_SUPPORT_DATABASE_H
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
