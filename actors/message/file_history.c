@@ -86,8 +86,10 @@ static gr_value *append(gr_ctx *c, const gr_value *ids, const gr_value *messages
     size_t head_len = 0, len = 0;
     char *head = gri_history_head(ids, &head_len), *line = gri_history_line(messages, &len);
     struct gri_history_file f = { .fd = -1, .folder_fd = -1 };
-    gr_value *err = head == NULL || line == NULL ? gri_no_memory() : open_session(c, &f, ids, true);
+    gr_value *err = open_session(c, &f, ids, true);
 
+    if (err == NULL && (head == NULL || line == NULL))
+        err = gri_no_memory();
     if (err == NULL)
         err = gri_history_file_append(&f, head, head_len, line, len, s.bytes_max, s.sync);
     gri_history_file_close(&f);

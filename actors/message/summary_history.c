@@ -56,6 +56,31 @@ static void summaries_stopped(void *self, const gr_value *args)
     gr_value_unref(s->busy);
 }
 
+/* put sets a key of one of the maps. Where memory runs out in the middle of it the map begins anew, since what it
+ * knows can be had again, and one that is broken would stay so. */
+static void put(gr_value **map, const char *name, gr_value *v)
+{
+    if (gr_error_code(v) != GR_OK) {
+        gr_value_unref(v);
+        return;
+    }
+    *map = gr_set(*map, name, v);
+    if (gr_error_code(*map) == GR_OK)
+        return;
+    gr_value_unref(*map);
+    *map = gr_map_n(NULL, 0);
+}
+
+/* drop takes a key out of one of them, likewise. */
+static void drop(gr_value **map, const char *name)
+{
+    *map = gr_without(*map, name);
+    if (gr_error_code(*map) == GR_OK)
+        return;
+    gr_value_unref(*map);
+    *map = gr_map_n(NULL, 0);
+}
+
 static gr_ref ref_of(gr_ctx *c, const char *what)
 {
     return gr_as_ref(gr_get(gr_args(c), what));
@@ -102,7 +127,7 @@ static void make_room(struct summaries *s, const char *name)
     if (first != NULL) {
         gr_value *copy = gr_str(first); /* first is the map's */
 
-        s->kept = gr_without(s->kept, gr_cstr(copy, ""));
+        drop(&s->kept, gr_cstr(copy, ""));
         gr_value_unref(copy);
     }
 }
@@ -120,10 +145,10 @@ static void keep_summary(gr_ctx *c, struct summaries *s, const char *name, gr_va
         gr_value_unref(
             gr_mset(gr_runtime_of(c), store, gr_list(gr_list(key_of(name), summary)), NULL, &err));
     } else if (none) {
-        s->kept = gr_without(s->kept, name);
+        drop(&s->kept, name);
     } else {
         make_room(s, name);
-        s->kept = gr_set(s->kept, name, summary);
+        put(&s->kept, name, summary);
     }
     log_failure("kept", err);
 }
@@ -288,9 +313,9 @@ static gr_value *add_messages(gr_ctx *c, void *self, const gr_value *args)
     done = gr_do(gr_runtime_of(c), ref_of(c, "history"), "add_messages", gr_value_ref(args), NULL,
                  &err);
     if (done != NULL && gr_get(s->busy, name) == NULL) {
-        s->busy = gr_set(s->busy, name, gr_bool(true));
+        put(&s->busy, name, gr_bool(true));
         log_failure("made", shorten(c, s, name, ids)); /* the next call tries again */
-        s->busy = gr_without(s->busy, name);
+        drop(&s->busy, name);
     }
     gr_free(name);
     return done != NULL ? done : err;
@@ -307,7 +332,7 @@ static gr_value *clear(gr_ctx *c, void *self, const gr_value *ids)
         return err;
     done = gr_do(gr_runtime_of(c), ref_of(c, "history"), "clear", gr_value_ref(ids), NULL, &err);
     if (done != NULL && gr_get(s->busy, name) != NULL)
-        s->busy = gr_set(s->busy, name, gr_bool(false));
+        put(&s->busy, name, gr_bool(false));
     if (done != NULL)
         keep_summary(c, s, name, gr_nil());
     gr_free(name);

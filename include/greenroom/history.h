@@ -22,6 +22,7 @@ typedef struct gr_memory_history_opts {
     size_t size;
     size_t sessions_max; /* default 65536; beyond: GR_EFULL */
     size_t messages_max; /* of one session; default 65536; beyond: GR_EFULL */
+    size_t bytes_max;    /* of all messages, about; default 256 MiB; beyond: GR_EFULL */
 } gr_memory_history_opts;
 #define GR_MEMORY_HISTORY(...) GR_OPT(gr_memory_history_opts, __VA_ARGS__)
 /* gr_memory_history keeps histories in memory, all sessions in one actor:

@@ -89,6 +89,8 @@ static void keeps(gr_ref h, gr_ref same)
     is(said(h, "{\"session_id\":\"{\\\"user\\\": \\\"a\\\"}\"}"), "[\"text\"]");
     is(said(h, "{\"session_id\":\"../../x/%2F\"}"), "[\"path\"]");
     fails_with(add(h, "{}", "\"x\""), GR_EINVAL, "map of ids");
+    fails_with(answer(gr_acall(rt, h, "add_messages", json("{\"messages\":\"x\"}"), NULL)),
+               GR_EINVAL, "map of ids");
     fails_with(add(h, A, "7"), GR_EINVAL, "");
 }
 

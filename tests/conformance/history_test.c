@@ -311,11 +311,22 @@ static gr_value *add(gr_ref h, const char *ids, const char *messages)
                            NULL));
 }
 
+/* long_text is a JSON text of so many letters. */
+static const char *long_text(size_t count)
+{
+    static char text[8192];
+
+    memset(text, 'x', count + 2);
+    text[0] = text[count + 1] = '"';
+    text[count + 2] = '\0';
+    return text;
+}
+
 Test(history, a_memory_history_has_its_limits)
 {
     gr_ref h = gr_memory_history(root, GR_MEMORY_HISTORY(.sessions_max = 2, .messages_max = 2));
     gr_ref r = gr_with_message_history(root, counts(), GR_HISTORY(.history = h));
-    gr_ref none = { 0, 0 };
+    gr_ref none = { 0, 0 }, small;
     gr_value *err;
 
     is(add(h, "{\"s\":1}", "[\"a\",\"b\"]"), "null");
@@ -324,6 +335,13 @@ Test(history, a_memory_history_has_its_limits)
     fails_with(add(h, "{\"s\":3}", "\"a\""), GR_EFULL, "2 sessions already");
     fails_with(add(h, "{}", "\"a\""), GR_EINVAL, "named by a map of ids");
     fails_with(add(h, "{\"s\":1}", "7"), GR_EINVAL, "");
+    small = gr_memory_history(root, GR_MEMORY_HISTORY(.bytes_max = 8000));
+    is(add(small, "{\"s\":1}", "\"a\""), "null");
+    is(add(small, "{\"s\":2}", long_text(5000)), "null");
+    fails_with(add(small, "{\"s\":1}", long_text(5000)), GR_EFULL, "8000 bytes");
+    fails_with(add(small, "{\"s\":3}", long_text(5000)), GR_EFULL, "8000 bytes");
+    is(answer(gr_acall(rt, small, "clear", json("{\"s\":2}"), NULL)), "null");
+    is(add(small, "{\"s\":3}", long_text(5000)), "null"); /* there is room again */
     /* what can't be kept is answered all the same */
     is(say(r, "\"hi\"", "s"), "\"n=1\"");
     err = gr_check(rt, gr_with_message_history(root, none, NULL));
