@@ -100,7 +100,6 @@ int gri_build_retries(const struct gri_chain_node *args);
 const char **gri_build_names(const struct gri_chain_node *n, size_t *ret_count);
 
 gr_ref gri_build_hash_embeddings(struct gri_chain_builder *b, const struct gri_chain_node *args);
-gr_ref gri_build_openai_embeddings(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_memory_store(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_retriever(struct gri_chain_builder *b, const struct gri_chain_node *args);
 gr_ref gri_build_remote(struct gri_chain_builder *b, const struct gri_chain_node *args);

@@ -219,7 +219,8 @@ gr_ref gri_build_memory_history(struct gri_chain_builder *b, const struct gri_ch
 {
     return gr_memory_history(
         b->in, GR_MEMORY_HISTORY(.sessions_max = (size_t)gri_arg_int(args, "sessions_max", 0),
-                                 .messages_max = (size_t)gri_arg_int(args, "messages_max", 0)));
+                                 .messages_max = (size_t)gri_arg_int(args, "messages_max", 0),
+                                 .bytes_max = (size_t)gri_arg_int(args, "bytes_max", 0)));
 }
 
 gr_ref gri_build_with_message_history(struct gri_chain_builder *b,
@@ -239,7 +240,8 @@ gr_ref gri_build_with_message_history(struct gri_chain_builder *b,
                    .input_messages_key = gri_arg_text(args, "input_messages_key", NULL),
                    .output_messages_key = gri_arg_text(args, "output_messages_key", NULL),
                    .history_messages_key = gri_arg_text(args, "history_messages_key", NULL),
-                   .ids = ids, .id_count = count, .overlaps = gri_arg_bool(args, "overlaps")));
+                   .ids = ids, .id_count = count, .overlaps = gri_arg_bool(args, "overlaps"),
+                   .shared_turns = gri_arg_bool(args, "shared_turns")));
     gri_free(ids);
     return ref;
 }

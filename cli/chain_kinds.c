@@ -16,26 +16,6 @@
 static const struct gri_chain_key hash_embeddings_keys[] = {
     { "dimensions", GRI_ARG_INT, false, 1, 65536, "length of a vector; default 384" },
 };
-static const struct gri_chain_key openai_embeddings_keys[] = {
-    { "model", GRI_ARG_TEXT, true, 0, 0, "the server's name for the model" },
-    { "url", GRI_ARG_TEXT, false, 0, 0, "base URL; default $OPENAI_BASE_URL, else OpenAI's own" },
-    { "key_env", GRI_ARG_VARIABLE, false, 0, 0,
-      "the variable that holds the key; default OPENAI_API_KEY" },
-    { "dimensions", GRI_ARG_INT, false, 1, 65536, "length of a vector; default the model's own" },
-    { "batch", GRI_ARG_INT, false, 1, 2048, "texts in a request; default 2048" },
-    { "batch_bytes", GRI_ARG_INT, false, 1, 1e9,
-      "of texts in a request, unless it is one text; default 1 MiB" },
-    { "max_concurrency", GRI_ARG_INT, false, 1, 1e6,
-      "requests of a call under way at once; default 4" },
-    { "encoding", GRI_ARG_TEXT, false, 0, 0,
-      "how vectors are sent: base64, the default, or float" },
-    { "limiter", GRI_ARG_ACTOR, false, 0, 0, "a rate_limiter that grants each request" },
-    { "timeout_ms", GRI_ARG_INT, false, 1, MS_MAX, "for one request; default 60000" },
-    { "max_retries", GRI_ARG_INT, false, 0, 100, "of a request; default 2" },
-    { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },
-    { "key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
-    { "api_key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
-};
 static const struct gri_chain_key memory_store_keys[] = {
     { "embeddings", GRI_ARG_ACTOR, true, 0, 0, "what makes the vectors" },
     { "load", GRI_ARG_LOAD, false, 0, 0, "files to put in when the chain starts; see load" },
@@ -173,6 +153,7 @@ static const struct gri_chain_key configurable_fields_keys[] = {
 static const struct gri_chain_key memory_history_keys[] = {
     { "sessions_max", GRI_ARG_INT, false, 1, 1e9, "default 65536" },
     { "messages_max", GRI_ARG_INT, false, 1, 1e9, "of a session; default 65536" },
+    { "bytes_max", GRI_ARG_INT, false, 1, 1e12, "of all messages, about; default 256 MiB" },
 };
 static const struct gri_chain_key with_message_history_keys[] = {
     { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what gets the session's messages" },
@@ -185,6 +166,8 @@ static const struct gri_chain_key with_message_history_keys[] = {
       "keys of the config's configurable that name the session; default session_id" },
     { "overlaps", GRI_ARG_BOOL, false, 0, 0,
       "turns of one session may overlap; default: one after the other" },
+    { "shared_turns", GRI_ARG_BOOL, false, 0, 0,
+      "a shared_history, most often of another process, says whose turn it is; default false" },
 };
 static const struct gri_chain_key with_retry_keys[] = {
     { "runnable", GRI_ARG_ACTOR, true, 0, 0, "what is called again when it fails" },
@@ -238,10 +221,6 @@ static const struct gri_chain_kind base_kinds[] = {
       .help = "an embedder that needs no model: hashed words and n-grams",
       KEYS(hash_embeddings_keys),
       .build = gri_build_hash_embeddings },
-    { .name = "openai_embeddings",
-      .help = "a client of an OpenAI-compatible server: /embeddings",
-      KEYS(openai_embeddings_keys),
-      .build = gri_build_openai_embeddings },
     { .name = "memory_store",
       .help = "documents and their vectors, in memory",
       KEYS(memory_store_keys),

@@ -89,7 +89,7 @@ struct gri_chain_kind {
 /* The kinds of cli/kinds_AREA.c; chain_kinds.c has the list of these tables. */
 #define GRI_CHAIN_KINDS_MODELS 2
 extern const struct gri_chain_kind gri_chain_kinds_models[GRI_CHAIN_KINDS_MODELS];
-#define GRI_CHAIN_KINDS_KEEP 13
+#define GRI_CHAIN_KINDS_KEEP 15
 extern const struct gri_chain_kind gri_chain_kinds_keep[GRI_CHAIN_KINDS_KEEP];
 #define GRI_CHAIN_KINDS_MCP 2
 extern const struct gri_chain_kind gri_chain_kinds_mcp[GRI_CHAIN_KINDS_MCP];

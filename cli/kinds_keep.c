@@ -7,12 +7,34 @@
 #include "runtime/base/alloc.h"
 
 #define KEYS(array) .keys = (array), .key_count = sizeof(array) / sizeof((array)[0])
-#define MS_MAX 86400000.0 /* a day: longer waits are mistakes */
-#define KEY_ENV "name the environment variable that holds it with key_env"
+#define MS_MAX GRI_MS_MAX
+#define KEY_ENV GRI_KEY_ENV
 
 static const gr_ref no_ref = { 0, 0 };
 
 /* ---- embedders ------------------------------------------------------------------------------- */
+
+/* What all clients of embedding servers have, behind what they say in words of their own. */
+#define EMBEDDER_KEYS                                                                              \
+    { "dimensions", GRI_ARG_INT, false, 1, 65536, "length of a vector; default the model's own" }, \
+        { "batch_bytes", GRI_ARG_INT,                                                              \
+          false,         1,                                                                        \
+          1e9,           "of texts in a request, unless it is one text; default 512 KiB" },        \
+        { "max_concurrency",                                                                       \
+          GRI_ARG_INT,                                                                             \
+          false,                                                                                   \
+          1,                                                                                       \
+          1e6,                                                                                     \
+          "requests of a call under way at once; default 4" },                                     \
+        { "encoding", GRI_ARG_TEXT,                                                                \
+          false,      0,                                                                           \
+          0,          "how OpenAI's server is to send vectors: base64, the default, or float" },   \
+        { "limiter", GRI_ARG_ACTOR, false, 0, 0, "a rate_limiter that grants each request" },      \
+        { "timeout_ms", GRI_ARG_INT, false, 1, MS_MAX, "for one request; default 60000" },         \
+        { "max_retries", GRI_ARG_INT, false, 0, 100, "of a request; default 2" },                  \
+        { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },    \
+        { "key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },                                           \
+        { "api_key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
 
 static const struct gri_chain_key embeddings_keys[] = {
     { "model", GRI_ARG_TEXT, true, 0, 0,
@@ -20,20 +42,17 @@ static const struct gri_chain_key embeddings_keys[] = {
     { "url", GRI_ARG_TEXT, false, 0, 0, "base URL; default the provider's" },
     { "key_env", GRI_ARG_VARIABLE, false, 0, 0,
       "the variable that holds the key; default the provider's" },
-    { "dimensions", GRI_ARG_INT, false, 1, 65536, "length of a vector; default the model's own" },
     { "batch", GRI_ARG_INT, false, 1, 2048, "texts in a request; default what the provider takes" },
-    { "batch_bytes", GRI_ARG_INT, false, 1, 1e9,
-      "of texts in a request, unless it is one text; default 1 MiB" },
-    { "max_concurrency", GRI_ARG_INT, false, 1, 1e6,
-      "requests of a call under way at once; default 4" },
-    { "encoding", GRI_ARG_TEXT, false, 0, 0,
-      "how OpenAI's server is to send vectors: base64, the default, or float" },
-    { "limiter", GRI_ARG_ACTOR, false, 0, 0, "a rate_limiter that grants each request" },
-    { "timeout_ms", GRI_ARG_INT, false, 1, MS_MAX, "for one request; default 60000" },
-    { "max_retries", GRI_ARG_INT, false, 0, 100, "of a request; default 2" },
-    { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },
-    { "key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
-    { "api_key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
+    EMBEDDER_KEYS
+};
+
+static const struct gri_chain_key openai_embeddings_keys[] = {
+    { "model", GRI_ARG_TEXT, true, 0, 0, "the server's name for the model" },
+    { "url", GRI_ARG_TEXT, false, 0, 0, "base URL; default $OPENAI_BASE_URL, else OpenAI's own" },
+    { "key_env", GRI_ARG_VARIABLE, false, 0, 0,
+      "the variable that holds the key; default OPENAI_API_KEY" },
+    { "batch", GRI_ARG_INT, false, 1, 2048, "texts in a request; default 2048" },
+    EMBEDDER_KEYS
 };
 
 typedef gr_ref embedder_fn(gr_scope *in, const char *model, const gr_embeddings_opts *opts);
@@ -69,7 +88,8 @@ static gr_ref openai(gr_scope *in, const char *model, const gr_embeddings_opts *
     return gr_openai_embeddings(in, opts);
 }
 
-gr_ref gri_build_openai_embeddings(struct gri_chain_builder *b, const struct gri_chain_node *args)
+static gr_ref build_openai_embeddings(struct gri_chain_builder *b,
+                                      const struct gri_chain_node *args)
 {
     return build_embedder(b, args, gri_arg_text(args, "model", NULL), openai);
 }
@@ -170,6 +190,8 @@ static const struct gri_chain_key rate_limiter_keys[] = {
     { "waiters_max", GRI_ARG_INT, false, 1, 1e9, "calls that wait; default 65536" },
     { "ignores_servers", GRI_ARG_BOOL, false, 0, 0,
       "what servers say of their limits changes nothing; default false" },
+    { "hold_max_ms", GRI_ARG_INT, false, 1, MS_MAX,
+      "the longest that a server's word, or tokens that are owed, hold calls back; default 600000" },
 };
 
 static gr_ref build_rate_limiter(struct gri_chain_builder *b, const struct gri_chain_node *args)
@@ -185,7 +207,8 @@ static gr_ref build_rate_limiter(struct gri_chain_builder *b, const struct gri_c
                                .tokens_per_minute = tokens, .tokens_burst = tokens_burst,
                                .starts_full = gri_arg_bool(args, "starts_full"),
                                .waiters_max = (size_t)gri_arg_int(args, "waiters_max", 0),
-                               .ignores_servers = gri_arg_bool(args, "ignores_servers")));
+                               .ignores_servers = gri_arg_bool(args, "ignores_servers"),
+                               .hold_max_ms = gri_arg_int(args, "hold_max_ms", 0)));
 }
 
 static const struct gri_chain_key with_rate_limiter_keys[] = {
@@ -344,6 +367,19 @@ static gr_ref build_summary_history(struct gri_chain_builder *b, const struct gr
                                          .store = store));
 }
 
+static const struct gri_chain_key shared_history_keys[] = {
+    { "history", GRI_ARG_ACTOR, true, 0, 0, "who keeps it" },
+    { "turn_max_ms", GRI_ARG_INT, false, 1, MS_MAX,
+      "how long a turn may take before the next one is let in; default 600000" },
+};
+
+static gr_ref build_shared_history(struct gri_chain_builder *b, const struct gri_chain_node *args)
+{
+    return gr_shared_history(b->in,
+                             gri_build_actor(b, gri_build_arg("shared_history", args, "history")),
+                             GR_SHARED(.turn_max_ms = gri_arg_int(args, "turn_max_ms", 0)));
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 const struct gri_chain_kind gri_chain_kinds_keep[GRI_CHAIN_KINDS_KEEP] = {
@@ -352,6 +388,10 @@ const struct gri_chain_kind gri_chain_kinds_keep[GRI_CHAIN_KINDS_KEEP] = {
       KEYS(embeddings_keys),
       .lone = true,
       .build = build_embeddings },
+    { .name = "openai_embeddings",
+      .help = "a client of an OpenAI-compatible server: /embeddings",
+      KEYS(openai_embeddings_keys),
+      .build = build_openai_embeddings },
     { .name = "caching_embeddings",
       .help = "an embedder that keeps what it made",
       KEYS(caching_embeddings_keys),
@@ -406,4 +446,9 @@ const struct gri_chain_kind gri_chain_kinds_keep[GRI_CHAIN_KINDS_KEEP] = {
       .help = "a summary, and the end, of conversations that another keeps",
       KEYS(summary_history_keys),
       .build = build_summary_history },
+    { .name = "shared_history",
+      .help = "whose turn it is in conversations that another keeps, for several processes",
+      KEYS(shared_history_keys),
+      .lone = true,
+      .build = build_shared_history },
 };

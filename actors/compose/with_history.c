@@ -5,7 +5,8 @@
  *
  * Its handlers wait, each on a fiber: for the turn of their session, unless turns may overlap, then for
  * the runnable. Who has the turn says so in the configurable of what it calls, so that a call that
- * comes back to the same session is let through: it would wait for itself. The new messages and the
+ * comes back to the same session is let through: it would wait for itself. With shared_turns it is the history
+ * that says whose turn it is, by a stream that is left when the turn is over. The new messages and the
  * answer are added by one message to the history's actor, so that turns that overlap lose nothing.
  */
 #include <greenroom/codec.h>
@@ -28,7 +29,7 @@ struct talk {
     char *input_key, *output_key, *history_key; /* owned, or NULL */
     gr_value *ids;                              /* counted; a list of names */
     bool default_ids;                           /* none were given */
-    bool overlaps;
+    bool overlaps, shared_turns;
     struct gri_turnstile *turns; /* owned */
 };
 
@@ -117,11 +118,13 @@ struct turn {
     gr_value *said;          /* counted; the new messages */
     gr_call_opts opts;       /* the runnable's */
     struct gri_ticket *ticket;
+    gr_stream *shared; /* owned; the turn at the history, until it is left */
 };
 
 static void turn_end(struct turn *t)
 {
     gri_turnstile_leave(t->talk->turns, t->ticket);
+    gr_stream_free(t->shared);
     gr_value_unref(t->ids);
     gr_value_unref(t->said);
 }
@@ -156,40 +159,40 @@ static gr_value *turn_name(gr_ctx *c, const struct turn *t, gr_value **ret_err)
     return name;
 }
 
-static bool has(const gr_value *list, const gr_value *text)
+/* take_shared_turn waits for the history to say that it is. */
+static gr_value *take_shared_turn(gr_ctx *c, struct turn *t)
 {
-    for (size_t i = 0; i < gr_len(list); i++)
-        if (gr_equal(gr_at(list, i), text))
-            return true;
-    return false;
+    const gr_value *held = gri_turnstile_held(c, TURNS);
+    gr_value *args = gr_map(GR_KV("ids", gr_value_ref(t->ids)));
+    gr_outcome o;
+
+    if (held != NULL)
+        args = gr_set(args, "held", gr_value_ref(held));
+    t->shared = gr_astream_call(gr_runtime_of(c), t->talk->history, "turn", args, NULL, NULL);
+    o = gr_next(t->shared, -1);
+    if (o.code == GR_EINTR)
+        return gri_was_cancelled();
+    if (o.code != GR_OK)
+        return o.error != NULL ? gr_value_ref(o.error)
+                               : gr_error(o.code, "the history gave no turn");
+    if (!gri_turnstile_has(held, o.value))
+        gri_turnstile_hold(c, TURNS, gr_value_ref(o.value), &t->opts);
+    return NULL;
 }
 
 /* take_turn waits until it is the session's turn of this call. NULL, or why not. */
 static gr_value *take_turn(gr_ctx *c, struct turn *t)
 {
-    const gr_value *configurable = gr_get(gr_config(c), "configurable");
-    const gr_value *held = gr_get(configurable, TURNS);
     gr_value *err = NULL, *name;
-    gr_code rc;
 
     if (t->talk->overlaps)
         return NULL;
+    if (t->talk->shared_turns)
+        return take_shared_turn(c, t);
     name = turn_name(c, t, &err);
-    if (name == NULL || has(held, name)) {
-        gr_value_unref(name);
+    if (name == NULL)
         return err;
-    }
-    rc = gri_turnstile_enter(t->talk->turns, gr_runtime_of(c), gr_cstr(name, ""), &t->ticket);
-    if (rc != GR_OK) {
-        gr_value_unref(name);
-        return rc == GR_ECANCELED ? gri_was_cancelled()
-                                  : gr_error(rc, "no wait for a session's turn");
-    }
-    name = gr_append(held != NULL ? gr_value_ref(held) : gr_list_n(NULL, 0), name);
-    t->opts.config = gr_set(
-        t->opts.config != NULL ? t->opts.config : gr_map_n(NULL, 0), "configurable",
-        gr_set(configurable != NULL ? gr_value_ref(configurable) : gr_map_n(NULL, 0), TURNS, name));
-    return NULL;
+    return gri_turnstile_take(c, t->talk->turns, TURNS, name, &t->opts, &t->ticket);
 }
 
 /* turn_input gives the runnable's input, or an error. */
@@ -337,6 +340,7 @@ static gr_value *read_opts(struct talk *t, const gr_history_opts *o)
     t->history = o->history;
     t->default_ids = o->ids == NULL;
     t->overlaps = o->overlaps;
+    t->shared_turns = o->shared_turns;
     t->turns = gri_new0(struct gri_turnstile);
     if (t->turns == NULL)
         return gri_no_memory();

@@ -89,6 +89,30 @@ typedef struct gr_summary_opts {
 GR_API gr_ref gr_summary_history(gr_scope *in, gr_ref history, gr_ref model,
                                  const gr_summary_opts *opts);
 
+/* ---- for several processes ------------------------------------------------------------------- */
+
+typedef struct gr_shared_opts {
+    size_t size;
+    int64_t turn_max_ms; /* how long a turn may take before the next one is let in; default 600000, at most
+                          * a day */
+} gr_shared_opts;
+#define GR_SHARED(...) GR_OPT(gr_shared_opts, __VA_ARGS__)
+/*
+ * gr_shared_history is history, and says besides whose turn it is in a session. Published on a node (node.h), it has
+ * the turns of one session that several processes make (shared_turns in gr_history_opts) taken one after the other. It has
+ * one verb more:
+ *
+ *   "turn"  {"ids", "held"?} -> a stream of one chunk, a text that names the turn, once it has come. The
+ *           turn lasts until the stream is left: by its end, a cancel, or the loss of the caller's process or
+ *           link. held: names of turns that the call is made in, which it does not wait for
+ *
+ * What is kept stays with history, so if the node is lost no message is, but for those of turns under way.
+ *
+ * Errors:  of the maker: GR_EINVAL turn_max_ms out of range
+ *          of "turn": GR_ETIMEDOUT it took more than turn_max_ms    [any]
+ */
+GR_API gr_ref gr_shared_history(gr_scope *in, gr_ref history, const gr_shared_opts *opts);
+
 /* ---- in front of a runnable ------------------------------------------------------------------ */
 
 typedef struct gr_history_opts {
@@ -100,6 +124,8 @@ typedef struct gr_history_opts {
     const char *const *ids;           /* keys of the config's configurable; default "session_id" */
     size_t id_count;
     bool overlaps; /* turns of one session may overlap, as in LangChain; default: one after the other */
+    bool shared_turns; /* history says whose turn it is: see gr_shared_history. Default: turns of this actor
+                        * wait for each other, and know nothing of those of others */
 } gr_history_opts;
 #define GR_HISTORY(...) GR_OPT(gr_history_opts, __VA_ARGS__)
 
@@ -118,7 +144,7 @@ typedef struct gr_history_opts {
  * that the runnable makes, in its turn, to the same session is part of that turn, and does not wait.
  *
  * Errors:  GR_EINVAL  the config lacks an id
- *          GR_ETYPE   input or answer have no messages
+ *          GR_ETYPE   input or answer have no messages; with shared_turns: history has no turns
  */
 GR_API gr_ref gr_with_message_history(gr_scope *in, gr_ref runnable, const gr_history_opts *opts);
 

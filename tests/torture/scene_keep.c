@@ -95,9 +95,10 @@ static void caching_embeddings(void)
 
 /* ---- conversations --------------------------------------------------------------------------- */
 
-static void converse(gr_ref history)
+static void converse_in_turns(gr_ref history, bool shared)
 {
-    gr_ref r = gr_with_message_history(root, talker(), GR_HISTORY(.history = history));
+    gr_ref r = gr_with_message_history(root, talker(),
+                                       GR_HISTORY(.history = history, .shared_turns = shared));
 
     for (int i = 0; i < 2; i++) {
         gr_call_opts o = { .size = sizeof(o), .config = gr_map(GR_KV("session_id", gr_str("s"))) };
@@ -106,6 +107,16 @@ static void converse(gr_ref history)
     }
     gr_value_unref(answer(
         gr_acall(rt, history, "get_messages", gr_map(GR_KV("session_id", gr_str("s"))), NULL)));
+}
+
+static void converse(gr_ref history)
+{
+    converse_in_turns(history, false);
+}
+
+static void shared_history(void)
+{
+    converse_in_turns(gr_shared_history(root, gr_memory_history(root, NULL), NULL), true);
 }
 
 static void summary_history(void)
@@ -166,6 +177,7 @@ static const struct scene scenes[] = {
     { "breaker", breaker, 0 },
     { "caching_embeddings", caching_embeddings, 0 },
     { "summary_history", summary_history, 0 },
+    { "shared_history", shared_history, 0 },
     { "file_history", file_history, SCENE_FILES },
     { "sqlite", sqlite, SCENE_FILES },
 };
