@@ -53,7 +53,7 @@ struct bench {
 /* Each file's benchmarks, up to one without a name. */
 extern const struct bench bench_invoke[], bench_stream[], bench_actors[], bench_births[],
     bench_asks[], bench_pending[], bench_compute[], bench_fairness[], bench_remote[], bench_rag[],
-    bench_timers[], bench_observed[], bench_decode[], bench_model_streams[];
+    bench_timers[], bench_observed[], bench_decode[], bench_model_streams[], bench_keep[];
 
 void bench_begin(struct bench_run *b);
 void bench_lap(struct bench_run *b, long ops);
@@ -108,8 +108,10 @@ void bench_measure(const struct bench *bench, struct bench_run *b, int rounds,
 int bench_overload(int seconds, int64_t queue_ms);
 int bench_growth(long n);
 
-/* bench_serve is the child process of bench_remote: it serves at url until its input ends. */
+/* bench_serve is the child process of bench_remote: it serves at url until its input ends. bench_keep_publish has it
+ * publish what bench_keep calls there. */
 int bench_serve(const char *url);
+gr_code bench_keep_publish(gr_runtime *rt);
 /* bench_isolate is called first in main: this program may be an isolated actor's process. */
 void bench_isolate(int argc, char **argv);
 

@@ -102,11 +102,11 @@ static bool run_one(const struct bench *bench, const struct settings *s)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-static const struct bench *const themes[] = { bench_invoke,  bench_stream,       bench_actors,
-                                              bench_births,  bench_asks,         bench_pending,
-                                              bench_compute, bench_fairness,     bench_timers,
-                                              bench_rag,     bench_remote,       bench_observed,
-                                              bench_decode,  bench_model_streams };
+static const struct bench *const themes[] = { bench_invoke,  bench_stream,        bench_actors,
+                                              bench_births,  bench_asks,          bench_pending,
+                                              bench_compute, bench_fairness,      bench_timers,
+                                              bench_rag,     bench_remote,        bench_observed,
+                                              bench_decode,  bench_model_streams, bench_keep };
 
 static bool chosen(const char *name, char **filters, int count)
 {

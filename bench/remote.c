@@ -56,7 +56,8 @@ int bench_serve(const char *url)
         return 1;
     if (gr_serve(rt, url, &err) != GR_OK ||
         gr_publish(rt, "same", gr_lambda(gr_root(rt), GR_CHEAP, same, NULL, NULL)) != GR_OK ||
-        gr_publish(rt, "count", gr_spawn(gr_root(rt), &count_class, NULL)) != GR_OK) {
+        gr_publish(rt, "count", gr_spawn(gr_root(rt), &count_class, NULL)) != GR_OK ||
+        bench_keep_publish(rt) != GR_OK) {
         fprintf(stderr, "bench: serving %s: %s\n", url,
                 err != NULL ? gr_error_text(err) : "failed");
         gr_value_unref(err);

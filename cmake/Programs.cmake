@@ -44,6 +44,9 @@ if(GR_BENCH AND bench_sources)
     add_executable(greenroom_bench ${bench_sources} bench/peers/curl_multi.c)
     gr_program(greenroom_bench)
     target_link_libraries(greenroom_bench PRIVATE CURL::libcurl)
+    if(TARGET SQLite::SQLite3)
+        target_link_libraries(greenroom_bench PRIVATE SQLite::SQLite3)
+    endif()
     set_target_properties(greenroom_bench PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
     # Other people's JSON readers, next to ours where they are installed.
