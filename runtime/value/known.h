@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* gri: for actors/ */
 /*
  * known.h - the names that messages, configs and events have as keys, and those of events and types.
  *
