@@ -71,8 +71,8 @@ GR_API gr_ref gr_datetime_parser(gr_scope *in, const char *format);
 /*
  * gr_regex_parser answers with what the groups of the first match are, by the keys, in order: RegexParser. Without a match
  * the whole text is under default_output_key, the others are empty; NULL: it fails. regex is PCRE2's, in UTF-8;
- * a search that takes more than 20 million steps, over the whole text, is GR_EFULL. Broken, GR_EINVAL: a bad expression, fewer groups than
- * keys, or a library without PCRE2. [any]
+ * a search that takes more than 20 million steps, over the whole text, is GR_EFULL. Broken, GR_EINVAL: a bad expression,
+ * fewer groups than keys, or a library without PCRE2. [any]
  */
 GR_API gr_ref gr_regex_parser(gr_scope *in, const char *regex, gr_value *output_keys GR_TAKES,
                               const char *default_output_key);
@@ -82,8 +82,8 @@ GR_API gr_ref gr_regex_parser(gr_scope *in, const char *regex, gr_value *output_
 /*
  * gr_structured_parser reads JSON as gr_json_parser does, and judges it by a JSON Schema (schema.h): PydanticOutputParser,
  * StructuredOutputParser. Keys that it lacks get the schema's defaults. It streams what can be read so far whenever that has
- * changed and is by the schema, of an answer of hundreds of values now and then; a stream whose end is not by it fails. The error's detail has "errors" besides, as
- * gr_schema_validate tells them. A bad schema: broken. [any]
+ * changed and is by the schema, of an answer of hundreds of values now and then; a stream whose end is not by it fails. The
+ * error's detail has "errors" besides, as gr_schema_validate tells them. A bad schema: broken. [any]
  */
 GR_API gr_ref gr_structured_parser(gr_scope *in, gr_value *schema GR_TAKES);
 
