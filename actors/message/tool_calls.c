@@ -9,7 +9,7 @@ static gr_value *text_or_nil(const gr_value *v)
     return gr_value_type(v) == GR_STR ? gr_value_ref(v) : gr_nil();
 }
 
-/* read_args gives the map of arguments, or an error value. Of a chunk they may have no end yet: then
+/* read_args gives the map of arguments, or an error value. Line ends in their texts are fine: models write code. Of a chunk they may have no end yet: then
  * what can be read so far. */
 static gr_value *read_args(const gr_value *args, bool chunk)
 {
@@ -21,7 +21,7 @@ static gr_value *read_args(const gr_value *args, bool chunk)
         return gr_map_n(NULL, 0);
     if (gr_value_type(args) != GR_STR)
         return gr_error(GR_EINVAL, "arguments of type %s", gr_type_name(gr_value_type(args)));
-    v = gr_json_parse(gr_cstr(args, ""), gr_len(args), NULL);
+    v = gr_json_parse(gr_cstr(args, ""), gr_len(args), GR_DECODE(.control_characters = true));
     if (chunk && gr_error_code(v) == GR_EINVAL) {
         gr_value_unref(v);
         v = gr_json_partial(gr_cstr(args, ""), gr_len(args), NULL);

@@ -25,6 +25,7 @@ typedef struct gr_decode_opts {
     unsigned depth_max; /* default GR_DEPTH_MAX, which is also the most */
     size_t bytes_max;   /* longest input; default 64 MiB */
     size_t count_max;   /* values in all; default 4 Mi */
+    bool control_characters; /* JSON: line ends and the like in strings are fine, as models write them: strict=False */
 } gr_decode_opts;
 #define GR_DECODE(...) GR_OPT(gr_decode_opts, __VA_ARGS__)
 

@@ -21,7 +21,8 @@ struct gri_json {
     const char *text, *end; /* borrowed from the caller */
     const char *p;
     const char *in_text; /* the opening quote of the string that p is in, NULL outside */
-    bool partial;        /* control characters in strings are fine, and so is a cut-off string */
+    bool controls;       /* control characters in strings are fine */
+    bool partial;        /* so they are, and so is a cut-off string */
     enum gri_json_stop stop;
     const char *what;     /* BAD: what is wrong, NULL for "found …" */
     const char *expected; /* BAD, END */

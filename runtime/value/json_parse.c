@@ -184,6 +184,7 @@ void gri_json_init(struct gri_json *r, const char *text, size_t len, const gr_de
     r->text = r->p = text;
     r->end = text + len;
     r->in_text = NULL;
+    r->controls = opts->control_characters;
     r->partial = false;
     r->stop = GRI_JSON_END;
     r->what = r->expected = NULL;

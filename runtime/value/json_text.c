@@ -52,7 +52,7 @@ static const char *find_end(struct gri_json *r, const char *p, bool *ret_escapes
                 return r->end;
             *high |= (unsigned char)p[1] & 0x80u;
             p += 2;
-        } else if (r->partial) {
+        } else if (r->partial || r->controls) {
             p++;
         } else {
             gri_json_stopped(r, GRI_JSON_BAD, p, "control character in a string", "an escape");

@@ -152,6 +152,21 @@ Test(json, a_byte_order_mark_is_skipped)
     gr_value_unref(v);
 }
 
+Test(json, control_characters_in_strings_if_so_wished)
+{
+    static const char text[] = "[\"a\n\x01\"]";
+    gr_value *v = gr_json_parse(text, sizeof(text) - 1, NULL);
+
+    cr_assert_eq(gr_error_code(v), GR_EINVAL);
+    gr_value_unref(v);
+    v = gr_json_parse(text, sizeof(text) - 1, GR_DECODE(.control_characters = true));
+    cr_assert_str_eq(gr_cstr(gr_at(v, 0), ""), "a\n\x01");
+    gr_value_unref(v);
+    v = gr_json_parse(text, sizeof(text) - 3, GR_DECODE(.control_characters = true));
+    cr_assert_eq(gr_error_code(v), GR_EINVAL, "it has no end");
+    gr_value_unref(v);
+}
+
 Test(json, of_a_key_given_twice_the_last_counts)
 {
     gr_value *v = parse("{\"a\": 1, \"b\": 2, \"a\": 3}");

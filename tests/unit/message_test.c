@@ -74,6 +74,19 @@ Test(message, coerces_openai_tool_calls)
     gr_value_unref(m);
 }
 
+/* Small models write line ends into the texts of arguments as they are; Python's json.loads(strict=False) takes them. */
+Test(message, arguments_may_have_line_ends_in_their_texts)
+{
+    gr_value *m = gr_message_coerce(
+        json("{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c\",\"function\":"
+             "{\"name\":\"f\",\"arguments\":\"{\\\"code\\\": \\\"a\\n\\tb\\\"}\"}}]}"));
+
+    cr_assert_eq(gr_len(gr_get(m, "invalid_tool_calls")), 0);
+    cr_assert_str_eq(gr_cstr(gr_get(gr_get(gr_at(gr_get(m, "tool_calls"), 0), "args"), "code"), ""),
+                     "a\n\tb");
+    gr_value_unref(m);
+}
+
 Test(message, coercion_names_the_message)
 {
     cr_assert(fails(gr_messages_coerce(json("[\"a\",{\"role\":\"boss\",\"content\":\"x\"}]")),
