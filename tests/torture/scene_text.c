@@ -111,6 +111,18 @@ static void described(void)
           "[{\"type\":\"system\",\"content\":\"s\"},{\"type\":\"human\",\"content\":\"b\"}]");
 }
 
+static void structured(void)
+{
+    gr_ref asks = gr_structured_prompt(
+        root,
+        GR_STRUCTURED_PROMPT(.schema = data("{\"title\":\"t\",\"type\":\"object\"}"),
+                             .structured = GR_STRUCTURED(.method = "json_schema")),
+        GR_ROLE("human", "{q}"));
+    gr_ref model = gr_script_model(root, GR_SCRIPT(.answers = data("[\"{\\\"a\\\":1}\"]")));
+
+    gives(gr_ainvoke(rt, gr_seq(root, asks, model), data("{\"q\":\"?\"}"), NULL), "{\"a\":1}");
+}
+
 static void some_messages(void)
 {
     gr_ref r = gr_seq(root, gr_message_filter(root, GR_FILTER(.exclude_types = gr_str("ai"))),
@@ -424,6 +436,7 @@ static const struct scene scenes[] = {
     { "messages", messages, 0 },
     { "mustache", mustache, 0 },
     { "few_shot", few_shot, 0 },
+    { "structured_prompt", structured, 0 },
     { "likeness", likeness, 0 },
     { "described", described, 0 },
     { "some_messages", some_messages, 0 },
