@@ -279,7 +279,8 @@ static void add_text(struct gri_strbuf *b, const gr_value *content)
     for (size_t i = 0; i < gr_len(content); i++) {
         const gr_value *block = gr_at(content, i);
 
-        if (gr_value_type(block) == GR_MAP)
+        if (gr_value_type(block) == GR_MAP &&
+            strcmp(gr_cstr(gr_get(block, "type"), "text"), "text") == 0)
             block = gr_get(block, "text");
         if (gr_value_type(block) == GR_STR)
             gri_strbuf_add(b, gr_cstr(block, ""), gr_len(block));

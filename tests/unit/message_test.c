@@ -112,8 +112,9 @@ Test(message, lists_of_all_kinds_become_messages)
 
 Test(message, text_joins_the_text_blocks)
 {
-    gr_value *m = json("{\"type\":\"ai\",\"content\":[\"a\",{\"type\":\"text\",\"text\":\"b\"},"
-                       "{\"type\":\"image\",\"url\":\"u\"}]}");
+    gr_value *m =
+        json("{\"type\":\"ai\",\"content\":[\"a\",{\"type\":\"text\",\"text\":\"b\"},"
+             "{\"type\":\"image\",\"url\":\"u\"},{\"type\":\"text-plain\",\"text\":\"a file\"}]}");
 
     cr_assert(is(gr_message_text(m), "\"ab\""));
     gr_value_unref(m);
