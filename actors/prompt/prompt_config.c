@@ -178,21 +178,32 @@ static gr_value *check_structured(const gr_value *schema, const gr_value *kwargs
     return NULL;
 }
 
+/* partial_with adds constants to a prompt's own variables. */
+static gr_value *partial_with(const gr_value *config, const gr_value *constants)
+{
+    gr_value *partial = partial_of(config);
+
+    if (gr_error_code(constants) == GR_OK && gr_len(constants) == 0)
+        return partial;
+    if (partial == NULL)
+        return gr_value_ref(constants);
+    return gr_value_type(partial) == GR_MAP ? gr_merge(partial, gr_value_ref(constants)) : partial;
+}
+
 static gr_ref make_chat(const struct gri_prompt_source *s, const gr_value *config,
                         gr_template_format format, const struct gri_prompt_roles *roles)
 {
     const gr_value *schema = schema_of(config);
     const gr_value *kwargs = gr_get(config, "structured_output_kwargs");
     const gr_value *strict = gr_get(kwargs, "strict");
+    gr_value *partial = partial_with(config, roles->constants);
 
     if (schema == NULL)
-        return gr_chat_prompt_for_n(s->in,
-                                    GR_PROMPT(.partial = partial_of(config), .format = format),
+        return gr_chat_prompt_for_n(s->in, GR_PROMPT(.partial = partial, .format = format),
                                     roles->at, roles->count);
     return gr_structured_prompt_n(
         s->in,
-        GR_STRUCTURED_PROMPT(.schema = gr_value_ref(schema), .partial = partial_of(config),
-                             .format = format,
+        GR_STRUCTURED_PROMPT(.schema = gr_value_ref(schema), .partial = partial, .format = format,
                              .structured =
                                  GR_STRUCTURED(.method = gr_cstr(gr_get(kwargs, "method"), NULL),
                                                .include_raw =
@@ -207,7 +218,7 @@ static gr_ref of_chat(const struct gri_prompt_source *s, const gr_value *config)
 {
     gr_template_format format;
     gr_value *err = gri_prompt_format(config, &format);
-    struct gri_prompt_roles roles = { NULL, 0, NULL };
+    struct gri_prompt_roles roles = { NULL, 0, NULL, NULL };
     gr_ref ref;
 
     if (err == NULL && schema_of(config) != NULL)

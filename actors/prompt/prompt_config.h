@@ -17,6 +17,8 @@ struct gri_prompt_roles {
     gr_role *at; /* owned array; the texts are borrowed, from the description or from kept */
     size_t count;
     gr_value *kept; /* counted; texts that are nowhere else */
+    gr_value
+        *constants; /* counted; a map, of the variables that stand for messages without templates */
 };
 
 #define GRI_PROMPT_ROLES_MAX 10000

@@ -8,12 +8,12 @@
 #include <greenroom/messages.h>
 
 #include "runtime/base/alloc.h"
-#include "runtime/base/strbuf.h"
 
 struct reader {
     const struct gri_prompt_source *s;
     struct gri_prompt_roles *roles;
     gr_template_format *format;
+    bool formatted; /* a template has said which */
 };
 
 /* keep holds a text for as long as the roles are there, and returns its characters. */
@@ -28,53 +28,64 @@ static void add(struct reader *r, gr_role role)
     r->roles->at[r->roles->count++] = role;
 }
 
-/* literal doubles the braces of a text that is no template. */
-static gr_value *literal(const gr_value *text, gr_template_format format)
+/* take_format reads a template's format, if it says one; NULL, or what is wrong. */
+static gr_value *take_format(struct reader *r, const gr_value *template)
 {
-    struct gri_strbuf b = GRI_STRBUF_INIT;
-    gr_value *v;
+    const gr_value *kwargs = gri_prompt_kwargs(template);
+    gr_template_format format = GR_FSTRING;
+    gr_value *err = gri_prompt_format(kwargs, &format);
 
-    for (size_t i = 0; i < gr_len(text); i++) {
-        char c = gr_cstr(text, "")[i];
+    if (err != NULL || gr_is_nil(gr_get(kwargs, "template_format")))
+        return err;
+    if (r->formatted && format != *r->format)
+        return gr_error(GR_EINVAL, "templates of two formats in one prompt");
+    r->formatted = true;
+    *r->format = format;
+    return NULL;
+}
 
-        if (format == GR_FSTRING && (c == '{' || c == '}'))
-            gri_strbuf_addc(&b, c);
-        gri_strbuf_addc(&b, c);
-    }
-    v = b.failed ? gr_error(GR_ENOMEM, "out of memory") : gr_strn(b.len > 0 ? b.data : "", b.len);
-    gri_strbuf_fini(&b);
-    return v;
+/* take_formats reads those of a message, before any message is: a text that is no template is written in the format of those
+ * that are. */
+static gr_value *take_formats(struct reader *r, const gr_value *message)
+{
+    const gr_value *prompt = gr_get(gri_prompt_kwargs(message), "prompt");
+    gr_value *err = NULL;
+
+    if (gr_value_type(prompt) == GR_MAP)
+        return take_format(r, prompt);
+    for (size_t i = 0; gr_value_type(prompt) == GR_LIST && i < gr_len(prompt) && err == NULL; i++)
+        err = take_format(r, gr_at(prompt, i));
+    return err;
+}
+
+/* block_of reads one of the templates that are a message's blocks: of a text, of a whole block, or of an image. */
+static gr_value *block_of(const gr_value *template)
+{
+    const gr_value *inner = gr_get(gri_prompt_kwargs(template), "template");
+
+    if (gr_value_type(inner) != GR_MAP)
+        return gr_map(GR_KV("type", gr_str("text")), GR_KV("text", gr_str(gr_cstr(inner, NULL))));
+    if (gri_prompt_is_class(template, "DictPromptTemplate"))
+        return gr_value_ref(inner);
+    return gr_map(GR_KV("type", gr_str("image_url")), GR_KV("image_url", gr_value_ref(inner)));
 }
 
 /* of_prompts reads what a message's prompt is: a template, or a list of them that are its blocks. */
 static gr_value *of_prompts(struct reader *r, const char *role, const gr_value *prompt)
 {
     const gr_value *kwargs = gri_prompt_kwargs(prompt);
-    gr_value *err, *text;
+    gr_value *text;
 
     if (gr_value_type(prompt) == GR_LIST) {
         gr_value *blocks = gr_list_n(NULL, 0);
 
-        for (size_t i = 0; i < gr_len(prompt); i++) {
-            kwargs = gri_prompt_kwargs(gr_at(prompt, i));
-            if (gr_value_type(gr_get(kwargs, "template")) == GR_MAP)
-                blocks = gr_append(
-                    blocks, gr_map(GR_KV("type", gr_str("image_url")),
-                                   GR_KV("image_url", gr_value_ref(gr_get(kwargs, "template")))));
-            else
-                blocks = gr_append(
-                    blocks,
-                    gr_map(GR_KV("type", gr_str("text")),
-                           GR_KV("text", gr_str(gr_cstr(gr_get(kwargs, "template"), NULL)))));
-        }
+        for (size_t i = 0; i < gr_len(prompt); i++)
+            blocks = gr_append(blocks, block_of(gr_at(prompt, i)));
         add(r, (gr_role)GR_BLOCKS(role, blocks));
         return NULL;
     }
     if (gr_value_type(kwargs) != GR_MAP)
         return gr_error(GR_EINVAL, "a message's prompt is a map, or a list of them");
-    err = gri_prompt_format(kwargs, r->format);
-    if (err != NULL)
-        return err;
     text = gri_source_part(r->s, kwargs, "template");
     if (gr_is_nil(text))
         return gr_error(GR_EINVAL, "a message without a template");
@@ -97,23 +108,20 @@ static gr_value *of_placeholder(struct reader *r, const gr_value *kwargs)
     return NULL;
 }
 
-/* of_message reads a message that is none of templates. */
+/* of_message keeps a message that is none of templates as it is, with its calls and blocks: it is the value of a variable
+ * of its own. */
 static gr_value *of_message(struct reader *r, const gr_value *v)
 {
     gr_value *list = gr_list(gr_value_ref(v)), *messages = gr_messages_from_dict(list);
-    const gr_value *message = gr_at(messages, 0), *content = gr_get(message, "content");
-    gr_value *err = NULL;
+    const char *name;
 
     gr_value_unref(list);
     if (gr_error_code(messages) != GR_OK)
         return messages;
-    if (gr_value_type(content) != GR_STR)
-        err = gr_error(GR_EINVAL, "a message in a prompt has a text as its content");
-    else
-        add(r, (gr_role)GR_ROLE(keep(r, gr_value_ref(gr_get(message, "type"))),
-                                keep(r, literal(content, *r->format))));
-    gr_value_unref(messages);
-    return err;
+    name = keep(r, gr_strf("_message_%zu", r->roles->count + 1));
+    r->roles->constants = gr_set(r->roles->constants, name != NULL ? name : "", messages);
+    add(r, (gr_role)GR_MESSAGES(name, 0));
+    return NULL;
 }
 
 static gr_value *of_constructor(struct reader *r, const gr_value *v)
@@ -168,7 +176,7 @@ static gr_value *read_one(struct reader *r, const gr_value *v)
 gr_value *gri_prompt_roles_read(const struct gri_prompt_source *s, const gr_value *messages,
                                 gr_template_format *format, struct gri_prompt_roles *roles)
 {
-    struct reader r = { s, roles, format };
+    struct reader r = { s, roles, format, false };
     gr_value *err = NULL;
 
     if (gr_value_type(messages) != GR_LIST || gr_len(messages) > GRI_PROMPT_ROLES_MAX)
@@ -176,14 +184,17 @@ gr_value *gri_prompt_roles_read(const struct gri_prompt_source *s, const gr_valu
                         GRI_PROMPT_ROLES_MAX);
     roles->at = gri_alloc_array(gr_len(messages) + 1, sizeof(*roles->at));
     roles->kept = gr_list_n(NULL, 0);
+    roles->constants = gr_map_n(NULL, 0);
     if (roles->at == NULL)
         return gr_error(GR_ENOMEM, "out of memory for a prompt");
-    for (size_t i = 0; i < gr_len(messages) && err == NULL; i++) {
-        gr_value *wrong = read_one(&r, gr_at(messages, i));
+    for (size_t i = 0; i < 2 * gr_len(messages) && err == NULL; i++) {
+        const gr_value *message = gr_at(messages, i % gr_len(messages));
+        gr_value *wrong = i < gr_len(messages) ? take_formats(&r, message) : read_one(&r, message);
 
         if (wrong == NULL)
             continue;
-        err = gr_error(gr_error_code(wrong), "message %zu: %s", i + 1, gr_error_text(wrong));
+        err = gr_error(gr_error_code(wrong), "message %zu: %s", i % gr_len(messages) + 1,
+                       gr_error_text(wrong));
         gr_value_unref(wrong);
     }
     if (err == NULL && gr_error_code(roles->kept) != GR_OK)
@@ -196,5 +207,6 @@ void gri_prompt_roles_fini(struct gri_prompt_roles *roles, bool contents)
     for (size_t i = 0; contents && i < roles->count; i++)
         gr_value_unref(roles->at[i].content);
     gr_value_unref(roles->kept);
+    gr_value_unref(roles->constants);
     gri_free(roles->at);
 }

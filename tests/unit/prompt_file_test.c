@@ -129,6 +129,42 @@ Test(prompt_file, chats)
         "{\"type\":\"ai\",\"content\":\"{as it is}\"}]");
 }
 
+/* A prompt may hold messages as they are, with all that they hold. */
+Test(prompt_file, messages_that_are_no_templates)
+{
+    invoke_is(
+        of("{\"_type\":\"chat\",\"messages\":[" LC("AIMessage", "{\"content\":\"\",\"tool_calls\":[{\"name\":\"f\",\"args\":{\"x\":\"{y}\"},\"id\":\"c\",\"type\":\"tool_call\"}]}") "," LC(
+            "ToolMessage",
+            "{\"content\":[{\"type\":\"text\",\"text\":\"{{z}}\"}],\"tool_call_id\":\"c\"}") ",{\"prompt\":{"
+                                                                                             "\"template\":\"{{q}}\",\"template_format\":\"mustache\"}}]}"),
+        "{\"q\":\"why\"}",
+        "[{\"type\":\"ai\",\"content\":\"\",\"tool_calls\":[{\"name\":\"f\",\"args\":{\"x\":\"{y}\"},\"id\":\"c\",\"type\":"
+        "\"tool_call\"}]},{\"type\":\"tool\",\"content\":[{\"type\":\"text\",\"text\":\"{{z}}\"}],\"tool_call_id\":\"c\"},"
+        "{\"type\":\"human\",\"content\":\"why\"}]");
+}
+
+/* Of blocks each has a template of its own. */
+Test(prompt_file, templates_of_blocks)
+{
+    invoke_is(
+        of(LC(
+            "ChatPromptTemplate",
+            "{\"messages\":[" LC(
+                "HumanMessagePromptTemplate",
+                "{\"prompt\":[" LC("PromptTemplate", "{\"template\":\"see {{b}}\",\"template_format\":\"mustache\"}") "," LC(
+                    "DictPromptTemplate",
+                    "{\"template\":{\"type\":\"audio\",\"url\":\"{{url}}\"},\"template_format\":\"mustache\"}") "]}") "]}")),
+        "{\"b\":\"it\",\"url\":\"u\"}",
+        "[{\"type\":\"human\",\"content\":[{\"type\":\"text\",\"text\":\"see it\"},{\"type\":\"audio\",\"url\":\"u\"}]}]");
+    refused(
+        of("{\"_type\":\"chat\",\"messages\":[{\"prompt\":[{\"template\":\"{{ x }}\",\"template_format\":\"jinja2\"}]}]}"),
+        "such templates run code");
+    refused(
+        of("{\"_type\":\"chat\",\"messages\":[{\"prompt\":{\"template\":\"{x}\",\"template_format\":\"f-string\"}},"
+           "{\"prompt\":{\"template\":\"{{x}}\",\"template_format\":\"mustache\"}}]}"),
+        "message 2: templates of two formats");
+}
+
 Test(prompt_file, what_is_refused)
 {
     static const char *const bad[][2] = {
