@@ -22,6 +22,7 @@ struct rules {
     bool by_index;           /* list elements of one "index" are parts of one thing: they add up */
     bool message;            /* it is a message: see add_field */
     bool told;               /* what is told twice is no more than told once: see add_told */
+    bool ranked;             /* of two ids the one of the better kind stays, else the left one */
 };
 
 static const char *const no_keys[] = { NULL };
@@ -30,11 +31,12 @@ static const char *const chunk_keys[] = { "role",           "name",         "mod
 /* A tool call's name and arguments come in pieces; what tells it from others does not. */
 static const char *const part_keys[] = { "id", "index", NULL };
 
-static const struct rules plain = { no_keys, false, false, false };
-static const struct rules chunk = { chunk_keys, true, true, false };
-static const struct rules part = { part_keys, true, false, true };
+static const struct rules plain = { no_keys, false, false, false, false };
+static const struct rules chunk = { chunk_keys, true, true, false, false };
+static const struct rules ai_chunk = { chunk_keys, true, true, false, true };
+static const struct rules part = { part_keys, true, false, true, false };
 /* additional_kwargs and response_metadata of a message, as langchain-core's merge_dicts adds them */
-static const struct rules extras = { no_keys, true, false, true };
+static const struct rules extras = { no_keys, true, false, true, false };
 
 static gr_value *add(gr_value *left, gr_value *right, const struct rules *rules);
 
@@ -47,7 +49,12 @@ static bool is_message(const gr_value *map)
 
 static const struct rules *rules_of(const gr_value *left, const struct rules *outer)
 {
-    return is_message(left) ? &chunk : outer;
+    const char *type;
+
+    if (!is_message(left))
+        return outer;
+    type = gr_cstr(gr_get(left, "type"), "ai");
+    return strcmp(type, "AIMessageChunk") == 0 || strcmp(type, "ai") == 0 ? &ai_chunk : &chunk;
 }
 
 /* keep gives the right side if it says anything, else the left; both taken. */
@@ -62,7 +69,7 @@ static gr_value *keep(gr_value *left, gr_value *right)
 /* is_type tells whether a key says what a message or a part of one is: what came first says that for good. */
 static bool is_type(const char *key, const struct rules *rules)
 {
-    return (rules == &chunk || rules == &part) && strcmp(key, "type") == 0;
+    return (rules->message || rules == &part) && strcmp(key, "type") == 0;
 }
 
 /* add_content adds a text and a list of blocks, or texts, as langchain-core's merge_content does: a
@@ -140,7 +147,8 @@ static gr_value *add_field(const char *key, gr_value *left, gr_value *right,
     if (strcmp(key, "content") == 0 && is_mixed(left, right))
         return add_content(left, right);
     if (strcmp(key, "id") == 0)
-        return choose(rank_of(left) >= rank_of(right), left, right);
+        return choose(rules->ranked ? rank_of(left) >= rank_of(right) : rank_of(left) > 0, left,
+                      right);
     if (strcmp(key, "status") == 0) /* of a tool: an error stays one */
         return choose(is_text_of(left, "error") || gr_is_nil(right), left, right);
     if (is_one_of(key, extra))

@@ -169,6 +169,17 @@ Test(add, the_first_id_of_the_best_kind_stays)
     check(BESIDE("\"id\": null"), BESIDE("\"id\": \"lc_x\""), BESIDE("\"id\": \"lc_x\""));
 }
 
+/* langchain-core ranks the ids of ai messages alone */
+Test(add, the_id_of_another_message_stays)
+{
+    check("{\"type\": \"HumanMessageChunk\", \"content\": \"a\", \"id\": \"lc_run--1\"}",
+          "{\"type\": \"HumanMessageChunk\", \"content\": \"b\", \"id\": \"msg-1\"}",
+          "{\"type\": \"HumanMessageChunk\", \"content\": \"ab\", \"id\": \"lc_run--1\"}");
+    check("{\"type\": \"HumanMessageChunk\", \"content\": \"a\", \"id\": null}",
+          "{\"type\": \"HumanMessageChunk\", \"content\": \"b\", \"id\": \"msg-1\"}",
+          "{\"type\": \"HumanMessageChunk\", \"content\": \"ab\", \"id\": \"msg-1\"}");
+}
+
 Test(add, a_tools_answer_is_an_error_if_a_part_of_it_is)
 {
     const char *fine = "{\"type\": \"ToolMessageChunk\", \"content\": \"a\","
