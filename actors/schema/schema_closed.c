@@ -19,6 +19,19 @@ static gr_value *closed_all(const gr_value *schemas)
     return out;
 }
 
+/* keys_of gives the names of all properties: servers that are strict want each to be required. */
+static gr_value *keys_of(const gr_value *properties)
+{
+    gr_value *out = gr_list_n(NULL, 0);
+    const char *key = NULL;
+
+    for (size_t i = 0; i < gr_len(properties); i++) {
+        (void)gr_pair_at(properties, i, &key);
+        out = gr_append(out, gr_str(key));
+    }
+    return out;
+}
+
 /* Values are at most GR_DEPTH_MAX deep, and so is this. */
 gr_value *gri_schema_closed(const gr_value *schema)
 {
@@ -38,5 +51,7 @@ gr_value *gri_schema_closed(const gr_value *schema)
         out = gr_set(out, "items", gri_schema_closed(gr_get(schema, "items")));
     if (gr_get(schema, "properties") != NULL && gr_get(schema, "additionalProperties") == NULL)
         out = gr_set(out, "additionalProperties", gr_bool(false));
+    if (gr_len(gr_get(schema, "properties")) > 0)
+        out = gr_set(out, "required", keys_of(gr_get(schema, "properties")));
     return out;
 }

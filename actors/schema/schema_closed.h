@@ -5,8 +5,8 @@
 
 #include <greenroom/value.h>
 
-/* gri_schema_closed gives a schema whose objects have no properties but those it names, at any depth: where
- * nothing is said, additionalProperties is false. */
+/* gri_schema_closed gives a schema whose objects have the properties that it names, all of them and no others, at any
+ * depth: "required" has them all, and where nothing is said additionalProperties is false. */
 gr_value *gri_schema_closed(const gr_value *schema);
 
 #endif

@@ -106,7 +106,8 @@ typedef struct gr_structured_opts {
  *
  * schema is a JSON Schema with a "title"; or what names it beside: {"name", "description", "parameters"}, a tool
  * of OpenAI {"type": "function", "function": …} or Anthropic {"name", "input_schema"}. nil only with "json_mode".
- * With strict 1, objects in it that don't say it get additionalProperties false.
+ * With strict 1, objects in it that don't say it get additionalProperties false, and all of their properties are
+ * required, as servers want it that are strict.
  *
  * It streams what can be read so far whenever that has grown; the schema judges the whole, at the end.
  * A model that calls no tool gives nil.

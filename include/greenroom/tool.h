@@ -78,7 +78,7 @@ GR_API gr_value *gr_tool_exception(const char *fmt, ...) GR_PRINTF(1, 2);
  * "parameters"}}: convert_to_openai_tool. It takes what the verb "tool" answers; a JSON Schema with a "title";
  * {"name", "parameters"}; Anthropic's {"name", "input_schema"}; and OpenAI's form itself. A map that is none of these
  * but has a "type", a server's own tool, comes back unchanged. strict: 1 has "strict" true, and the objects in
- * parameters closed; -1 has it false; 0 says nothing. Else: GR_EINVAL. [any]
+ * parameters closed, with all of their properties required; -1 has it false; 0 says nothing. Else: GR_EINVAL. [any]
  */
 GR_API gr_value *gr_openai_tool(gr_value *tool GR_TAKES, int strict);
 

@@ -199,7 +199,7 @@ Test(models, structured_output_by_the_server)
     is(sent(0, "response_format"),
        "{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"person\",\"description\":\"Somebody\",\"schema\":"
        "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"age\":{\"type\":\"integer\"}},"
-       "\"required\":[\"name\"],\"additionalProperties\":false},\"strict\":true}}");
+       "\"required\":[\"name\",\"age\"],\"additionalProperties\":false},\"strict\":true}}");
     reply(SAYS("```json\\n{\\\"name\\\":\\\"Bob\\\"}\\n```"));
     invoke_is(
         gr_with_structured_output(root, model(), gr_nil(), GR_STRUCTURED(.method = "json_mode")),

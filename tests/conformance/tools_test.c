@@ -298,7 +298,8 @@ Test(tools, tools_are_bound_in_openai_s_form)
         "1",
         "{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"p\",\"description\":\"\","
         "\"parameters\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"null\"}},"
-        "\"additionalProperties\":false},\"strict\":true}},{\"type\":\"web_search\"}]}");
+        "\"additionalProperties\":false,\"required\":[\"a\"]},\"strict\":true}},"
+        "{\"type\":\"web_search\"}]}");
 }
 
 static gr_value *flaky_tool(gr_ctx *c, void *self, const gr_value *args)
@@ -349,4 +350,15 @@ Test(tools, forms_of_a_tool)
        "{\"type\":\"function\",\"function\":{\"name\":\"a\",\"description\":\"\",\"parameters\":{},"
        "\"strict\":false}}");
     fails_with(gr_openai_tool(gr_int(1), 0), GR_EINVAL, "a tool must have a name");
+    /* what is strict has all of its properties, at any depth: OpenAI's server refuses anything else */
+    is(gr_openai_tool(
+           json(
+               "{\"title\":\"a\",\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"array\",\"items\":"
+               "{\"type\":\"object\",\"properties\":{\"y\":{\"type\":\"string\"}}}},\"z\":{}},"
+               "\"required\":[\"x\"]}"),
+           1),
+       "{\"type\":\"function\",\"function\":{\"name\":\"a\",\"description\":\"\",\"parameters\":{\"type\":"
+       "\"object\",\"properties\":{\"x\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
+       "{\"y\":{\"type\":\"string\"}},\"additionalProperties\":false,\"required\":[\"y\"]}},\"z\":{}},"
+       "\"required\":[\"x\",\"z\"],\"additionalProperties\":false},\"strict\":true}}");
 }
