@@ -31,12 +31,14 @@ static gr_value *joined(const gr_value *content)
     return text;
 }
 
-/* formed gives a message its content in the form that was asked for. */
+/* formed gives a message its content in the form that was asked for; one that only has calls has an empty one. */
 static gr_value *formed(gr_value *m, bool blocks)
 {
     const gr_value *content = gr_get(m, "content");
     gr_value *text;
 
+    if (gr_is_nil(content))
+        return gr_set(m, "content", blocks ? gr_list_n(NULL, 0) : gr_str(""));
     if (blocks && gr_value_type(content) == GR_STR)
         return gr_set(m, "content",
                       gr_len(content) == 0 ? gr_list_n(NULL, 0)
@@ -45,6 +47,16 @@ static gr_value *formed(gr_value *m, bool blocks)
     if (blocks || gr_value_type(content) != GR_LIST || (text = joined(content)) == NULL)
         return m;
     return gr_set(m, "content", text);
+}
+
+/* named puts in the name of a tool's message, which a client does not send. */
+static gr_value *named(gr_value *sent, const gr_value *m)
+{
+    const gr_value *name = gr_get(m, "name");
+
+    return gr_len(name) > 0 && gr_get(sent, "name") == NULL
+               ? gr_set(sent, "name", gr_value_ref(name))
+               : sent;
 }
 
 gr_value *gr_convert_to_openai_messages(const gr_value *messages, const char *text_format)
@@ -58,12 +70,14 @@ gr_value *gr_convert_to_openai_messages(const gr_value *messages, const char *te
     if (gr_error_code(list) != GR_OK)
         return list;
     sent = gri_openai_messages(list);
-    gr_value_unref(list);
-    if (gr_error_code(sent) != GR_OK)
+    if (gr_error_code(sent) != GR_OK) {
+        gr_value_unref(list);
         return sent;
+    }
     out = gr_list_n(NULL, 0);
     for (size_t i = 0; i < gr_len(sent); i++)
-        out = gr_append(out, formed(gr_value_ref(gr_at(sent, i)), blocks));
+        out = gr_append(out, named(formed(gr_value_ref(gr_at(sent, i)), blocks), gr_at(list, i)));
     gr_value_unref(sent);
+    gr_value_unref(list);
     return out;
 }

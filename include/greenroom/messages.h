@@ -92,7 +92,7 @@ GR_API gr_value *gr_messages_from_dict(const gr_value *dicts);
 
 /*
  * gr_convert_to_openai_messages gives {"role", "content", "tool_calls"?, "tool_call_id"?, "name"?} for each message, as
- * gr_chat_model sends it: convert_to_openai_messages. text_format: "string", the default if NULL, makes one text of a content
+ * gr_chat_model sends it, but that each has a content and its name: convert_to_openai_messages. text_format: "string", the default if NULL, makes one text of a content
  * of texts; "block" makes blocks of a text. Blocks that OpenAI's servers have no form for: GR_EINVAL; those of other
  * providers' thinking and tool use are left out. [any]
  */

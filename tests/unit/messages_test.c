@@ -332,15 +332,15 @@ Test(messages, as_openai_has_them)
     gr_value *list = json(
         "[{\"type\":\"human\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},\"b\"],\"name\":\"ann\"},"
         "{\"type\":\"ai\",\"content\":\"\",\"tool_calls\":[{\"name\":\"f\",\"args\":{\"x\":1},\"id\":\"c\"}]},"
-        "{\"type\":\"tool\",\"content\":\"1\",\"tool_call_id\":\"c\"},"
+        "{\"type\":\"tool\",\"content\":\"1\",\"tool_call_id\":\"c\",\"name\":\"f\"},"
         "{\"type\":\"human\",\"content\":[{\"type\":\"image\",\"url\":\"u\"}]}]");
 
     cr_assert(is(
         gr_convert_to_openai_messages(list, NULL),
         "[{\"role\":\"user\",\"content\":\"a\\nb\",\"name\":\"ann\"},"
-        "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\","
+        "{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\","
         "\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\": 1}\"}}]},"
-        "{\"role\":\"tool\",\"content\":\"1\",\"tool_call_id\":\"c\"},"
+        "{\"role\":\"tool\",\"content\":\"1\",\"tool_call_id\":\"c\",\"name\":\"f\"},"
         "{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"u\"}}]}]"));
     gr_value_unref(list);
     list = json("[\"hi\"]");
