@@ -110,6 +110,11 @@ static gr_ref nested_sequence(void)
     return gr_seq(root, gr_seq(root, inc(GR_CHEAP), inc(GR_ASYNC)), last);
 }
 
+static gr_ref upper_or_fail_shout(void)
+{
+    return gr_seq(root, upper_or_fail(), shout(GR_ASYNC));
+}
+
 static gr_ref b_inc_a_dbl(void)
 {
     return gr_parallel(root, GR_STEP("b", inc(GR_CHEAP)), GR_STEP("a", dbl(GR_ASYNC)));
@@ -216,6 +221,8 @@ static const struct expectation cases[] = {
     { "seq-01", inc_dbl, STREAM, "3", "[8]", 0 },
     { "seq-02", nested_sequence, INVOKE, "1", "{\"x\":4,\"y\":6}", 0 },
     { "seq-04", inc_boom_dbl, INVOKE_FAILS, "1", "boom", GR_EREMOTE },
+    { "seq-06", upper_or_fail_shout, BATCH_KEEPS, "[\"a\",\"b\",\"c\"]",
+      "[\"A!\",\"!no b\",\"C!\"]", 0 },
     { "par-01", b_inc_a_dbl, INVOKE, "3", "{\"b\":4,\"a\":6}", 0 },
     { "par-01", b_inc_a_dbl, BATCH, "[3,4]", "[{\"b\":4,\"a\":6},{\"b\":5,\"a\":8}]", 0 },
     { "par-03", x_abc_y_dd, SUM, "\"_\"", "{\"x\":\"abc\",\"y\":\"dd\"}", 0 },
@@ -237,6 +244,7 @@ static const struct expectation cases[] = {
     { "pick-01", pick_z, INVOKE, "{\"a\":1,\"b\":2,\"c\":3}", "null", 0 },
     { "pick-02", pick_a, TRANSFORM, "[{\"a\":1},{\"b\":2},{\"a\":3}]", "[1,3]", 0 },
     { "ret-02", retry_boom, INVOKE_FAILS, "\"x\"", "f:x", GR_EREMOTE },
+    { "ret-05", retry_boom, BATCH_KEEPS, "[\"a\",\"b\"]", "[\"!f:a\",\"!f:b\"]", 0 },
     { "ret-08", retry_abc, STREAM, "\"_\"", "[\"a\",\"b\",\"c\"]", 0 },
     { "fb-01", p_fails_second_ok, INVOKE, "\"x\"", "\"x!\"", 0 },
     { "fb-01", p_fails_second_ok, BATCH, "[\"x\",\"y\"]", "[\"x!\",\"y!\"]", 0 },
@@ -307,6 +315,21 @@ Test(conformance, asg_03_the_input_is_passed_on_while_the_mapper_works)
     next_is(s, "{\"b\":\"2\"}");
     gate_open(&g, gr_str("Q"));
     next_is(s, "{\"q\":\"Q\"}");
+    cr_assert_eq(gr_next(s, TEST_WAIT_MS).code, GR_EOS);
+    gr_stream_free(s);
+}
+
+/* par-02: what has come is passed on, whichever step it is of; a step that is slow holds up no other */
+Test(conformance, par_02_chunks_come_as_they_are_ready)
+{
+    static struct gate g = GATE;
+    gr_ref r = gr_parallel(root, GR_STEP("slow", gate(&g)), GR_STEP("quick", letters("ab")));
+    gr_stream *s = gr_astream(rt, r, gr_str("_"), NULL);
+
+    next_is(s, "{\"quick\":\"a\"}");
+    next_is(s, "{\"quick\":\"b\"}");
+    gate_open(&g, gr_str("c"));
+    next_is(s, "{\"slow\":\"c\"}");
     cr_assert_eq(gr_next(s, TEST_WAIT_MS).code, GR_EOS);
     gr_stream_free(s);
 }

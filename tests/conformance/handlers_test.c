@@ -288,6 +288,25 @@ static void note_fn(void *arg, const gr_event *e)
 }
 
 /* of a stream that is left early, and of a failure: the error alone */
+/* fb-12: LangChain leaves the runs of fallbacks open when an error comes that they don't handle */
+Test(handlers, fb_12_the_runs_of_a_batch_end_whatever_the_error)
+{
+    static const char *const handled[] = { "KeyError" };
+    gr_ref r =
+        gr_with_fallbacks_for(root, GR_FALLBACKS(.errors = handled, .error_count = 1),
+                              called("p", boom(GR_ASYNC, "p")), called("q", shout(GR_ASYNC)));
+
+    is(kept(answer(gr_abatch(rt, r, json("[\"a\",\"b\"]"),
+                             GR_CALL(.return_exceptions = true, .config = observed(&seen, NULL))))),
+       "[\"!p:a\",\"!p:b\"]");
+    cr_assert_eq(seen.run_count, 4); /* two of the fallbacks, two of p; q has none */
+    for (size_t i = 0; i < seen.run_count; i++) {
+        cr_assert_eq(seen.runs[i].starts, 1);
+        cr_assert_eq(seen.runs[i].ends, 1);
+        cr_assert_eq(seen.runs[i].code, GR_EREMOTE);
+    }
+}
+
 Test(handlers, lis_02_listeners_hear_of_errors)
 {
     static struct endless e;
