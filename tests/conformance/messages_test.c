@@ -25,6 +25,29 @@ static void field_is(const char *chunks, const char *field, const char *expected
 
 #define AI "\"type\":\"AIMessageChunk\",\"content\":\"\""
 
+/* call_of_sum_is compares the calls of a message that has come in chunks. */
+static void calls_of_sum_are(const char *chunks, const char *expected)
+{
+    gr_value *m = gr_message_of_chunk(sum_of(chunks));
+
+    is(gr_value_ref(gr_get(m, "tool_calls")), expected);
+    cr_assert_null(gr_get(m, "invalid_tool_calls"));
+    gr_value_unref(m);
+}
+
+Test(messages, msg_01_parts_of_a_call_are_one)
+{
+    calls_of_sum_are(
+        "[{" AI
+        ",\"tool_call_chunks\":[{\"name\":\"f\",\"args\":\"{\\\"a\",\"id\":\"c\",\"index\":0}]},"
+        "{" AI
+        ",\"tool_call_chunks\":[{\"name\":null,\"args\":\"\\\": 1}\",\"id\":null,\"index\":0}]}]",
+        "[{\"name\":\"f\",\"args\":{\"a\":1},\"id\":\"c\",\"type\":\"tool_call\"}]");
+    calls_of_sum_are(
+        "[{" AI ",\"tool_call_chunks\":[{\"name\":null,\"args\":\"\",\"id\":\"c\",\"index\":0}]}]",
+        "[{\"name\":\"\",\"args\":{},\"id\":\"c\",\"type\":\"tool_call\"}]");
+}
+
 Test(messages, msg_02_parts_of_different_calls_stay_apart)
 {
     field_is("[{" AI ",\"tool_call_chunks\":[{\"name\":\"f\",\"index\":0}]},"
@@ -66,6 +89,54 @@ Test(messages, msg_04_usage_adds_up)
              "usage_metadata",
              "{\"input_tokens\":3,\"output_tokens\":7,\"total_tokens\":10,"
              "\"input_token_details\":{\"cache_read\":2}}");
+}
+
+/* a provider's id goes before that of a run, and that before one of our own */
+Test(messages, msg_05_the_id_of_the_best_kind)
+{
+    field_is("[{" AI ",\"id\":\"lc_x\"},{" AI ",\"id\":\"lc_run--1\"},{" AI ",\"id\":\"msg_1\"},"
+             "{" AI ",\"id\":\"msg_2\"}]",
+             "id", "\"msg_1\"");
+    field_is("[{" AI ",\"id\":\"lc_x\"},{" AI "},{" AI ",\"id\":\"lc_run--1\"}]", "id",
+             "\"lc_run--1\"");
+}
+
+/* merge_dicts, but that what can't be added is no error: the last one counts */
+Test(messages, msg_07_extras_merge_as_dicts)
+{
+    field_is(
+        "[{" AI ",\"response_metadata\":{\"s\":\"a\",\"created\":1,\"n\":1,\"same\":2,\"nil\":null,"
+        "\"m\":{\"t\":\"x\"},\"l\":[{\"index\":0,\"t\":\"p\"}],\"model_provider\":\"openai\"}},"
+        "{" AI ",\"response_metadata\":{\"s\":\"b\",\"created\":5,\"n\":2,\"same\":2,\"nil\":3,"
+        "\"m\":{\"t\":\"y\",\"u\":null},\"l\":[{\"index\":0,\"t\":\"q\"},{\"t\":\"r\"}],"
+        "\"model_provider\":\"openai\"}}]",
+        "response_metadata",
+        "{\"s\":\"ab\",\"created\":5,\"n\":3,\"same\":2,\"nil\":3,\"m\":{\"t\":\"xy\",\"u\":null},"
+        "\"l\":[{\"index\":0,\"t\":\"pq\"},{\"t\":\"r\"}],\"model_provider\":\"openai\"}");
+    field_is("[{" AI ",\"additional_kwargs\":{\"a\":\"x\"}},{" AI
+             ",\"additional_kwargs\":{\"a\":[1]}}]",
+             "additional_kwargs", "{\"a\":[1]}");
+}
+
+/* what a model has written in its arguments though JSON has it escaped: a line's end, a tab */
+Test(messages, arguments_may_have_lines)
+{
+    gr_value *m = gr_message_coerce(
+        json("{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"c\","
+             "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":"
+             "\"{\\n\\\"a\\\":\\t\\\"x\\n\\\\\\\"\\ty\\\"}\"}}]}"));
+
+    is(gr_value_ref(gr_get(m, "tool_calls")),
+       "[{\"name\":\"f\",\"args\":{\"a\":\"x\\n\\\"\\ty\"},\"id\":\"c\",\"type\":\"tool_call\"}]");
+    gr_value_unref(m);
+    m = gr_message_coerce(
+        json("{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"c\","
+             "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":"
+             "\"{\\\"a\\\": \\\"x\\n\"}}]}"));
+    cr_assert_null(gr_get(m, "tool_calls"));
+    is(gr_value_ref(gr_get(gr_at(gr_get(m, "invalid_tool_calls"), 0), "args")),
+       "\"{\\\"a\\\": \\\"x\\n\"");
+    gr_value_unref(m);
 }
 
 #define CONTENT(c) "{\"type\":\"AIMessageChunk\",\"content\":" c "}"

@@ -145,9 +145,9 @@ Test(message, a_finished_chunk_has_its_tool_calls)
 
 static void coerce_all(void)
 {
-    gr_value_unref(gr_messages_coerce(
-        json("[\"a\",[\"user\",\"b\"],{\"role\":\"developer\",\"content\":null,\"tool_calls\":["
-             "{\"id\":\"1\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}]")));
+    gr_value_unref(gr_messages_coerce(json(
+        "[\"a\",[\"user\",\"b\"],{\"role\":\"developer\",\"content\":null,\"tool_calls\":["
+        "{\"id\":\"1\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":\\\"\\n\\\"}\"}}]}]")));
     gr_value *chunk = json("{\"type\":\"AIMessageChunk\",\"content\":[\"a\",\"b\"],"
                            "\"tool_call_chunks\":[{\"name\":\"f\",\"args\":\"{\",\"id\":null}]}");
     gr_value_unref(gr_message_text(chunk));
