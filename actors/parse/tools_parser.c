@@ -122,10 +122,12 @@ struct call {
     struct gri_json_feed feed;
     gr_value *args; /* counted; what can be read of them; NULL: they are no object, or not begun */
     size_t told;    /* 1 + the bytes of the name that were told of; 0: nothing was */
+    bool counts;    /* it is one of those that the answer has */
 };
 
 struct reading {
     gr_value *sum;       /* counted; the chunks so far */
+    gr_value *last;      /* counted; of calls that come whole, what was told last */
     struct call **calls; /* owned, each owned */
     size_t count, cap;
     bool begun; /* something was told */
@@ -187,6 +189,28 @@ static bool read_call(struct reading *r, size_t i, const gr_value *chunk, bool *
     return true;
 }
 
+/* read_calls reads on in all calls. *changed is set when something is new in those that the answer has: the ones of the
+ * right name, or the first of them. */
+static bool read_calls(gr_ctx *c, struct reading *r, const gr_value *chunks, bool *changed)
+{
+    const gr_value *key = gr_get(gr_args(c), "key_name");
+    bool first = is_set(c, "first_tool_only"), found = false;
+
+    for (size_t i = 0; i < gr_len(chunks); i++) {
+        bool is_new = false, counted, named;
+
+        if (!read_call(r, i, gr_at(chunks, i), &is_new))
+            return false;
+        named = gr_is_nil(key) || gr_equal(key, gr_get(gr_at(chunks, i), "name"));
+        counted = r->calls[i]->counts;
+        r->calls[i]->counts = named && r->calls[i]->args != NULL && !(first && found);
+        found |= r->calls[i]->counts;
+        if (counted != r->calls[i]->counts || (counted && is_new))
+            *changed = true;
+    }
+    return true;
+}
+
 /* told_all gives the calls that can be told of. */
 static gr_value *told_all(gr_ctx *c, struct reading *r, const gr_value *chunks)
 {
@@ -217,6 +241,18 @@ static gr_code tell(gr_ctx *c, struct reading *r, gr_value *v, bool changed)
     return gr_emit(c, v);
 }
 
+/* tell_whole tells of calls that come whole, as some models have them. */
+static gr_code tell_whole(gr_ctx *c, struct reading *r)
+{
+    gr_value *message = message_of(r->sum), *v = parse(c, message);
+    bool changed = !r->begun || !gr_equal(v, r->last);
+
+    gr_value_unref(message);
+    gr_value_unref(r->last);
+    r->last = gr_value_ref(v);
+    return tell(c, r, v, changed);
+}
+
 static gr_code tools_next(gr_ctx *c, void *state, const gr_value *chunk)
 {
     struct reading *r = state;
@@ -230,19 +266,13 @@ static gr_code tools_next(gr_ctx *c, void *state, const gr_value *chunk)
     }
     r->sum = gr_add(r->sum, gr_value_ref(chunk));
     chunks = gr_get(r->sum, "tool_call_chunks");
-    if (chunks == NULL &&
-        gr_len(gr_get(r->sum, "tool_calls")) > 0) { /* whole calls, as some have them */
-        gr_value *message = message_of(r->sum), *v = parse(c, message);
-
-        gr_value_unref(message);
-        return tell(c, r, v, true);
-    }
+    if (chunks == NULL && gr_len(gr_get(r->sum, "tool_calls")) > 0)
+        return tell_whole(c, r);
     if (gr_len(chunks) > CALLS_MAX)
         return gr_fail(c, gr_error(GR_EFULL, "a message of more than %d tool calls", CALLS_MAX));
-    for (size_t i = 0; i < gr_len(chunks); i++)
-        if (!read_call(r, i, gr_at(chunks, i), &changed))
-            return gr_fail(
-                c, gr_error(GR_ENOMEM, "out of memory for tool calls, or arguments above a limit"));
+    if (!read_calls(c, r, chunks, &changed))
+        return gr_fail(
+            c, gr_error(GR_ENOMEM, "out of memory for tool calls, or arguments above a limit"));
     return tell(c, r, chosen(c, told_all(c, r, chunks)), changed);
 }
 
@@ -282,6 +312,7 @@ static gr_code tools_transform(gr_ctx *c, void *self, gr_stream *in, const gr_va
         gri_free(r.calls[i]);
     }
     gri_free(r.calls);
+    gr_value_unref(r.last);
     gr_value_unref(r.sum);
     return rc;
 }

@@ -93,3 +93,30 @@ Test(parsers, an_error_in_the_input_ends_a_list)
     is(chunks(out, &err), "[[\"a\"]]");
     fails_with(err, GR_EREMOTE, "lost");
 }
+
+#define PART(parts) "{\"type\":\"AIMessageChunk\",\"content\":\"\"" parts "}"
+#define CALL_PART(name, args, id, index)                                                           \
+    PART(",\"tool_call_chunks\":[{\"name\":" name ",\"args\":\"" args "\",\"id\":" id              \
+         ",\"index\":" index "}]")
+
+/* JsonOutputKeyToolsParser tells of nothing twice: what is new in calls of another tool, or behind the first, is nothing
+ * new of its own */
+Test(parsers, calls_are_told_when_they_have_changed)
+{
+    const char *two_calls = "[" CALL_PART("\"g\"", "{\\\"x\\\"", "\"c0\"", "0") "," CALL_PART(
+        "null", ": 1}", "null",
+        "0") "," CALL_PART("\"f\"", "{\\\"a\\\": 1", "\"c1\"",
+                           "1") "," CALL_PART("null", "2}", "null",
+                                              "1") "," CALL_PART("\"f\"", "{\\\"a\\\": 3}",
+                                                                 "\"c2\"", "2") "," PART("") "]";
+
+    transform_is(gr_tools_parser(root, GR_TOOLS_PARSER(.key_name = "f")), two_calls,
+                 "[[],[{\"a\":1}],[{\"a\":12}],[{\"a\":12},{\"a\":3}]]");
+    transform_is(gr_tools_parser(root, GR_TOOLS_PARSER(.key_name = "f", .first_tool_only = true)),
+                 two_calls, "[{\"a\":1},{\"a\":12}]");
+    transform_is(
+        gr_tools_parser(root, NULL),
+        "[" PART(",\"tool_calls\":[{\"name\":\"f\",\"args\":{\"a\":1},\"id\":\"c\"}]") "," PART(
+            "") "]",
+        "[[{\"args\":{\"a\":1},\"type\":\"f\"}]]");
+}
