@@ -49,18 +49,24 @@ Test(sched, tasks_from_outside_all_run)
     free(jobs);
 }
 
-/* The workers sleep, or are about to, whenever a round begins: nothing but the release wakes them. */
-Test(sched, held_wakes_come_with_their_release)
+/* run_in_eights runs count jobs, eight for each release, and waits for those. */
+static void run_in_eights(struct job *jobs, int count)
 {
-    struct job *jobs = jobs_new(8000);
-
-    for (int i = 0; i < 8000; i += 8) {
+    for (int i = 0; i < count; i += 8) {
         gri_wakes_hold(sched());
         for (int k = 0; k < 8; k++)
             gri_ready(sched(), &jobs[i + k].task);
         gri_wakes_release();
         until(atomic_load(&ran) == i + 8);
     }
+}
+
+/* The workers sleep, or are about to, whenever a round begins: nothing but the release wakes them. */
+Test(sched, held_wakes_come_with_their_release)
+{
+    struct job *jobs = jobs_new(8000);
+
+    run_in_eights(jobs, 8000);
     gri_wakes_hold(sched());
     gri_wakes_release(); /* nothing is due */
     free(jobs);
@@ -87,13 +93,7 @@ Test(sched, what_takes_longer_than_expected_is_passed_on)
     engine_down();
     engine_blocks = test_memory_live();
     cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 2, .stuck_ms = 600000), &rt), GR_OK);
-    for (int i = 0; i < 8000; i += 8) {
-        gri_wakes_hold(sched());
-        for (int k = 0; k < 8; k++)
-            gri_ready(sched(), &jobs[i + k].task);
-        gri_wakes_release();
-        until(atomic_load(&ran) == i + 8);
-    }
+    run_in_eights(jobs, 8000);
     gri_wakes_hold(sched());
     gri_ready(sched(), &meets[0]);
     gri_ready(sched(), &meets[1]);
