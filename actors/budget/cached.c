@@ -101,11 +101,12 @@ static gr_value *configured(gr_ctx *c, const struct cached *k)
     return gr_nil();
 }
 
-/* question makes the arguments of a look-up. How often the call was tried before changes no answer. */
+/* question makes the arguments of a look-up. How often the call was tried before, and in which run, changes no
+ * answer. */
 static gr_value *question(gr_ctx *c, const struct cached *k, const gr_value *input)
 {
     const gr_value *kwargs = gr_kwargs(c);
-    gr_value *plain = kwargs != NULL ? gr_without(gr_value_ref(kwargs), GRI_RETRY_KWARG) : gr_nil();
+    gr_value *plain = kwargs != NULL ? gri_retry_plain(gr_value_ref(kwargs)) : gr_nil();
     gr_value *llm, *chosen = configured(c, k);
 
     if (gr_len(plain) == 0) {

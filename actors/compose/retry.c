@@ -137,17 +137,24 @@ static void timer_fire(struct gri_timer *t)
     gri_machine_wake(&gri_container_of(t, struct attempts, timer)->machine);
 }
 
-/* call_opts fills in opts, which is all zero: the call's kwargs, and for a model how often it was tried. */
+/* call_opts fills in opts, which is all zero: the call's kwargs, and for a model how often it was tried and in
+ * which run. */
 static const gr_call_opts *call_opts(const struct attempts *a, gr_call_opts *opts)
 {
     const gr_call_opts *given = gri_subcall_kwargs(a->call, opts);
-    gr_value *kwargs;
+    gr_value *run = a->retry->model ? gri_run_id(a->call) : gr_nil(), *kwargs;
 
-    if (!a->retry->model || a->made < 2)
+    if (!a->retry->model || (a->made < 2 && gr_is_nil(run))) {
+        gr_value_unref(run);
         return given;
+    }
     kwargs = given == NULL ? gr_map_n(NULL, 0) : gr_value_ref(gr_get(opts->config, "kwargs"));
     gr_value_unref(opts->config);
-    kwargs = gr_set(kwargs, GRI_RETRY_KWARG, gr_int((int64_t)a->made - 1));
+    if (a->made > 1)
+        kwargs = gr_set(kwargs, GRI_RETRY_KWARG, gr_int((int64_t)a->made - 1));
+    if (!gr_is_nil(run))
+        kwargs = gr_set(kwargs, GRI_RUN_KWARG, gr_value_ref(run));
+    gr_value_unref(run);
     opts->size = sizeof(*opts);
     opts->config = gr_map(GR_KV("kwargs", kwargs));
     return opts;

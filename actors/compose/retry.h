@@ -8,6 +8,15 @@
 /* The kwarg that tells an attempt how many went before it; the first attempt has none. */
 #define GRI_RETRY_KWARG "$retries"
 
+/* The kwarg that tells an attempt the id of the run that it is in, if somebody knows of one. */
+#define GRI_RUN_KWARG "$run_id"
+
+/* gri_retry_plain takes from a call's kwargs what only attempts are told. */
+static inline gr_value *gri_retry_plain(gr_value *kwargs GR_TAKES)
+{
+    return gr_without(gr_without(kwargs, GRI_RETRY_KWARG), GRI_RUN_KWARG);
+}
+
 /*
  * gri_retry_model is gr_with_retry for a model's own attempts, as the official clients of OpenAI and Anthropic
  * make them (backoff.h): what gr_error_retryable says is tried again, after the wait that the server asked

@@ -100,7 +100,7 @@ static gr_value *metadata_of(const gr_value *json)
 
 gr_value *gri_anthropic_answer(const gr_value *json)
 {
-    const gr_value *content = gr_get(json, "content"), *id = gr_get(json, "id");
+    const gr_value *content = gr_get(json, "content");
     gr_value *m, *usage;
 
     if (!gr_is_nil(gr_get(json, "error")))
@@ -116,8 +116,7 @@ gr_value *gri_anthropic_answer(const gr_value *json)
     m = gri_keep_some(m, "tool_calls", calls_of(content));
     m = gr_set(m, "response_metadata", metadata_of(json));
     usage = gri_anthropic_usage(gr_get(json, "usage"));
-    m = gr_is_nil(usage) ? m : gr_set(m, "usage_metadata", usage);
-    return gr_value_type(id) == GR_STR ? gr_set(m, "id", gr_value_ref(id)) : m;
+    return gr_is_nil(usage) ? m : gr_set(m, "usage_metadata", usage);
 }
 
 /* ---- errors ---------------------------------------------------------------------------------- */

@@ -127,15 +127,12 @@ static gr_value *open_block(struct gri_anthropic_stream *s, const gr_value *bloc
 
 static gr_value *on_start(struct gri_anthropic_stream *s, const gr_value *message)
 {
-    const gr_value *id = gr_get(message, "id");
     gr_value *meta = gr_map(GR_KV("model_provider", gr_str("anthropic")));
-    gr_value *chunk;
 
     count(s, gr_get(message, "usage"));
-    meta = gri_keep(meta, "id", id);
+    meta = gri_keep(meta, "id", gr_get(message, "id"));
     meta = gri_keep(meta, "model_name", gr_get(message, "model"));
-    chunk = gr_set(chunk_of(s), "response_metadata", meta);
-    return gr_value_type(id) == GR_STR ? gr_set(chunk, "id", gr_value_ref(id)) : chunk;
+    return gr_set(chunk_of(s), "response_metadata", meta);
 }
 
 /* text_of is a part of a text: bare where nothing else can come. */

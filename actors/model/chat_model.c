@@ -14,6 +14,7 @@
 #include "actors/compose/retry.h"
 #include "actors/model/provider.h"
 #include "actors/store/digest.h"
+#include "runtime/actor/observed.h"
 #include "runtime/base/alloc.h"
 
 #define ANSWER_BYTES_DEFAULT ((size_t)16 << 20)
@@ -39,15 +40,14 @@ static void drop_chat(void *p)
     gri_free(chat);
 }
 
-/* params_of lays a call's kwargs over the settings. How often the call was tried before is the
- * retries' own, and no parameter. */
+/* params_of lays a call's kwargs over the settings. What attempts are told is no parameter. */
 static gr_value *params_of(const struct chat *chat, const gr_value *kwargs)
 {
     gr_value *params = gr_value_ref(chat->settings);
 
     if (kwargs == NULL)
         return params;
-    return gr_without(gr_merge(params, gr_value_ref(kwargs)), GRI_RETRY_KWARG);
+    return gri_retry_plain(gr_merge(params, gr_value_ref(kwargs)));
 }
 
 /* body_of gives the body for a prompt, or an error value. */
@@ -70,10 +70,18 @@ static gr_value *body_of(const struct chat *chat, const gr_value *input, const g
     return body;
 }
 
+/* run_of gives the id of the run that an answer is of: the attempts' own, or this call's. nil: none is known. */
+static gr_value *run_of(gr_ctx *c)
+{
+    const gr_value *told = gr_get(gr_kwargs(c), GRI_RUN_KWARG);
+
+    return told != NULL ? gr_value_ref(told) : gri_ctx_run_id(c);
+}
+
 static gr_value *request(gr_ctx *c, const gr_value *input, bool stream)
 {
     const struct chat *chat = gr_as_opaque(gr_args(c));
-    gr_value *params = params_of(chat, gr_kwargs(c)), *body, *err;
+    gr_value *params = params_of(chat, gr_kwargs(c)), *body, *run, *err;
     bool whole = stream && (chat->no_streaming ||
                             (chat->no_tool_streaming && gr_len(gr_get(params, "tools")) > 0));
 
@@ -81,6 +89,7 @@ static gr_value *request(gr_ctx *c, const gr_value *input, bool stream)
     gr_value_unref(params);
     if (gr_error_code(body) != GR_OK)
         return body;
+    run = run_of(c);
     err = gri_transfer_start(
         c, &(struct gri_transfer_spec){
                .endpoint = &chat->endpoint,
@@ -89,9 +98,11 @@ static gr_value *request(gr_ctx *c, const gr_value *input, bool stream)
                .stream = stream,
                .whole = whole,
                .message = true,
+               .run_id = run,
                .limiter = chat->limiter,
                .retries = (unsigned)gr_as_int(gr_get(gr_kwargs(c), GRI_RETRY_KWARG), 0) });
     gr_value_unref(body);
+    gr_value_unref(run);
     return err;
 }
 

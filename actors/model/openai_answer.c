@@ -72,13 +72,6 @@ static gr_value *response_metadata(const gr_value *json, const gr_value *finish)
     return gri_keep(meta, "finish_reason", finish);
 }
 
-static gr_value *set_id(gr_value *m, const gr_value *json)
-{
-    const gr_value *id = gr_get(json, "id");
-
-    return gr_value_type(id) == GR_STR && gr_len(id) > 0 ? gr_set(m, "id", gr_value_ref(id)) : m;
-}
-
 /* failure finds an error in an answer whose status was 200: NULL if there is none. OpenRouter has them in
  * a choice, too. */
 static gr_value *failure(const gr_value *json, const gr_value *choice)
@@ -119,8 +112,7 @@ gr_value *gri_openai_answer(const gr_value *json)
                gri_keep(response_metadata(json, gr_get(choice, "finish_reason")), "logprobs",
                         gr_get(choice, "logprobs")));
     usage = gri_openai_usage(gr_get(json, "usage"));
-    m = gr_is_nil(usage) ? m : gr_set(m, "usage_metadata", usage);
-    return set_id(m, json);
+    return gr_is_nil(usage) ? m : gr_set(m, "usage_metadata", usage);
 }
 
 /* ---- streams --------------------------------------------------------------------------------- */
@@ -174,7 +166,7 @@ static gr_value *delta_chunk(const gr_value *json, const gr_value *choice)
     if (gr_len(calls) > 0)
         count += gri_part(&parts[count], "tool_call_chunks", call_chunks(calls));
     count += gri_part(&parts[count], "response_metadata", metadata_of(json, choice));
-    count += gri_part(&parts[count], "id", text_or_nil(gr_get(json, "id")));
+    parts[count++] = (gr_kv)GR_KV("id", gr_nil()); /* the run's, which is not known here, has its place */
     return gr_map_n(parts, count);
 }
 

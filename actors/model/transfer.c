@@ -37,7 +37,7 @@ struct transfer {
     struct gri_ndjson ndjson;
     void *state;       /* owned: the reader's, of a stream */
     gr_value *failure; /* owned: why we cancelled the exchange ourselves */
-    gr_value *id;      /* owned: of messages that the server gives none; NULL: not needed so far */
+    gr_value *id;      /* owned: of messages that have none; NULL: not needed so far */
     gr_value *told;    /* owned: a map of what the head tells of a refusal; NULL: nothing */
     int status;
     int64_t retry_after_ms;
@@ -77,14 +77,20 @@ static void give_up(struct transfer *t, gr_value *why)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-/* message_id gives the id of a message that has none, as langchain-core names them. */
+/* id_of_run names the messages of a run as langchain-core does. */
+static gr_value *id_of_run(const char *run, bool stream)
+{
+    return gr_strf("lc_run--%s%s", run, stream ? "" : "-0");
+}
+
+/* message_id gives the id of a message that has none. */
 static gr_value *message_id(struct transfer *t)
 {
     char uuid[GRI_UUID_BYTES];
 
-    if (t->id == NULL) {
+    if (t->id == NULL) { /* nobody observes the call, so it has no run */
         gri_uuid7(uuid, gri_wall_us(t->rt) / 1000, gri_random(t->rt), gri_random(t->rt));
-        t->id = gr_strf("lc_run--%s%s", uuid, t->stream ? "" : "-0");
+        t->id = id_of_run(uuid, t->stream && !t->whole);
     }
     return gr_value_ref(t->id);
 }
@@ -413,10 +419,13 @@ static struct transfer *transfer_new(gr_ctx *c, const struct gri_transfer_spec *
                             .message = spec->message,
                             .retry_after_ms = -1 };
     t->owner = gr_value_ref(gr_args(c));
+    if (!gr_is_nil(spec->run_id))
+        t->id = id_of_run(gr_cstr(spec->run_id, ""), spec->stream && !spec->whole);
     gri_sse_init(&t->sse, 0, 0, on_sse, t);
     gri_ndjson_init(&t->ndjson, 0, on_line, t);
     if (state_size > 0 && (t->state = gri_alloc0(state_size)) == NULL) {
         gr_value_unref(t->owner);
+        gr_value_unref(t->id);
         gri_free(t);
         return NULL;
     }

@@ -59,9 +59,10 @@ struct gri_transfer_spec {
     /* message: answers and chunks are messages. Those without an id get one, a stream's last chunk says that it
      * is, and a stream without chunks is an error, as in langchain-core. */
     bool message;
-    unsigned retries; /* how often this was tried before */
-    gr_ref limiter;   /* is told of rate limits: see limit.h; {0, 0}: nobody is */
-    size_t count;     /* passed on to answer */
+    const gr_value *run_id; /* borrowed: of the run, for the ids of messages; nil: one is made up */
+    unsigned retries;       /* how often this was tried before */
+    gr_ref limiter;         /* is told of rate limits: see limit.h; {0, 0}: nobody is */
+    size_t count;           /* passed on to answer */
 };
 
 /*

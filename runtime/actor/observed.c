@@ -402,6 +402,21 @@ void gri_observe_arrival(struct gri_call *call, const struct gri_actor *a)
     end_if_cancelled(call, o);
 }
 
+gr_value *gri_run_id(struct gri_call *call)
+{
+    struct gri_run *r = gri_call_observed(call) ? run_of(gri_observed_of(call)) : NULL;
+    const gr_value *asked = gr_get(call->config, "run_id");
+
+    if (r != NULL)
+        return gr_str(r->seen.id);
+    return gr_is_nil(asked) ? gr_nil() : gr_value_ref(asked);
+}
+
+gr_value *gri_ctx_run_id(gr_ctx *c)
+{
+    return c->call == NULL ? gr_nil() : gri_run_id(c->call);
+}
+
 void gri_run_within(struct gri_call *call, const char *kind, struct gr_stream *in)
 {
     struct gri_observed *o = gri_call_observed(call) ? gri_observed_of(call) : NULL;

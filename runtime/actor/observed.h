@@ -94,7 +94,7 @@ bool gri_runless(const struct gri_actor *a, uint16_t verb);
 /* gri_observed_of is what an observed call has. */
 struct gri_observed *gri_observed_of(struct gri_call *call);
 
-/* The rest is for observed calls. gri_observe_arrival: its handler at a is about to run. */
+/* The rest is for observed calls, unless it says otherwise. gri_observe_arrival: its handler at a is about to run. */
 void gri_observe_arrival(struct gri_call *call, const struct gri_actor *a);
 /* gri_observe_answer: v is its answer, which its caller is about to learn. */
 void gri_observe_answer(struct gri_call *call, const gr_value *v);
@@ -103,6 +103,11 @@ void gri_observe_written(struct gri_call *call);
 void gri_observe_cancelled(struct gri_call *call, const gr_value *err);
 void gri_observe_detached(struct gri_call *call);
 void gri_observed_free(struct gri_call *call);
+
+/* gri_run_id gives the id of the call's run: of the innermost that it has, or where nobody observes, the one that
+ * its config asks for. nil: it has none. gri_ctx_run_id does so for a handler's call. */
+gr_value *gri_run_id(struct gri_call *call);
+gr_value *gri_ctx_run_id(gr_ctx *c);
 
 /* gri_observe_same: the call is passed on to its own actor, for another verb to serve it.
  * gri_observe_lend: likewise, the next call that it makes. Both nothing if it is not observed. */

@@ -35,7 +35,7 @@ chat() { # KEY CODE run|stream ACTOR ARGUMENT…
 chat "$key" 0 run once --text 'say hello'
 has "a message" '"content": "Hello from another server."' "$out"
 has "of the type ai" '"type": "ai"' "$out"
-has "its id" '"id": "chatcmpl-' "$out"
+has "the server's id of it" '"id": "chatcmpl-' "$out"
 has "why it ended" '"finish_reason": "stop"' "$out"
 has "what it cost" '"usage_metadata": {"input_tokens": ' "$out"
 is "the key went along" 1 "$(requests '/v1/chat/completions key$')"

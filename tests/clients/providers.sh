@@ -54,7 +54,7 @@ sum() {
 
 chat "$key" 0 run claude --text 'say hello'
 has "a message" '"content": "Hello from another server."' "$out"
-has "its id" '"id": "msg_' "$out"
+has "the server's id of it" '"id": "msg_' "$out"
 has "why it ended" '"stop_reason": "end_turn"' "$out"
 has "what it cost" '"usage_metadata": {"input_tokens": ' "$out"
 is "the key went along" 1 "$(requests '/v1/messages key$')"

@@ -150,9 +150,10 @@ Test(models, chat_11_no_streaming)
 
     reply(SAYS("abc"));
     chunks_are(
-        gr_astream(rt, m, gr_str("_"), NULL),
+        gr_astream(rt, m, gr_str("_"), GR_CALL(.config = json("{\"run_id\":\"r\"}"))),
         "[{\"type\":\"AIMessageChunk\",\"content\":\"abc\",\"response_metadata\":{\"model_provider\":"
-        "\"openai\",\"id\":\"x\",\"finish_reason\":\"stop\"},\"id\":\"x\",\"chunk_position\":\"last\"}]");
+        "\"openai\",\"id\":\"x\",\"finish_reason\":\"stop\"},\"chunk_position\":\"last\","
+        "\"id\":\"lc_run--r-0\"}]");
     is(sent(0, "stream"), "null");
 }
 

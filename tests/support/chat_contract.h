@@ -241,6 +241,7 @@ static inline void contract_chunks(void)
         last = strcmp(gr_cstr(gr_get(o.value, "chunk_position"), ""), "last") == 0;
         if (id == NULL)
             id = gr_value_ref(gr_get(o.value, "id"));
+        cr_assert(gr_equal(gr_get(o.value, "id"), id), "all are of one message");
         count++;
     }
     cr_assert_eq(o.code, GR_EOS, "%s", gr_error_text(o.error));

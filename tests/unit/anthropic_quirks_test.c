@@ -53,7 +53,7 @@ static const struct quirk streams[] = {
       .body = START OPEN("0", TEXT_BLOCK) EVENT("ping", "") TEXT("0", "Hel")
           EVENT("of_the_future", ",\"index\":0") ": a comment\n\n" TEXT("0", "lo.") CLOSE("0")
               FINISH("end_turn") STOP,
-      .want = "{\"type\":\"ai\",\"content\":\"Hello.\",\"id\":\"msg_1\",\"response_metadata\":{"
+      .want = "{\"type\":\"ai\",\"content\":\"Hello.\",\"id\":\"~lc_run--\",\"response_metadata\":{"
               "\"model_name\":\"c-2026\",\"stop_reason\":\"end_turn\",\"model_provider\":"
               "\"anthropic\"},\"usage_metadata\":{\"input_tokens\":3,\"output_tokens\":9,"
               "\"total_tokens\":12}}",
@@ -174,7 +174,7 @@ static const struct quirk streams[] = {
       .stream = true,
       .headers = "Content-Type: application/json\r\n",
       .body = HELLO,
-      .want = "{\"content\":\"Hello.\",\"id\":\"msg_2\"}" },
+      .want = "{\"content\":\"Hello.\",\"id\":\"~lc_run--\"}" },
 };
 
 static const struct quirk errors[] = {

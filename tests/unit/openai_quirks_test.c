@@ -34,7 +34,7 @@ static const struct quirk openai[] = {
       "\"prompt_tokens_details\":{\"cached_tokens\":2,\"audio_tokens\":0},"
       "\"completion_tokens_details\":{\"reasoning_tokens\":1}}}\n\n" DONE,
       .want =
-          "{\"content\":\"Hello.\",\"id\":\"x\",\"usage_metadata\":{\"input_tokens\":3,\"output_tokens\":4,"
+          "{\"content\":\"Hello.\",\"id\":\"~lc_run--\",\"usage_metadata\":{\"input_tokens\":3,\"output_tokens\":4,"
           "\"total_tokens\":7,\"input_token_details\":{\"cache_read\":2,\"audio\":0},"
           "\"output_token_details\":{\"reasoning\":1}},\"response_metadata\":{\"finish_reason\":\"stop\"}}",
       .sent = "{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":true}}",
@@ -83,7 +83,7 @@ static const struct quirk openai[] = {
           "\"url_citation\"}]},\"logprobs\":{\"content\":[]},\"finish_reason\":\"length\"}],\"usage\":"
           "{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}",
       .want =
-          "{\"id\":\"chatcmpl-1\",\"response_metadata\":{\"model_provider\":\"openai\",\"model_name\":"
+          "{\"id\":\"~lc_run--\",\"response_metadata\":{\"model_provider\":\"openai\",\"model_name\":"
           "\"gpt-x-2026\",\"system_fingerprint\":\"fp\",\"service_tier\":\"default\",\"id\":\"chatcmpl-1\","
           "\"finish_reason\":\"length\",\"logprobs\":{\"content\":[]}},\"additional_kwargs\":{\"annotations\":"
           "[{\"type\":\"url_citation\"}]},\"usage_metadata\":{\"total_tokens\":3}}",
@@ -210,7 +210,7 @@ static const struct quirk azure[] = {
       .body =
           "data: {\"id\":\"\",\"object\":\"\",\"model\":\"\",\"choices\":[],\"prompt_filter_results\":[{\"prompt_index\":0,"
           "\"content_filter_results\":{\"hate\":{\"filtered\":false}}}]}\n\n" TEXT("a") STOP DONE,
-      .want = "{\"content\":\"a\",\"id\":\"x\"}" },
+      .want = "{\"content\":\"a\",\"id\":\"~lc_run--\"}" },
     { .name = "azure: the last event has no blank line behind it",
       .stream = true,
       .body = TEXT(
