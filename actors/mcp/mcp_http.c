@@ -202,12 +202,16 @@ static bool resume_later(struct gri_mcp_post *p, bool failed)
 /* ---- its end ----------------------------------------------------------------------------------- */
 
 /* refused makes an error of an HTTP status that is none of success. */
-static gr_value *refused(const struct gri_mcp_post *p)
+static gr_value *refused(struct gri_mcp_post *p)
 {
     const char *body = p->body.len > 0 ? p->body.data : "";
-    gr_value *json = gr_json_parse(body, p->body.len, NULL), *err;
+    gr_value *json, *none, *err;
     struct gri_mcp_message m;
-    gr_value *none = gri_mcp_read(json, &m);
+
+    if (p->body.len > 0)
+        (void)gri_hidden_mask(&p->s->set.hidden, p->body.data, p->body.len);
+    json = gr_json_parse(body, p->body.len, NULL);
+    none = gri_mcp_read(json, &m);
 
     if (none == NULL && m.kind == GRI_MCP_ERROR)
         err = gri_mcp_error(m.body, p->status);

@@ -186,8 +186,19 @@ static void on_notification(struct gri_mcp *s, const struct gri_mcp_message *m)
 
 /* ---- answers ----------------------------------------------------------------------------------- */
 
+/* error_of makes the error value of an answer, without the key and the like, which it may repeat. */
+static gr_value *error_of(const struct gri_mcp *s, const struct gri_mcp_message *m)
+{
+    gr_value *body = gri_hidden_value(&s->set.hidden, gr_value_ref(m->body));
+    gr_value *err = gr_error_code(body) != GR_OK ? gr_value_ref(body) : gri_mcp_error(body, 0);
+
+    gr_value_unref(body);
+    return err;
+}
+
 static void on_response(struct gri_mcp *s, const struct gri_mcp_message *m, int64_t only)
 {
+    gr_value *err = m->kind == GRI_MCP_ERROR ? error_of(s, m) : NULL;
     int64_t id = gr_value_type(m->id) == GR_INT ? gr_as_int(m->id, 0) : 0;
 
     if (m->id == NULL && only != 0) /* an error about what could not be read: it was this one */
@@ -195,12 +206,11 @@ static void on_response(struct gri_mcp *s, const struct gri_mcp_message *m, int6
     if (id <= 0 || (only != 0 && id != only)) {
         gri_log_gated(&s->gate, gri_now(s->rt), GRI_LOG_WARN,
                       "mcp %s: an answer to what was not asked: %.200s", s->set.name,
-                      m->kind == GRI_MCP_ERROR ? gr_cstr(gr_get(m->body, "message"), "")
-                                               : "a result");
+                      err != NULL ? gr_error_text(err) : "a result");
+        gr_value_unref(err);
         return;
     }
-    gri_mcp_complete(s, id,
-                     m->kind == GRI_MCP_RESULT ? gr_value_ref(m->body) : gri_mcp_error(m->body, 0));
+    gri_mcp_complete(s, id, err != NULL ? err : gr_value_ref(m->body));
 }
 
 /* ---- sorting ----------------------------------------------------------------------------------- */

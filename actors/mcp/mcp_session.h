@@ -20,6 +20,7 @@
 #include "runtime/base/lock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/map.h"
+#include "runtime/http/hidden.h"
 #include "runtime/http/http.h"
 #include "runtime/http/ndjson.h"
 #include "runtime/program/program.h"
@@ -38,6 +39,7 @@ struct gri_mcp_settings {
     char *url, *secret;              /* owned; secret: "Authorization: Bearer …", or NULL */
     struct gri_http_header *headers; /* owned, names and values owned */
     size_t header_count;
+    struct gri_hidden hidden; /* the key, what headers say, the URL's password: no error shows them */
     char *protocol, *log_level;           /* owned, or NULL */
     char *prefix;                         /* owned; before the names of tools, or NULL */
     gr_value *tools;                      /* counted; names that are let through; NULL: all */

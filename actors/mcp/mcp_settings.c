@@ -118,7 +118,7 @@ static gr_value *read_key(struct gri_mcp_settings *set, const char *key_env)
     gri_strbuf_reserve(&b, strlen(key) + 32);
     gri_strbuf_addf(&b, "Authorization: Bearer %s", key);
     set->secret = gri_strbuf_take(&b);
-    return set->secret != NULL ? NULL : gri_mcp_no_memory();
+    return set->secret != NULL && gri_hidden_add(&set->hidden, key) ? NULL : gri_mcp_no_memory();
 }
 
 static gr_value *read_url(struct gri_mcp_settings *set, const gr_mcp_opts *o)
@@ -130,7 +130,7 @@ static gr_value *read_url(struct gri_mcp_settings *set, const gr_mcp_opts *o)
         return gr_error(GR_EINVAL, "%zu headers: at most %d", o->header_count, GRI_MCP_HEADERS_MAX);
     set->url = gri_strdup(o->url);
     set->headers = gri_alloc_array(o->header_count + 1, sizeof(*set->headers));
-    if (set->url == NULL || set->headers == NULL)
+    if (set->url == NULL || set->headers == NULL || !gri_hidden_url(&set->hidden, o->url))
         return gri_mcp_no_memory();
     for (size_t i = 0; i < o->header_count; i++) {
         const gr_header *h = &o->headers[i];
@@ -141,7 +141,8 @@ static gr_value *read_url(struct gri_mcp_settings *set, const gr_mcp_opts *o)
         set->header_count++;
         set->headers[i].name = gri_strdup(h->name);
         set->headers[i].value = gri_strdup(h->value);
-        if (set->headers[i].name == NULL || set->headers[i].value == NULL)
+        if (set->headers[i].name == NULL || set->headers[i].value == NULL ||
+            !gri_hidden_header(&set->hidden, h->name, h->value))
             return gri_mcp_no_memory();
     }
     return read_key(set, o->key_env);
@@ -283,8 +284,11 @@ void gri_mcp_settings_fini(struct gri_mcp_settings *set)
 {
     free_secrets(set->argv);
     free_secrets(set->env);
+    gri_hidden_fini(&set->hidden);
     for (size_t i = 0; i < set->header_count; i++) {
         gri_free((char *)(uintptr_t)set->headers[i].name);
+        if (set->headers[i].value != NULL)
+            explicit_bzero((char *)(uintptr_t)set->headers[i].value, strlen(set->headers[i].value));
         gri_free((char *)(uintptr_t)set->headers[i].value);
     }
     gri_free(set->headers);

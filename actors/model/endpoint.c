@@ -99,7 +99,7 @@ static gr_value *read_url(struct gri_endpoint *e, const struct gri_address *at, 
     }
     if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) || has_control(url))
         err = gr_error(GR_EINVAL, "a model server's URL begins with http:// or https://");
-    else if ((e->url = whole_url(e, at, url, model)) == NULL)
+    else if ((e->url = whole_url(e, at, url, model)) == NULL || !gri_hidden_url(&e->hidden, url))
         err = no_memory();
     gri_free(read);
     return err;
@@ -127,10 +127,7 @@ static gr_value *read_key(struct gri_endpoint *e, const struct gri_address *at, 
                     header == NULL ? "Bearer " : "");
     gri_strbuf_adds(&b, key);
     e->secret = gri_strbuf_take(&b);
-    if (e->secret == NULL)
-        return no_memory();
-    e->key = e->secret + strlen(e->secret) - strlen(key);
-    return NULL;
+    return e->secret != NULL && gri_hidden_add(&e->hidden, key) ? NULL : no_memory();
 }
 
 static gr_value *read_version(struct gri_endpoint *e, const struct gri_address *at,
@@ -195,6 +192,8 @@ static gr_value *read_headers(struct gri_endpoint *e, const struct gri_address *
             has_control(headers[i].name) || has_control(headers[i].value))
             return gr_error(GR_EINVAL, "header %zu is no header", i + 1);
         err = add_header(e, headers[i].name, headers[i].value);
+        if (err == NULL && !gri_hidden_header(&e->hidden, headers[i].name, headers[i].value))
+            err = no_memory();
     }
     return err;
 }
@@ -221,8 +220,11 @@ gr_value *gri_endpoint_init(struct gri_endpoint *e, const struct gri_address *at
 
 void gri_endpoint_fini(struct gri_endpoint *e)
 {
+    gri_hidden_fini(&e->hidden);
     for (size_t i = 0; i < e->header_count; i++) {
         gri_free((char *)(uintptr_t)e->headers[i].name);
+        if (e->headers[i].value != NULL)
+            explicit_bzero((char *)(uintptr_t)e->headers[i].value, strlen(e->headers[i].value));
         gri_free((char *)(uintptr_t)e->headers[i].value);
     }
     gri_free(e->headers);

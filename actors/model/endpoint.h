@@ -5,6 +5,7 @@
 
 #include <greenroom/model.h>
 
+#include "runtime/http/hidden.h"
 #include "runtime/http/http.h"
 
 #define GRI_ENDPOINT_HEADERS_MAX 64 /* a user's own */
@@ -36,10 +37,10 @@ struct gri_address {
 };
 
 struct gri_endpoint {
-    char *url;       /* owned: with the path */
-    char *secret;    /* owned: "Authorization: Bearer …", or NULL. Never printed */
-    const char *key; /* the key alone, within secret */
-    char *version;   /* owned: of the API, or NULL */
+    char *url;                /* owned: with the path */
+    char *secret;             /* owned: "Authorization: Bearer …", or NULL. Never printed */
+    char *version;            /* owned: of the API, or NULL */
+    struct gri_hidden hidden; /* the key, what the user's headers say, the URL's password */
     struct gri_http_header *headers; /* owned, names and values owned */
     size_t header_count;
     uint64_t timeout_ms, idle_ms; /* 0: none; 0: http.h's default */

@@ -137,7 +137,7 @@ static void on_status(void *arg, int status, struct gri_http_exchange *x)
         gri_backoff_hint_ms(gri_http_header_of(x, "retry-after-ms"),
                             gri_http_header_of(x, "retry-after"), gri_wall_us(t->rt) / 1000);
     if (!is_success(status))
-        t->told = gri_refusal_told(x, t->endpoint->key);
+        t->told = gri_refusal_told(x, &t->endpoint->hidden);
     gri_limit_saw(t->rt, t->limiter, x);
     gri_outbox_started(&t->out, x);
 }
@@ -159,15 +159,16 @@ static gr_value *read_event(struct transfer *t, const char *name, const char *te
     return chunk;
 }
 
-/* without_key reads an event that is an error again, without the key that it may repeat. */
-static gr_value *without_key(struct transfer *t, gr_value *err, const char *name, const char *text,
-                             size_t len)
+/* without_secrets reads an event that is an error again, without the key and the like that it may repeat. */
+static gr_value *without_secrets(struct transfer *t, gr_value *err, const char *name,
+                                 const char *text, size_t len)
 {
-    char *copy = t->endpoint->key == NULL ? NULL : gri_strndup(text, len);
+    const struct gri_hidden *hidden = &t->endpoint->hidden;
+    char *copy = hidden->count == 0 ? NULL : gri_strndup(text, len);
 
-    if (t->endpoint->key == NULL)
+    if (hidden->count == 0)
         return err;
-    if (copy == NULL || gri_refusal_hide(copy, len, t->endpoint->key)) {
+    if (copy == NULL || gri_hidden_mask(hidden, copy, len)) {
         gr_value_unref(err);
         err = copy == NULL ? gr_error(GR_ENOMEM, "out of memory for an error")
                            : read_event(t, name, copy, len);
@@ -190,7 +191,7 @@ static void on_text(struct transfer *t, const char *name, const char *text, size
     t->event_count++;
     chunk = read_event(t, name, text, len);
     if (gr_error_code(chunk) != GR_OK)
-        chunk = without_key(t, chunk, name, text, len);
+        chunk = without_secrets(t, chunk, name, text, len);
     if (gr_is_nil(chunk))
         gr_value_unref(chunk);
     else
@@ -279,7 +280,7 @@ static gr_value *refused(struct transfer *t)
                                          .retry_after_ms = t->retry_after_ms };
 
     if (t->body.len > 0)
-        (void)gri_refusal_hide(t->body.data, t->body.len, t->endpoint->key);
+        (void)gri_hidden_mask(&t->endpoint->hidden, t->body.data, t->body.len);
     return gri_refusal_with(t->reader->refusal(&refusal), t->told);
 }
 
@@ -307,9 +308,9 @@ static gr_value *whole_answer(struct transfer *t)
     if (!is_success(t->status))
         return refused(t);
     answer = read_answer(t);
-    /* An error within an answer may repeat the key, too. */
+    /* An error within an answer may repeat the key and the like, too. */
     if (gr_error_code(answer) != GR_OK && t->body.len > 0 &&
-        gri_refusal_hide(t->body.data, t->body.len, t->endpoint->key)) {
+        gri_hidden_mask(&t->endpoint->hidden, t->body.data, t->body.len)) {
         gr_value_unref(answer);
         answer = read_answer(t);
     }

@@ -59,7 +59,8 @@ typedef struct gr_mcp_opts {
 
     /* Or a URL */
     const char *url;       /* http:// or https://, with the path */
-    const gr_header *headers; /* sent with every request; copied. Not for secrets: use key_env */
+    const gr_header *headers; /* sent with every request; copied. Not for secrets: use key_env, though
+                               * errors hide what a server repeats of them, in words of 8 bytes and more */
     size_t header_count;
     const char *key_env;   /* the environment variable that holds a bearer token; default: none */
     /* the URL comes from a user or a model: only public addresses, see guard.h. An operator's needs no guard */

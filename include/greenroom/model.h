@@ -31,7 +31,9 @@ typedef struct gr_chat_opts {
     int64_t idle_ms;      /* the longest silence of the server; default 60000 */
     int max_retries;      /* default 2, negative: none; see gr_with_retry */
     unsigned max_concurrency; /* requests under way at once; 0: no limit */
-    const gr_header *headers; /* sent with every request; copied. Not for secrets: use key_env */
+    /* sent with every request; copied. What a server repeats of their values, in words of 8 bytes and more, is as
+     * hidden in errors as the key is; but they are in your memory, and key_env's is not */
+    const gr_header *headers;
     size_t header_count;
     /* taken: a map laid over the request's body ("top_p", "stop", "tools" …) */
     gr_value *extra;

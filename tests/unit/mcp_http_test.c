@@ -239,6 +239,32 @@ Test(mcp_http, who_is_not_let_in_is_told_so, .init = start, .fini = stop)
     cr_assert_eq(fault_server_count(server, FAULT_REQUESTS), 1);
 }
 
+Test(mcp_http, what_a_server_repeats_of_a_request_is_in_no_error, .init = start, .fini = stop)
+{
+    gr_header headers[] = { { "X-Gateway-Token", "gateway-token-1" },
+                            { "Cookie", "sid=session-cookie-1; a=b" } };
+    gr_ref client;
+
+    modern();
+    reply(200, JSON, TOOLS("2", "Region"));
+    reply(200, JSON,
+          "{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":1,\"message\":\"no " SECRET
+          " gateway-token-1\",\"data\":{\"a\":\"session\\u002dcookie-1\"}}}");
+    reply(403, "", "not with " SECRET " and gateway-token-1");
+    client = CLIENT_WITH(.key_env = "GR_TEST_KEY", .headers = headers, .header_count = 2);
+    for (size_t i = 0; i < 2; i++) {
+        gr_value *got = call(client, "sql");
+        char *text;
+
+        fails(got, GR_EREMOTE, "***");
+        text = gr_json_print(err, 0, NULL);
+        cr_assert_null(strstr(text, SECRET), "%s", text);
+        cr_assert_null(strstr(text, "gateway-token-1"), "%s", text);
+        cr_assert_null(strstr(text, "cookie-1"), "%s", text);
+        gr_free(text);
+    }
+}
+
 static const struct fault_step hanging[] = { FAULT_STREAM_HEAD, FAULT_CHUNK(": wait\n\n"),
                                              FAULT_HANG };
 
