@@ -79,6 +79,8 @@ static const struct gri_chain_key chat_model_keys[] = {
       "a stream gives the whole answer as its only chunk; default false" },
     { "no_tool_streaming", GRI_ARG_BOOL, false, 0, 0,
       "that where the call has tools; default false" },
+    { "use_responses_api", GRI_ARG_BOOL, false, 0, 0,
+      "of OpenAI and Azure: by the Responses API, not by chat completions; default false" },
     { "extra", GRI_ARG_DATA, false, 0, 0, "laid over the request's body: top_p, stop and so on" },
     { "key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },
     { "api_key", GRI_ARG_SECRET, false, 0, 0, KEY_ENV },

@@ -155,6 +155,10 @@ static gr_value *read_opts(struct chat *chat, const gr_chat_opts *o)
     chat->settings = settings_of(o, model);
     if (chat->provider == NULL)
         return err;
+    if (o->use_responses_api && chat->provider->responses == NULL)
+        return gr_error(GR_EINVAL, "%s has no Responses API", chat->provider->title);
+    if (o->use_responses_api)
+        chat->provider = chat->provider->responses;
     if (gr_error_code(chat->settings) != GR_OK)
         return gr_value_ref(chat->settings);
     if (model == NULL || model[0] == '\0')

@@ -41,6 +41,7 @@ const struct gri_provider gri_openai = {
                                { "OPENAI_PROJECT_ID", "OpenAI-Project" } } },
     .reader = OPENAI_READER,
     .request = gri_openai_request,
+    .responses = &gri_openai_responses,
 };
 
 const struct gri_provider gri_azure_openai = {
@@ -56,4 +57,5 @@ const struct gri_provider gri_azure_openai = {
               .version_query = "api-version" },
     .reader = OPENAI_READER,
     .request = gri_openai_request,
+    .responses = &gri_azure_responses,
 };

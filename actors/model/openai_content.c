@@ -110,8 +110,7 @@ static gr_value *text(const gr_value *block)
     return gr_without(gr_without(gr_without(out, "id"), "annotations"), "extras");
 }
 
-/* part gives a block in OpenAI's form; nil: it is left out; an error says which can't be sent. */
-static gr_value *part(const gr_value *block, size_t message, size_t index)
+gr_value *gri_openai_part(const gr_value *block, size_t message, size_t index)
 {
     static const char *const own[] = { "image_url", "input_audio", "refusal", NULL };
     static const char *const foreign[] = { "thinking",           "redacted_thinking",
@@ -149,7 +148,7 @@ gr_value *gri_openai_content(const gr_value *content, size_t message)
         return content == NULL ? gr_str("") : gr_value_ref(content);
     list = gr_list_n(NULL, 0);
     for (size_t i = 0; i < gr_len(content); i++) {
-        gr_value *p = part(gr_at(content, i), message, i);
+        gr_value *p = gri_openai_part(gr_at(content, i), message, i);
 
         if (gr_error_code(p) != GR_OK) {
             gr_value_unref(list);

@@ -13,7 +13,7 @@ static bool is_type(const gr_value *m, const char *type, const char *chunk)
     return strcmp(own, type) == 0 || strcmp(own, chunk) == 0;
 }
 
-static const char *role_of(const gr_value *m)
+const char *gri_openai_role(const gr_value *m)
 {
     const char *own = gr_cstr(gr_get(gr_get(m, "additional_kwargs"), "__openai_role__"), "");
 
@@ -73,7 +73,7 @@ static gr_value *assistant(gr_value *out, const gr_value *m)
 
 static gr_value *request_message(const gr_value *m, size_t index)
 {
-    const char *role = role_of(m);
+    const char *role = gri_openai_role(m);
     const gr_value *name = gr_get(m, "name");
     gr_value *content, *out;
 

@@ -22,6 +22,10 @@ gr_value *gri_openai_messages(const gr_value *messages);
 /* gri_openai_content gives a message's content as the request has it: a text as it is, of a list the
  * blocks in OpenAI's own form. What only other providers know (thinking, tool use) is left out. */
 gr_value *gri_openai_content(const gr_value *content, size_t message);
+/* gri_openai_part does so for one block: nil, it is left out; an error says which can't be sent. */
+gr_value *gri_openai_part(const gr_value *block, size_t message, size_t index);
+/* gri_openai_role gives the role of a message's type: NULL, there is none. */
+const char *gri_openai_role(const gr_value *m);
 
 /* ---- openai_answer.c -------------------------------------------------------------------------- */
 

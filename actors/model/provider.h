@@ -33,9 +33,11 @@ struct gri_provider {
     struct gri_reader reader; /* makes "ai" messages, and AIMessageChunk values of streams */
     /* request makes the body of the request, or an error value (GR_EINVAL: what can't be asked for). */
     gr_value *(*request)(const struct gri_model_ask *ask);
+    const struct gri_provider *responses; /* the same by the Responses API; NULL: it has none */
 };
 
 extern const struct gri_provider gri_openai, gri_azure_openai, gri_anthropic, gri_ollama;
+extern const struct gri_provider gri_openai_responses, gri_azure_responses;
 
 /*
  * gri_provider_of finds the provider of a model's name: "openai:gpt-5"; only known names count before

@@ -50,6 +50,8 @@ typedef struct gr_chat_opts {
      * budget.h; {0, 0}: none */
     gr_ref limiter;
     gr_ref cache; /* keeps answers, streams apart: budget.h; {0, 0}: none */
+    /* OpenAI and Azure: by the Responses API instead of chat completions, so contents are blocks; docs/models.md */
+    bool use_responses_api;
 } gr_chat_opts;
 #define GR_CHAT(...) GR_OPT(gr_chat_opts, __VA_ARGS__)
 

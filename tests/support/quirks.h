@@ -43,6 +43,7 @@ struct quirk {
     const char *no_head; /* a text that must not be there */
     int retries;         /* that the client may make; the answer after the first is `then` */
     const char *then;    /* the whole body of a second answer, with status 200 */
+    bool responses;      /* by the Responses API */
 };
 
 /* ---- comparing ------------------------------------------------------------------------------- */
@@ -180,6 +181,7 @@ static inline bool run_quirk_once(gr_runtime *rt, const struct quirk *q, bool dr
     m = gr_chat_model(scope, GR_CHAT(.url = fault_server_url(server),
                                      .model = q->model == NULL ? "openai:m" : q->model,
                                      .api_version = q->version, .key_env = "GR_TEST_KEY",
+                                     .use_responses_api = q->responses,
                                      .max_retries = q->retries == 0 ? -1 : q->retries));
     if (q->kwargs != NULL)
         m = gr_bind(scope, m, json(q->kwargs));
