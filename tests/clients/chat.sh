@@ -14,6 +14,13 @@ actors:
     chat_model:
       model: small
       extra: {tools: [{type: function, function: {name: get_weather, parameters: {type: object}}}]}
+  responses: {chat_model: {model: small, use_responses_api: true, max_retries: 0}}
+  responses_text: {sequence: [responses, {str_parser: {}}]}
+  responses_tools:
+    chat_model:
+      model: small
+      use_responses_api: true
+      extra: {tools: [{type: function, function: {name: get_weather, parameters: {type: object}}}]}
   few: {chat_model: {model: small, max_concurrency: 2}}
   limited: {chat_model: {model: small, max_retries: 0, headers: {x-aimock-chaos-ratelimit: "1"}}}
   down: {chat_model: {model: small, max_retries: 0, headers: {x-aimock-chaos-drop: "1"}}}
@@ -70,6 +77,24 @@ chat "$key" 0 run tools --input '[{"type": "human", "content": "weather in Oslo?
     {"type": "ai", "content": "", "tool_calls": [{'"$asked"'}]},
     {"type": "tool", "tool_call_id": "call_1", "content": "7"}]'
 has "the tool's answer goes back" 'It is 7 degrees in Oslo.' "$out"
+
+# ---- the Responses API -----------------------------------------------------------------------
+
+chat "$key" 0 run responses --text 'say hello'
+has "a message of blocks" '"content": [{"type": "text", "text": "Hello from another server."' "$out"
+has "whose id is the response's" '"id": "resp' "$out"
+has "what it cost here, too" '"usage_metadata": {"input_tokens": ' "$out"
+is "it was asked there" 1 "$(requests '/v1/responses key$')"
+chat "$key" 0 stream responses_text --text 'say hello' --text-out
+is "a stream's sum" 'Hello from another server.' "$out"
+chat "$key" 0 run responses_tools --text 'weather in Oslo?'
+has "a tool call as elsewhere" "$asked" "$out"
+chat "$key" 0 stream responses_tools --text 'weather in Oslo?'
+has "one in pieces" '"tool_call_chunks": [{"name": "get_weather"' "$out"
+chat "$key" 0 run responses_tools --input '[{"type": "human", "content": "weather in Oslo?"},
+    {"type": "ai", "content": "", "tool_calls": [{'"$asked"'}]},
+    {"type": "tool", "tool_call_id": "call_1", "content": "7"}]'
+has "the tool's answer goes back there" 'It is 7 degrees in Oslo.' "$out"
 
 # ---- side by side ----------------------------------------------------------------------------
 
