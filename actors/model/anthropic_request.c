@@ -316,11 +316,27 @@ static gr_value *add_tools(gr_value *body, const gr_value *settings)
     return gr_set(body, "tool_choice", allowed(choice, gr_get(settings, "thinking")));
 }
 
+/* longest_of gives the longest answer that a model can give, as langchain-anthropic has it. */
+static int64_t longest_of(const char *model)
+{
+    static const struct {
+        const char *family;
+        int64_t tokens;
+    } known[] = { { "claude-3-haiku", 4096 },     { "claude-3-5-haiku", 8192 },
+                  { "claude-3-7-sonnet", 64000 }, { "claude-sonnet-4", 64000 },
+                  { "claude-haiku-4", 64000 },    { "claude-opus-4", 32000 } };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strncmp(model, known[i].family, strlen(known[i].family)) == 0)
+            return known[i].tokens;
+    return GRI_ANTHROPIC_MAX_TOKENS;
+}
+
 static gr_value *limit_of(const gr_value *settings)
 {
-    int64_t limit =
-        gr_as_int(gr_get(settings, "max_tokens"),
-                  gr_as_int(gr_get(settings, "max_completion_tokens"), GRI_ANTHROPIC_MAX_TOKENS));
+    int64_t limit = gr_as_int(gr_get(settings, "max_tokens"),
+                              gr_as_int(gr_get(settings, "max_completion_tokens"),
+                                        longest_of(gr_cstr(gr_get(settings, "model"), ""))));
 
     return gr_int(limit);
 }

@@ -294,7 +294,7 @@ static bool has_document(const gr_value *messages)
 
 void gri_anthropic_begin(struct gri_anthropic_stream *s, const gr_value *body)
 {
-    s->as_blocks = gr_len(gr_get(body, "tools")) > 0 ||
+    s->as_blocks = gr_len(gr_get(body, "tools")) > 0 || gr_len(gr_get(body, "mcp_servers")) > 0 ||
                    gri_anthropic_thinks(gr_get(body, "thinking")) ||
                    has_document(gr_get(body, "messages"));
 }

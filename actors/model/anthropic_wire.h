@@ -11,8 +11,9 @@
 #include <greenroom/value.h>
 
 #define GRI_ANTHROPIC_VERSION "2023-06-01"
-#define GRI_ANTHROPIC_MAX_TOKENS 1024 /* the API wants one, and has no default */
-#define GRI_ANTHROPIC_BLOCKS_MAX 64   /* blocks that a stream has open at once */
+#define GRI_ANTHROPIC_MAX_TOKENS                                                                   \
+    4096 /* the API wants one, and has no default; of models that aren't known */
+#define GRI_ANTHROPIC_BLOCKS_MAX 64 /* blocks that a stream has open at once */
 
 /*
  * gri_anthropic_body makes the request's body. settings: the model's own and the call's, in the common

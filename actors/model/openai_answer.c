@@ -2,31 +2,45 @@
 /* openai_answer.c - answers and the events of streams to messages. */
 #include "actors/model/openai_wire.h"
 
+#include <stdio.h>
+
 #include "actors/message/tool_calls.h"
 #include "actors/model/wire.h"
 #include "runtime/value/known.h"
 
 /* ---- usage ----------------------------------------------------------------------------------- */
 
-gr_value *gri_openai_usage(const gr_value *usage)
+gr_value *gri_openai_details(const gr_value *from, const char *key, const char *as, int64_t all,
+                             const gr_value *tier)
 {
-    const gr_value *in = gr_get(usage, "prompt_tokens_details");
-    const gr_value *out = gr_get(usage, "completion_tokens_details");
+    const char *name = gr_cstr(tier, "");
+    gr_value *details = gri_keep_count(gr_map_n(NULL, 0), "audio", from, "audio_tokens");
+    char priced[32];
+
+    if (strcmp(name, "flex") != 0 && strcmp(name, "priority") != 0)
+        return gri_keep_count(details, as, from, key);
+    snprintf(priced, sizeof(priced), "%s_%s", name, as);
+    details = gri_keep_count(details, priced, from, key);
+    return gr_set(details, name, gr_int(all - gri_token_count(from, key)));
+}
+
+gr_value *gri_openai_usage(const gr_value *usage, const gr_value *tier)
+{
     int64_t asked = gri_token_count(usage, "prompt_tokens");
     int64_t said = gri_token_count(usage, "completion_tokens");
-    gr_value *all, *details;
+    gr_value *all;
 
     if (gr_value_type(usage) != GR_MAP)
         return gr_nil();
     all = gr_map(GR_KV("input_tokens", gr_int(asked)), GR_KV("output_tokens", gr_int(said)),
                  GR_KV("total_tokens", gr_int(asked + said)));
     all = gri_keep_count(all, "total_tokens", usage, "total_tokens");
-    details = gri_keep_count(gr_map_n(NULL, 0), "audio", in, "audio_tokens");
-    details = gri_keep_count(details, "cache_read", in, "cached_tokens");
-    all = gri_keep_some(all, "input_token_details", details);
-    details = gri_keep_count(gr_map_n(NULL, 0), "audio", out, "audio_tokens");
-    details = gri_keep_count(details, "reasoning", out, "reasoning_tokens");
-    return gri_keep_some(all, "output_token_details", details);
+    all = gri_keep_some(all, "input_token_details",
+                        gri_openai_details(gr_get(usage, "prompt_tokens_details"), "cached_tokens",
+                                           "cache_read", asked, tier));
+    return gri_keep_some(all, "output_token_details",
+                         gri_openai_details(gr_get(usage, "completion_tokens_details"),
+                                            "reasoning_tokens", "reasoning", said, tier));
 }
 
 /* ---- what answers and deltas have in common --------------------------------------------------- */
@@ -111,7 +125,7 @@ gr_value *gri_openai_answer(const gr_value *json)
     m = gr_set(m, "response_metadata",
                gri_keep(response_metadata(json, gr_get(choice, "finish_reason")), "logprobs",
                         gr_get(choice, "logprobs")));
-    usage = gri_openai_usage(gr_get(json, "usage"));
+    usage = gri_openai_usage(gr_get(json, "usage"), gr_get(json, "service_tier"));
     return gr_is_nil(usage) ? m : gr_set(m, "usage_metadata", usage);
 }
 
@@ -124,7 +138,30 @@ static gr_value *text_or_nil(const gr_value *v)
     return gr_value_type(v) == GR_STR && gr_len(v) > 0 ? gr_value_ref(v) : gr_nil();
 }
 
-static gr_value *call_chunks(const gr_value *calls)
+/* place_of gives the index of the call that a fragment is of. Some servers give none, or the same one to
+ * each call: then a name with another id begins the next. */
+static int64_t place_of(struct gri_openai_stream *s, const gr_value *call)
+{
+    const gr_value *id = gr_get(call, "id"), *index = gr_get(call, "index");
+    bool named = gr_len(gr_get(gr_get(call, "function"), "name")) > 0;
+    bool told = gr_value_type(index) == GR_INT, has_id = gr_len(id) > 0;
+    int64_t at = told     ? gr_as_int(index, 0)
+                 : !named ? s->call
+                          : s->call + (s->call_id != NULL || s->calls > 0);
+
+    if (told && s->calls > 0 && at == s->call && named && has_id && s->call_id != NULL &&
+        !gr_equal(id, s->call_id))
+        s->shift++;
+    if (has_id) {
+        gr_value_unref(s->call_id);
+        s->call_id = gr_value_ref(id);
+    }
+    s->calls++;
+    s->call = at;
+    return at < GRI_OPENAI_INDEX_MAX ? at + s->shift : at;
+}
+
+static gr_value *call_chunks(struct gri_openai_stream *s, const gr_value *calls)
 {
     gr_value *list = gr_list_n(NULL, 0);
 
@@ -132,30 +169,42 @@ static gr_value *call_chunks(const gr_value *calls)
         const gr_value *call = gr_at(calls, i), *fn = gr_get(call, "function");
         const gr_value *args = gr_get(fn, "arguments");
 
-        list = gr_append(
-            list, gr_map(GR_KV("name", text_or_nil(gr_get(fn, "name"))),
-                         GR_KV("args", gr_value_type(args) == GR_MAP ? gri_wire_text(args)
-                                                                     : text_or_nil(args)),
-                         GR_KV("id", text_or_nil(gr_get(call, "id"))),
-                         GR_KV("index", gr_int(gr_as_int(gr_get(call, "index"), (int64_t)i))),
-                         GR_KV("type", gr_str("tool_call_chunk"))));
+        list =
+            gr_append(list, gr_map(GR_KV("name", text_or_nil(gr_get(fn, "name"))),
+                                   GR_KV("args", gr_value_type(args) == GR_MAP ? gri_wire_text(args)
+                                                                               : text_or_nil(args)),
+                                   GR_KV("id", text_or_nil(gr_get(call, "id"))),
+                                   GR_KV("index", gr_int(place_of(s, call))),
+                                   GR_KV("type", gr_str("tool_call_chunk"))));
     }
     return list;
 }
 
-/* metadata_of: only the last delta tells of the whole, since texts of several would be added up. Nil: there
- * is nothing. */
-static gr_value *metadata_of(const gr_value *json, const gr_value *choice)
+/* ends tells whether a choice says why it ended; some servers say "" until then. */
+static bool ends(const gr_value *choice)
 {
-    const gr_value *finish = gr_get(choice, "finish_reason"), *odds = gr_get(choice, "logprobs");
+    const gr_value *finish = gr_get(choice, "finish_reason");
 
-    if (gr_value_type(finish) == GR_STR)
-        return gri_keep(response_metadata(json, finish), "logprobs", odds);
+    return gr_value_type(finish) == GR_STR && gr_len(finish) > 0;
+}
+
+/* metadata_of: only the first delta that ends tells of the whole, since texts of several would be added up. Nil:
+ * there is nothing. */
+static gr_value *metadata_of(struct gri_openai_stream *s, const gr_value *json,
+                             const gr_value *choice)
+{
+    const gr_value *odds = gr_get(choice, "logprobs");
+
+    if (ends(choice) && !s->told) {
+        s->told = true;
+        return gri_keep(response_metadata(json, gr_get(choice, "finish_reason")), "logprobs", odds);
+    }
     return gr_is_nil(odds) ? gr_nil() : gr_map(GR_KV("logprobs", gr_value_ref(odds)));
 }
 
 /* A chunk comes for each token, so it is made in one piece. */
-static gr_value *delta_chunk(const gr_value *json, const gr_value *choice)
+static gr_value *delta_chunk(struct gri_openai_stream *s, const gr_value *json,
+                             const gr_value *choice)
 {
     const gr_value *delta = gr_get(choice, "delta"), *calls = gr_get(delta, "tool_calls");
     gr_kv parts[6] = { GR_KV("type", gri_key("AIMessageChunk", 14)),
@@ -164,9 +213,10 @@ static gr_value *delta_chunk(const gr_value *json, const gr_value *choice)
 
     count += gri_part(&parts[count], "additional_kwargs", extras_of(delta));
     if (gr_len(calls) > 0)
-        count += gri_part(&parts[count], "tool_call_chunks", call_chunks(calls));
-    count += gri_part(&parts[count], "response_metadata", metadata_of(json, choice));
-    parts[count++] = (gr_kv)GR_KV("id", gr_nil()); /* the run's, which is not known here, has its place */
+        count += gri_part(&parts[count], "tool_call_chunks", call_chunks(s, calls));
+    count += gri_part(&parts[count], "response_metadata", metadata_of(s, json, choice));
+    parts[count++] =
+        (gr_kv)GR_KV("id", gr_nil()); /* the run's has its place here, but is not known */
     return gr_map_n(parts, count);
 }
 
@@ -183,6 +233,7 @@ gr_value *gri_openai_event(struct gri_openai_stream *s, const char *name, const 
                            bool *finished)
 {
     const gr_value *choice = first_choice(gr_get(json, "choices")), *usage = gr_get(json, "usage");
+    const gr_value *tier = gr_get(json, "service_tier");
     gr_value *err = failure(json, choice);
 
     if (err != NULL)
@@ -195,16 +246,19 @@ gr_value *gri_openai_event(struct gri_openai_stream *s, const char *name, const 
         gr_value_unref(s->usage);
         s->usage = gr_value_ref(usage);
     }
+    if (gr_value_type(tier) == GR_STR) {
+        gr_value_unref(s->tier);
+        s->tier = gr_value_ref(tier);
+    }
     if (choice == NULL)
         return gr_nil();
-    if (gr_value_type(gr_get(choice, "finish_reason")) == GR_STR)
-        *finished = true;
-    return delta_chunk(json, choice);
+    *finished = *finished || ends(choice);
+    return delta_chunk(s, json, choice);
 }
 
 gr_value *gri_openai_end(struct gri_openai_stream *s)
 {
-    gr_value *usage = gri_openai_usage(s->usage);
+    gr_value *usage = gri_openai_usage(s->usage, s->tier);
     gr_value *m = gr_map(GR_KV("type", gr_str("AIMessageChunk")), GR_KV("content", gr_str("")),
                          GR_KV("chunk_position", gr_str("last")));
 
@@ -214,5 +268,7 @@ gr_value *gri_openai_end(struct gri_openai_stream *s)
 void gri_openai_drop(struct gri_openai_stream *s)
 {
     gr_value_unref(s->usage);
-    s->usage = NULL;
+    gr_value_unref(s->tier);
+    gr_value_unref(s->call_id);
+    *s = (struct gri_openai_stream){ .usage = NULL };
 }

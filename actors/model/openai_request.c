@@ -53,10 +53,22 @@ static gr_value *add_calls(gr_value *list, const gr_value *calls)
     return list;
 }
 
+/* unsaid: the content of who only called is null, not "". */
+static gr_value *unsaid(gr_value *out)
+{
+    const gr_value *content = gr_get(out, "content");
+
+    return gr_value_type(content) == GR_STR && gr_len(content) == 0
+               ? gr_set(out, "content", gr_nil())
+               : out;
+}
+
 /* assistant adds what only the model's own messages have. Of what it said aloud only the id goes back. */
 static gr_value *assistant(gr_value *out, const gr_value *m)
 {
-    const gr_value *audio = gr_get(gr_get(gr_get(m, "additional_kwargs"), "audio"), "id");
+    const gr_value *aside = gr_get(m, "additional_kwargs");
+    const gr_value *audio = gr_get(gr_get(aside, "audio"), "id");
+    const gr_value *old = gr_get(aside, "function_call"); /* what there was before tool calls */
     gr_value *calls = add_calls(gr_list_n(NULL, 0), gr_get(m, "tool_calls"));
 
     calls = add_calls(calls, gr_get(m, "invalid_tool_calls"));
@@ -64,11 +76,11 @@ static gr_value *assistant(gr_value *out, const gr_value *m)
         out = gr_set(out, "audio", gr_map(GR_KV("id", gr_value_ref(audio))));
     if (gr_error_code(calls) == GR_OK && gr_len(calls) == 0) {
         gr_value_unref(calls);
-        return out;
+        return gr_value_type(old) == GR_MAP
+                   ? gr_set(unsaid(out), "function_call", gr_value_ref(old))
+                   : out;
     }
-    if (gr_value_type(gr_get(out, "content")) == GR_STR && gr_len(gr_get(out, "content")) == 0)
-        out = gr_set(out, "content", gr_nil());
-    return gr_set(out, "tool_calls", calls);
+    return gr_set(unsaid(out), "tool_calls", calls);
 }
 
 static gr_value *request_message(const gr_value *m, size_t index)
@@ -125,12 +137,28 @@ static gr_value *tool_choice(const gr_value *choice)
                   GR_KV("function", gr_map(GR_KV("name", gr_value_ref(choice)))));
 }
 
-/* is_openai: OpenAI's own servers have another name for the longest answer than all others. */
+/* is_openai: OpenAI's own servers, also those of one region ("eu.api.openai.com"), have another name for the longest
+ * answer than all others. */
 static bool is_openai(const char *url)
 {
-    static const char host[] = "https://api.openai.com/";
+    static const char scheme[] = "https://", host[] = "api.openai.com";
+    size_t len;
 
-    return url != NULL && strncmp(url, host, sizeof(host) - 1) == 0;
+    if (url == NULL || strncmp(url, scheme, sizeof(scheme) - 1) != 0)
+        return false;
+    url += sizeof(scheme) - 1;
+    len = strcspn(url, "/:?");
+    if (len < sizeof(host) - 1)
+        return false;
+    len -= sizeof(host) - 1;
+    return memcmp(url + len, host, sizeof(host) - 1) == 0 && (len == 0 || url[len - 1] == '.');
+}
+
+/* is_of_streams: servers refuse stream_options where there is no stream, and whether there is one is not for a
+ * parameter to say. */
+static bool is_of_streams(const char *key, bool stream)
+{
+    return strcmp(key, "stream") == 0 || (!stream && strcmp(key, "stream_options") == 0);
 }
 
 /* params_of gives the body without its messages. */
@@ -142,7 +170,7 @@ static gr_value *params_of(const struct gri_model_ask *ask)
         const char *key = NULL;
         const gr_value *v = gr_pair_at(ask->params, i, &key);
 
-        if (gr_is_nil(v))
+        if (gr_is_nil(v) || is_of_streams(key, ask->stream))
             continue;
         if (strcmp(key, "tool_choice") == 0)
             body = gr_set(body, key, tool_choice(v));

@@ -33,10 +33,17 @@ const char *gri_openai_role(const gr_value *m);
  * where. */
 gr_value *gri_openai_answer(const gr_value *json);
 
+#define GRI_OPENAI_INDEX_MAX 1000000 /* a call's; what is beyond is taken as it is */
+
 /* What a stream keeps until its end; begins as zeros. */
 struct gri_openai_stream {
-    gr_value
-        *usage; /* owned: the last that was told, since some servers tell the sum with each chunk */
+    /* owned: the last that was told, since some servers tell the sum with each chunk; NULL: nothing yet */
+    gr_value *usage, *tier;
+    bool told; /* why it ended, and what else there is to say of the whole */
+    /* of fragments of calls: how many came, the last one's index, and by how much the indexes from here on are too low */
+    size_t calls;
+    int64_t call, shift;
+    gr_value *call_id; /* owned: of the last fragment that had one */
 };
 
 /*
@@ -50,8 +57,13 @@ gr_value *gri_openai_event(struct gri_openai_stream *s, const char *name, const 
 gr_value *gri_openai_end(struct gri_openai_stream *s);
 void gri_openai_drop(struct gri_openai_stream *s);
 
-/* gri_openai_usage gives usage_metadata, or nil. */
-gr_value *gri_openai_usage(const gr_value *usage);
+/* gri_openai_usage gives usage_metadata, or nil. tier is the answer's service_tier: what langchain-openai has of
+ * tokens with another price, flex and priority, is counted apart. */
+gr_value *gri_openai_usage(const gr_value *usage, const gr_value *tier);
+/* gri_openai_details gives its details of one side, of which there are `all`: those that `key` counts go by the name
+ * `as`. */
+gr_value *gri_openai_details(const gr_value *from, const char *key, const char *as, int64_t all,
+                             const gr_value *tier);
 
 /* ---- openai_error.c --------------------------------------------------------------------------- */
 

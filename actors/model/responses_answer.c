@@ -8,7 +8,7 @@
 
 /* ---- what is told of the whole ----------------------------------------------------------------- */
 
-gr_value *gri_responses_usage(const gr_value *usage)
+gr_value *gri_responses_usage(const gr_value *usage, const gr_value *tier)
 {
     int64_t in = gri_token_count(usage, "input_tokens");
     int64_t out = gri_token_count(usage, "output_tokens");
@@ -20,12 +20,11 @@ gr_value *gri_responses_usage(const gr_value *usage)
                  GR_KV("total_tokens", gr_int(in + out)));
     all = gri_keep_count(all, "total_tokens", usage, "total_tokens");
     all = gri_keep_some(all, "input_token_details",
-                        gri_keep_count(gr_map_n(NULL, 0), "cache_read",
-                                       gr_get(usage, "input_tokens_details"), "cached_tokens"));
+                        gri_openai_details(gr_get(usage, "input_tokens_details"), "cached_tokens",
+                                           "cache_read", in, tier));
     return gri_keep_some(all, "output_token_details",
-                         gri_keep_count(gr_map_n(NULL, 0), "reasoning",
-                                        gr_get(usage, "output_tokens_details"),
-                                        "reasoning_tokens"));
+                         gri_openai_details(gr_get(usage, "output_tokens_details"),
+                                            "reasoning_tokens", "reasoning", out, tier));
 }
 
 gr_value *gri_responses_metadata(const gr_value *response)
@@ -166,7 +165,7 @@ gr_value *gri_responses_answer(const gr_value *json)
     meta = gr_set(gri_keep(gri_responses_metadata(json), "id", id), "model_provider",
                   gr_str("openai"));
     m = gr_set(m, "response_metadata", meta);
-    usage = gri_responses_usage(gr_get(json, "usage"));
+    usage = gri_responses_usage(gr_get(json, "usage"), gr_get(json, "service_tier"));
     m = gr_is_nil(usage) ? m : gr_set(m, "usage_metadata", usage);
     return gr_value_type(id) == GR_STR ? gr_set(m, "id", gr_value_ref(id)) : m;
 }

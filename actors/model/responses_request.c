@@ -81,16 +81,11 @@ static gr_value *text_of(const gr_value *params)
 /* Keys that have another name here, or are none of the request's. */
 static bool is_own(const char *key)
 {
-    static const char *const keys[] = { "messages",
-                                        "max_tokens",
-                                        "max_completion_tokens",
-                                        "reasoning_effort",
-                                        "tools",
-                                        "tool_choice",
-                                        "response_format",
-                                        "verbosity",
-                                        "text",
-                                        "use_previous_response_id" };
+    static const char *const keys[] = {
+        "messages", "max_tokens",  "max_completion_tokens",   "reasoning_effort",
+        "tools",    "tool_choice", "response_format",         "verbosity",
+        "text",     "stream",      "use_previous_response_id"
+    };
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (strcmp(keys[i], key) == 0)
@@ -104,7 +99,7 @@ static bool refuses_temperature(const char *model)
     return strncmp(model, "gpt-5", 5) == 0 && strstr(model, "chat") == NULL;
 }
 
-static gr_value *add_plain(gr_value *body, const gr_value *params)
+static gr_value *add_plain(gr_value *body, const gr_value *params, bool stream)
 {
     bool cold = refuses_temperature(gr_cstr(gr_get(params, "model"), ""));
 
@@ -112,17 +107,18 @@ static gr_value *add_plain(gr_value *body, const gr_value *params)
         const char *key = NULL;
         const gr_value *v = gr_pair_at(params, i, &key);
 
-        if (!is_own(key) && !(cold && strcmp(key, "temperature") == 0))
+        if (!is_own(key) && (stream || strcmp(key, "stream_options") != 0) &&
+            !(cold && strcmp(key, "temperature") == 0))
             body = gri_keep(body, key, v);
     }
     return body;
 }
 
-static gr_value *params_of(const gr_value *params)
+static gr_value *params_of(const gr_value *params, bool stream)
 {
     const gr_value *tools = gr_get(params, "tools"), *choice = gr_get(params, "tool_choice");
     const gr_value *effort = gr_get(params, "reasoning_effort");
-    gr_value *body = add_plain(gr_map_n(NULL, 0), params), *text = text_of(params);
+    gr_value *body = add_plain(gr_map_n(NULL, 0), params, stream), *text = text_of(params);
 
     body = gri_keep(body, "max_output_tokens", gr_get(params, "max_completion_tokens"));
     body = gri_keep(body, "max_output_tokens", gr_get(params, "max_tokens"));
@@ -165,7 +161,7 @@ gr_value *gri_responses_request(const struct gri_model_ask *ask)
 
     if (gr_error_code(input) != GR_OK)
         return input;
-    body = gr_set(params_of(ask->params), "input", input);
+    body = gr_set(params_of(ask->params, ask->stream), "input", input);
     body = gri_keep(body, "previous_response_id", before);
     return ask->stream ? gr_set(body, "stream", gr_bool(true)) : body;
 }

@@ -336,7 +336,7 @@ static gr_value *on_end(struct gri_responses_stream *s, const gr_value *response
         s->id = gr_value_type(id) == GR_STR ? gr_value_ref(id) : NULL;
     }
     chunk = gr_set(chunk_of(s, gr_list_n(NULL, 0)), "response_metadata", meta);
-    usage = gri_responses_usage(gr_get(response, "usage"));
+    usage = gri_responses_usage(gr_get(response, "usage"), gr_get(response, "service_tier"));
     chunk = gr_is_nil(usage) ? chunk : gr_set(chunk, "usage_metadata", usage);
     *ret_last = true;
     return gr_set(chunk, "chunk_position", gr_str("last"));

@@ -28,7 +28,7 @@ gr_value *gri_responses_answer(const gr_value *json);
 /* gri_responses_metadata tells of a response as a whole, but for its id and the provider. */
 gr_value *gri_responses_metadata(const gr_value *response);
 /* gri_responses_usage gives usage_metadata, or nil. */
-gr_value *gri_responses_usage(const gr_value *usage);
+gr_value *gri_responses_usage(const gr_value *usage, const gr_value *tier);
 /* gri_responses_citation renames what would be taken for the index of a part of a stream. */
 gr_value *gri_responses_citation(const gr_value *annotation);
 /* gri_responses_failure makes the error value of a response that failed: NULL if it did not. */

@@ -182,7 +182,7 @@ static void on_text(struct transfer *t, const char *name, const char *text, size
     const char *done = t->reader->done;
     gr_value *chunk;
 
-    if (t->done_seen || t->failure != NULL)
+    if (t->done_seen || t->failure != NULL || len == 0) /* an event without data keeps it alive */
         return;
     if (done != NULL && len >= strlen(done) && memcmp(text, done, strlen(done)) == 0) {
         t->done_seen = true;

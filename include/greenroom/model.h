@@ -26,7 +26,7 @@ typedef struct gr_chat_opts {
     /* the environment variable that holds the key; default the provider's: "OPENAI_API_KEY" */
     const char *key_env;
     const double *temperature; /* NULL: not sent. &(double){ 0.2 } */
-    unsigned max_tokens;  /* 0: not sent; but to Anthropic, which wants one, 1024 */
+    unsigned max_tokens;  /* 0: not sent; but to Anthropic, which wants one: the model's most */
     int64_t timeout_ms;   /* one request, from start to end; default 600000, negative: none */
     int64_t idle_ms;      /* the longest silence of the server; default 60000 */
     int max_retries;      /* default 2, negative: none; see gr_with_retry */

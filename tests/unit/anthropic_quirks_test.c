@@ -57,7 +57,7 @@ static const struct quirk streams[] = {
               "\"model_name\":\"c-2026\",\"stop_reason\":\"end_turn\",\"model_provider\":"
               "\"anthropic\"},\"usage_metadata\":{\"input_tokens\":3,\"output_tokens\":9,"
               "\"total_tokens\":12}}",
-      .sent = "{\"model\":\"c\",\"max_tokens\":1024,\"stream\":true,\"messages\":[{\"role\":"
+      .sent = "{\"model\":\"c\",\"max_tokens\":4096,\"stream\":true,\"messages\":[{\"role\":"
               "\"user\",\"content\":\"hi\"}]}",
       .head = "x-api-key: sk-of-a-test" },
     { .name = "anthropic: the key goes in a header of its own",
@@ -131,6 +131,17 @@ static const struct quirk streams[] = {
           FINISH("end_turn") STOP,
       .want = "{\"usage_metadata\":{\"input_tokens\":15,\"output_tokens\":9,\"total_tokens\":24,"
               "\"input_token_details\":{\"cache_creation\":5,\"cache_read\":7}}}" },
+    { .name = "anthropic: a model is let say all that it can",
+      .model = "anthropic:claude-sonnet-4-5-20250929",
+      .body = "{\"id\":\"m\",\"content\":[],\"stop_reason\":\"end_turn\"}",
+      .want = "{\"content\":\"\"}",
+      .sent = "{\"max_tokens\":64000}" },
+    { .name = "anthropic: the tools of MCP servers give blocks, too",
+      .model = CLAUDE,
+      .stream = true,
+      .kwargs = "{\"mcp_servers\":[{\"type\":\"url\",\"url\":\"https://x\",\"name\":\"x\"}]}",
+      .body = START OPEN("0", TEXT_BLOCK) TEXT("0", "a") CLOSE("0") FINISH("end_turn") STOP,
+      .want = "{\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}" },
     { .name = "anthropic: a refusal has no content",
       .model = CLAUDE,
       .body = "{\"id\":\"m\",\"content\":[],\"stop_reason\":\"refusal\",\"stop_sequence\":null}",

@@ -33,7 +33,7 @@ static gr_value *body_of(const struct request *r, bool stream)
 
 #define M "{\"model\":\"c\"}"
 #define HI "[{\"role\":\"user\",\"content\":\"hi\"}]"
-#define BODY(rest) "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" rest "}"
+#define BODY(rest) "{\"model\":\"c\",\"max_tokens\":4096,\"messages\":" rest "}"
 #define TOOL                                                                                       \
     "{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"d\",\"parameters\":"    \
     "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"}}},\"strict\":true}}"
@@ -46,16 +46,16 @@ static const struct request requests[] = {
     { "the call's own limit", "{\"model\":\"c\",\"max_tokens\":7,\"max_completion_tokens\":9}", HI,
       "{\"model\":\"c\",\"max_tokens\":7,\"messages\":" HI "}", NULL },
     { "system stands beside the messages", M, "[[\"system\",\"be brief\"],[\"human\",\"hi\"]]",
-      "{\"model\":\"c\",\"max_tokens\":1024,\"system\":\"be brief\",\"messages\":" HI "}", NULL },
+      "{\"model\":\"c\",\"max_tokens\":4096,\"system\":\"be brief\",\"messages\":" HI "}", NULL },
     { "several system messages are blocks", M,
       "[[\"system\",\"be brief\"],[\"developer\",\"and kind\"],[\"human\",\"hi\"]]",
-      "{\"model\":\"c\",\"max_tokens\":1024,\"system\":[{\"type\":\"text\",\"text\":\"be brief\"},"
+      "{\"model\":\"c\",\"max_tokens\":4096,\"system\":[{\"type\":\"text\",\"text\":\"be brief\"},"
       "{\"type\":\"text\",\"text\":\"and kind\"}],\"messages\":" HI "}",
       NULL },
     { "a cached system prompt", M,
       "[{\"role\":\"system\",\"content\":[{\"type\":\"text\",\"text\":\"long\",\"cache_control\":"
       "{\"type\":\"ephemeral\"}}]},[\"human\",\"hi\"]]",
-      "{\"model\":\"c\",\"max_tokens\":1024,\"system\":[{\"type\":\"text\",\"text\":\"long\","
+      "{\"model\":\"c\",\"max_tokens\":4096,\"system\":[{\"type\":\"text\",\"text\":\"long\","
       "\"cache_control\":{\"type\":\"ephemeral\"}}],\"messages\":" HI "}",
       NULL },
     { "turns of one side are one", M,
@@ -166,34 +166,34 @@ static const struct request requests[] = {
           "\"data\":\"own\"},\"citations\":{\"enabled\":true}}]}]"),
       NULL },
     { "stop, as a text", "{\"model\":\"c\",\"stop\":\"X\",\"top_p\":0.5,\"seed\":3}", HI,
-      "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" HI ",\"stop_sequences\":[\"X\"],"
+      "{\"model\":\"c\",\"max_tokens\":4096,\"messages\":" HI ",\"stop_sequences\":[\"X\"],"
       "\"top_p\":0.5}",
       NULL },
     { "later versions take no sampling",
       "{\"model\":\"c\",\"stop\":[\"X\",\"Y\"],\"temperature\":0.1,\"top_p\":0.5,\"top_k\":3}", HI,
-      "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" HI ",\"stop_sequences\":[\"X\",\"Y\"]}",
+      "{\"model\":\"c\",\"max_tokens\":4096,\"messages\":" HI ",\"stop_sequences\":[\"X\",\"Y\"]}",
       "2026-10-21" },
     { "tools, and any of them",
       "{\"model\":\"c\",\"tools\":[" TOOL "],\"tool_choice\":\"required\"}", HI,
-      "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" HI ",\"tools\":[" TOOL_SENT "],"
+      "{\"model\":\"c\",\"max_tokens\":4096,\"messages\":" HI ",\"tools\":[" TOOL_SENT "],"
       "\"tool_choice\":{\"type\":\"any\"}}",
       NULL },
     { "one tool by name, not side by side",
       "{\"model\":\"c\",\"tools\":[" TOOL "],\"tool_choice\":\"f\",\"parallel_tool_calls\":false}",
       HI,
-      "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" HI ",\"tools\":[" TOOL_SENT "],"
+      "{\"model\":\"c\",\"max_tokens\":4096,\"messages\":" HI ",\"tools\":[" TOOL_SENT "],"
       "\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\",\"disable_parallel_tool_use\":true}}",
       NULL },
     { "OpenAI's form of a choice",
       "{\"model\":\"c\",\"tools\":[" TOOL "],\"tool_choice\":{\"type\":\"function\",\"function\":"
       "{\"name\":\"f\"}}}",
       HI,
-      "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" HI ",\"tools\":[" TOOL_SENT "],"
+      "{\"model\":\"c\",\"max_tokens\":4096,\"messages\":" HI ",\"tools\":[" TOOL_SENT "],"
       "\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\"}}",
       NULL },
     { "one at a time, of one's choice",
       "{\"model\":\"c\",\"tools\":[" TOOL "],\"parallel_tool_calls\":false}", HI,
-      "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" HI ",\"tools\":[" TOOL_SENT "],"
+      "{\"model\":\"c\",\"max_tokens\":4096,\"messages\":" HI ",\"tools\":[" TOOL_SENT "],"
       "\"tool_choice\":{\"type\":\"auto\",\"disable_parallel_tool_use\":true}}",
       NULL },
     { "a tool without parameters, and one of the server's",
@@ -201,7 +201,7 @@ static const struct request requests[] = {
       "\"web_search_20250305\",\"name\":\"web_search\"}],\"tool_choice\":\"none\","
       "\"parallel_tool_calls\":false}",
       HI,
-      "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" HI ",\"tools\":[{\"name\":\"g\","
+      "{\"model\":\"c\",\"max_tokens\":4096,\"messages\":" HI ",\"tools\":[{\"name\":\"g\","
       "\"input_schema\":{\"type\":\"object\",\"properties\":{}}},{\"type\":\"web_search_20250305\","
       "\"name\":\"web_search\"}],\"tool_choice\":{\"type\":\"none\"}}",
       NULL },
@@ -209,7 +209,7 @@ static const struct request requests[] = {
       "{\"model\":\"c\",\"tools\":[" TOOL "],\"tool_choice\":\"f\",\"thinking\":{\"type\":"
       "\"adaptive\"}}",
       HI,
-      "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" HI ",\"tools\":[" TOOL_SENT "],"
+      "{\"model\":\"c\",\"max_tokens\":4096,\"messages\":" HI ",\"tools\":[" TOOL_SENT "],"
       "\"tool_choice\":{\"type\":\"auto\"},\"thinking\":{\"type\":\"adaptive\"}}",
       NULL },
     { "a choice without tools is none", "{\"model\":\"c\",\"tool_choice\":\"any\"}", HI, BODY(HI),
@@ -219,14 +219,14 @@ static const struct request requests[] = {
       "\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":{\"type\":\"object\"},\"strict\":"
       "true}}}",
       HI,
-      "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" HI ",\"output_config\":{\"effort\":"
+      "{\"model\":\"c\",\"max_tokens\":4096,\"messages\":" HI ",\"output_config\":{\"effort\":"
       "\"low\",\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}}}",
       NULL },
     { "the rest goes along",
       "{\"model\":\"c\",\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024},\"metadata\":"
       "{\"user_id\":\"u\"},\"service_tier\":\"auto\"}",
       HI,
-      "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":" HI ",\"thinking\":{\"type\":\"enabled\","
+      "{\"model\":\"c\",\"max_tokens\":4096,\"messages\":" HI ",\"thinking\":{\"type\":\"enabled\","
       "\"budget_tokens\":1024},\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"auto\"}",
       NULL },
 };
@@ -277,7 +277,7 @@ Test(anthropic_wire, later_versions_take_no_citations_in_a_text)
     };
 
     cr_assert(is(body_of(&r, true),
-                 "{\"model\":\"c\",\"max_tokens\":1024,\"messages\":[{\"role\":\"assistant\","
+                 "{\"model\":\"c\",\"max_tokens\":4096,\"messages\":[{\"role\":\"assistant\","
                  "\"content\":\"a\"}],\"stream\":true}"));
 }
 

@@ -239,6 +239,85 @@ static const struct quirk azure[] = {
       .error = "{\"code\":\"GR_ERATE\",\"retry_after_ms\":null,\"retryable\":true}" },
 };
 
+static const struct quirk more[] = {
+    { .name = "some servers: no reason for an end is empty until then",
+      .stream = true,
+      .body =
+          "data: {\"id\":\"x\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":"
+          "\"a\"},\"finish_reason\":\"\"}]}\n\ndata: {\"id\":\"x\",\"model\":\"m\",\"choices\":[{"
+          "\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n" DONE,
+      .want = "{\"content\":\"a\",\"response_metadata\":{\"model_name\":\"m\",\"id\":\"x\","
+              "\"finish_reason\":\"stop\"}}" },
+    { .name = "some servers: such a stream that breaks is no whole answer",
+      .stream = true,
+      .body = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":"
+              "\"\"}]}\n\n",
+      .error = "{\"code\":\"GR_EPROTO\",\"text\":\"~stream ended early\"}" },
+    { .name = "openrouter: the reason is told twice",
+      .stream = true,
+      .body =
+          "data: {\"id\":\"x\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":"
+          "\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: {\"id\":\"x\",\"model\":\"m\",\"choices\":[{"
+          "\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"stop\"}],\"usage\":{"
+          "\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n" DONE,
+      .want = "{\"content\":\"a\",\"response_metadata\":{\"model_name\":\"m\",\"id\":\"x\","
+              "\"finish_reason\":\"stop\"},\"usage_metadata\":{\"total_tokens\":3}}" },
+    { .name = "gemini: each call has the index 0",
+      .stream = true,
+      .body =
+          CALL("0", "\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}")
+              CALL("0", "\"id\":\"c2\",\"function\":{\"name\":\"g\",\"arguments\":\"{\\\"b\\\"\"}")
+                  CALL("0", "\"function\":{\"arguments\":\":2}\"}") STOP DONE,
+      .want = "{\"tool_calls\":[{\"name\":\"f\",\"args\":{\"a\":1},\"id\":\"c1\"},{\"name\":\"g\","
+              "\"args\":{\"b\":2},\"id\":\"c2\"}]}" },
+    { .name = "some servers: calls have no index, one behind the other",
+      .stream = true,
+      .body = CALL("null", "\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}")
+          CALL("null", "\"function\":{\"arguments\":\"}\"}") CALL(
+              "null", "\"id\":\"c2\",\"function\":{\"name\":\"g\",\"arguments\":\"{\\\"b\\\"\"}")
+              CALL("null", "\"function\":{\"arguments\":\":2}\"}") STOP DONE,
+      .want =
+          "{\"tool_calls\":[{\"name\":\"f\",\"args\":{},\"id\":\"c1\"},{\"name\":\"g\",\"args\":{"
+          "\"b\":2},\"id\":\"c2\"}]}" },
+    { .name = "a proxy: events without data keep a stream alive",
+      .stream = true,
+      .body = "data:\n\n" TEXT("a") "event: ping\ndata: \n\n" STOP DONE,
+      .want = "{\"content\":\"a\"}" },
+    { .name = "openai: what had another price is counted apart",
+      .body =
+          "{\"service_tier\":\"flex\",\"choices\":[{\"message\":{\"content\":\"a\"}}],\"usage\":{"
+          "\"prompt_tokens\":10,\"completion_tokens\":8,\"total_tokens\":18,"
+          "\"prompt_tokens_details\":{\"cached_tokens\":4},\"completion_tokens_details\":{"
+          "\"reasoning_tokens\":3}}}",
+      .want = "{\"usage_metadata\":{\"input_tokens\":10,\"input_token_details\":{\"flex\":6,"
+              "\"flex_cache_read\":4,\"cache_read\":null},\"output_token_details\":{\"flex\":5,"
+              "\"flex_reasoning\":3}}}" },
+    { .name = "openai: so in a stream, whose chunks tell the tier",
+      .stream = true,
+      .body =
+          "data: {\"service_tier\":\"priority\",\"choices\":[{\"index\":0,\"delta\":{\"content\":"
+          "\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{"
+          "\"prompt_tokens\":10,\"completion_tokens\":8,\"prompt_tokens_details\":{"
+          "\"cached_tokens\":4}}}\n\n" DONE,
+      .want = "{\"usage_metadata\":{\"input_token_details\":{\"priority\":6,"
+              "\"priority_cache_read\":4},\"output_token_details\":{\"priority\":8}}}" },
+    { .name = "request: what is said of streams goes with streams alone",
+      .kwargs = "{\"stream\":true,\"stream_options\":{\"include_usage\":true}}",
+      .body = HELLO,
+      .want = "{\"content\":\"Hello.\"}",
+      .sent = "{\"stream\":null,\"stream_options\":null}" },
+    { .name = "request: a call of the time before tool calls",
+      .input =
+          "[\"hi\",{\"type\":\"ai\",\"content\":\"\",\"additional_kwargs\":{\"function_call\":{"
+          "\"name\":\"f\",\"arguments\":\"{}\"}}},{\"type\":\"function\",\"name\":\"f\","
+          "\"content\":\"7\"}]",
+      .body = HELLO,
+      .want = "{\"content\":\"Hello.\"}",
+      .sent = "{\"messages\":[{\"role\":\"user\"},{\"role\":\"assistant\",\"content\":null,"
+              "\"function_call\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"role\":\"function\","
+              "\"name\":\"f\",\"content\":\"7\"}]}" },
+};
+
 static const struct quirk local[] = {
     { .name = "llama.cpp: loading is tried again",
       .status = 503,
@@ -471,6 +550,11 @@ Test(openai_quirks, of_openai, .init = start, .fini = stop)
 Test(openai_quirks, of_azure, .init = start, .fini = stop)
 {
     cr_assert_eq(run_quirks(rt, azure, COUNT(azure)), 0);
+}
+
+Test(openai_quirks, of_more_servers, .init = start, .fini = stop)
+{
+    cr_assert_eq(run_quirks(rt, more, COUNT(more)), 0);
 }
 
 Test(openai_quirks, of_compatible_servers, .init = start, .fini = stop)

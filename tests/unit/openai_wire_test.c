@@ -78,6 +78,14 @@ Test(openai_wire, the_longest_answer_has_its_own_name_at_openai)
     cr_assert_eq(gr_as_int(gr_get(body, "max_completion_tokens"), 0), 3);
     cr_assert_null(gr_get(body, "max_tokens"));
     gr_value_unref(body);
+    ask.url = "https://eu.api.openai.com/v1/chat/completions";
+    body = gri_openai_request(&ask);
+    cr_assert_eq(gr_as_int(gr_get(body, "max_completion_tokens"), 0), 3, "a region's");
+    gr_value_unref(body);
+    ask.url = "https://not-api.openai.com/v1/chat/completions";
+    body = gri_openai_request(&ask);
+    cr_assert_eq(gr_as_int(gr_get(body, "max_tokens"), 0), 3, "somebody else's");
+    gr_value_unref(body);
     ask.url = "https://api.openai.com.example/v1/chat/completions";
     body = gri_openai_request(&ask);
     cr_assert_eq(gr_as_int(gr_get(body, "max_tokens"), 0), 3);

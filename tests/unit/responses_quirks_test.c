@@ -108,6 +108,13 @@ static const struct quirk answers[] = {
       .responses = true,
       .body = "{\"id\":\"resp_1\"}",
       .error = "{\"code\":\"GR_EPROTO\",\"text\":\"~no output\"}" },
+    { .name = "what had another price is counted apart",
+      .responses = true,
+      .body = "{\"id\":\"resp_1\",\"output\":[],\"service_tier\":\"flex\",\"usage\":{"
+              "\"input_tokens\":10,\"output_tokens\":8,\"input_tokens_details\":{"
+              "\"cached_tokens\":4},\"output_tokens_details\":{\"reasoning_tokens\":3}}}",
+      .want = "{\"usage_metadata\":{\"input_token_details\":{\"flex\":6,\"flex_cache_read\":4},"
+              "\"output_token_details\":{\"flex\":5,\"flex_reasoning\":3}}}" },
     { .name = "azure: by deployment",
       .model = "azure_openai:d",
       .version = "2026-01-01",
@@ -388,6 +395,11 @@ static const struct quirk requests[] = {
           "\"reasoning_effort\":null,\"temperature\":0.5,\"response_format\":null,"
           "\"text\":{\"verbosity\":\"high\",\"format\":{\"type\":\"json_schema\",\"name\":\"p\","
           "\"schema\":{\"type\":\"object\"},\"strict\":true}},\"truncation\":\"auto\"}" },
+    { .name = "a parameter does not make it a stream",
+      .responses = true,
+      .body = OK,
+      .kwargs = "{\"stream\":true,\"stream_options\":{\"include_obfuscation\":false}}",
+      .sent = "{\"stream\":null,\"stream_options\":null}" },
     { .name = "json mode",
       .responses = true,
       .body = OK,
