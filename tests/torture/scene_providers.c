@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scene_providers.c - Anthropic's and Ollama's clients against a server of this process. */
+/* scene_providers.c - Anthropic's, Ollama's and the Responses API's clients against a server of this process. */
 #include "tests/torture/torture.h"
 
 #include <stdio.h>
@@ -39,8 +39,26 @@ static const struct fault_step llama_steps[] = {
     FAULT_CHUNK(""),
 };
 
+#define ITEM(what, item)                                                                           \
+    EVENT("response.output_item." what, ",\"output_index\":0,\"item\":{" item "}")
+static const struct fault_step responses_steps[] = {
+    FAULT_STREAM_HEAD,
+    EVENT("response.created", ",\"response\":{\"id\":\"resp_1\"}"),
+    ITEM("added", "\"type\":\"function_call\",\"call_id\":\"t\",\"name\":\"f\",\"arguments\":\"\""),
+    EVENT("response.function_call_arguments.delta",
+          ",\"output_index\":0,\"delta\":\"{\\\"a\\\":1}\""),
+    EVENT("response.completed",
+          ",\"response\":{\"id\":\"resp_1\",\"usage\":{\"input_tokens\":3,\"output_tokens\":9}}"),
+    FAULT_CHUNK(""),
+};
+
 void provider_scripts(struct fault_server *s)
 {
+    fault_server_reply(
+        s, "/r/responses", 200, JSON,
+        "{\"id\":\"resp_1\",\"output\":[{\"type\":\"message\",\"id\":\"m\",\"content\":[{"
+        "\"type\":\"output_text\",\"text\":\"Hello.\"}]}]}");
+    fault_server_script(s, "/rs/responses", responses_steps, COUNT(responses_steps));
     fault_server_reply(s, "/a/v1/messages", 200, JSON,
                        "{\"id\":\"m\",\"content\":[{\"type\":\"text\",\"text\":\"Hello.\"}],"
                        "\"stop_reason\":\"end_turn\"}");
@@ -79,9 +97,25 @@ static void claude(void)
           "\"Hello.\"");
 }
 
-static void claude_stream(void)
+static gr_ref responses_model(const char *path)
 {
-    gr_stream *s = gr_astream(rt, model("anthropic:c", "/as"), prompt(), NULL);
+    static const gr_header header = { "X-Gateway-Token", "token-of-a-gateway" };
+
+    return gr_chat_model(root,
+                         GR_CHAT(.url = url_of(path), .model = "openai:r", .max_retries = -1,
+                                 .key_env = "GR_TORTURE_NO_KEY", .timeout_ms = 6000,
+                                 .headers = &header, .header_count = 1, .use_responses_api = true));
+}
+
+static void responses(void)
+{
+    gives(gr_ainvoke(rt, gr_seq(root, responses_model("/r"), gr_str_parser(root)), prompt(), NULL),
+          "\"Hello.\"");
+}
+
+/* calls_f wants a stream to add up to a call with {"a": 1}. */
+static void calls_f(gr_stream *s)
+{
     gr_value *why = NULL, *sum = gr_stream_take(s, &why);
     const gr_value *args;
 
@@ -93,6 +127,16 @@ static void claude_stream(void)
     args = gr_get(gr_at(gr_get(sum, "tool_calls"), 0), "args");
     is(gr_value_ref(gr_error_code(sum) == GR_OK ? args : sum), "{\"a\":1}");
     gr_value_unref(sum);
+}
+
+static void claude_stream(void)
+{
+    calls_f(gr_astream(rt, model("anthropic:c", "/as"), prompt(), NULL));
+}
+
+static void responses_stream(void)
+{
+    calls_f(gr_astream(rt, responses_model("/rs"), prompt(), NULL));
 }
 
 static void llama_stream(void)
@@ -114,6 +158,8 @@ static void llama_embeddings(void)
 static const struct scene scenes[] = {
     { "claude", claude, SCENE_HTTP },
     { "claude_stream", claude_stream, SCENE_HTTP },
+    { "responses", responses, SCENE_HTTP },
+    { "responses_stream", responses_stream, SCENE_HTTP },
     { "llama_stream", llama_stream, SCENE_HTTP },
     { "llama_embeddings", llama_embeddings, SCENE_HTTP },
 };
