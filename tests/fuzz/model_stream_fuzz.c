@@ -14,7 +14,8 @@
 #include "runtime/http/sse.h"
 #include "tests/fuzz/fuzz.h"
 
-static const struct gri_provider *const providers[] = { &gri_anthropic, &gri_ollama, &gri_openai };
+static const struct gri_provider *const providers[] = { &gri_anthropic, &gri_ollama, &gri_openai,
+                                                        &gri_openai_responses };
 
 struct feed {
     const struct gri_reader *reader;
