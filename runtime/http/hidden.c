@@ -204,7 +204,8 @@ static bool mask_one(const char *hidden, char *text, size_t len)
     bool found = false;
 
     for (size_t at = 0; at < len;) {
-        size_t there = spelt_len(text + at, len - at, hidden);
+        bool may = text[at] == hidden[0] || text[at] == '\\'; /* most letters begin nothing */
+        size_t there = may ? spelt_len(text + at, len - at, hidden) : 0;
 
         memset(text + at, '*', there);
         found = found || there > 0;
