@@ -264,12 +264,12 @@ static const struct quirk errors[] = {
               "\"text\",\"text\":\"so?\"}]}]}" },
 };
 
-Test(anthropic_quirks, of_answers, .init = start, .fini = stop)
+Test(anthropic_quirks, of_answers, .init = start, .fini = stop, .timeout = 240)
 {
     cr_assert_eq(run_quirks(rt, streams, COUNT(streams)), 0);
 }
 
-Test(anthropic_quirks, of_errors_and_requests, .init = start, .fini = stop)
+Test(anthropic_quirks, of_errors_and_requests, .init = start, .fini = stop, .timeout = 240)
 {
     cr_assert_eq(run_quirks(rt, errors, COUNT(errors)), 0);
 }

@@ -427,17 +427,17 @@ static const struct quirk requests[] = {
       .sent = "{\"tool_choice\":{\"type\":\"web_search\"}}" },
 };
 
-Test(responses_quirks, of_answers, .init = start, .fini = stop)
+Test(responses_quirks, of_answers, .init = start, .fini = stop, .timeout = 240)
 {
     cr_assert_eq(run_quirks(rt, answers, COUNT(answers)), 0);
 }
 
-Test(responses_quirks, of_streams, .init = start, .fini = stop)
+Test(responses_quirks, of_streams, .init = start, .fini = stop, .timeout = 240)
 {
     cr_assert_eq(run_quirks(rt, streams, COUNT(streams)), 0);
 }
 
-Test(responses_quirks, of_requests, .init = start, .fini = stop)
+Test(responses_quirks, of_requests, .init = start, .fini = stop, .timeout = 240)
 {
     cr_assert_eq(run_quirks(rt, requests, COUNT(requests)), 0);
 }
