@@ -134,7 +134,8 @@ GR_API gr_ref gr_supervisor(gr_scope *in, const gr_supervisor_opts *opts);
  * gr_child gives a ref that leads to whoever is the child `id` of sup at the time of each call: a
  * step of a chain, a model, a store that survives its restarts. It is a gr_named (name.h): while
  * the child is being restarted, or there is none, calls fail with GR_EUNREACH, or wait if opts say
- * so. Calls that an incarnation had when it crashed fail with GR_EBROKEN. Both may be retried: see
+ * so. Once a supervisor that nobody supervises is gone, or could not be started, they fail at once,
+ * and the error's text and cause say why. Calls that an incarnation had when it crashed fail with GR_EBROKEN. Both may be retried: see
  * gr_with_retry. sup may be such a ref itself, of a supervisor that is supervised.
  * Broken, GR_EINVAL: sup is neither.    [any]
  */

@@ -46,4 +46,8 @@ gr_value *gri_names_list(struct gri_actor *a);
  * for another. */
 const char *gri_named_name(const struct gri_actor *a);
 
+/* gri_named_by is gr_named where it is known who gives the name: once that actor is gone, or could not be started, calls fail
+ * at once and say why. giver {0, 0}: it is not known. */
+gr_ref gri_named_by(gr_scope *in, const char *name, const gr_named_opts *opts, gr_ref giver);
+
 #endif

@@ -32,12 +32,31 @@ static uint64_t wait_until(gr_runtime *rt, const gr_value *args)
     return gri_deadline_after(&rt->sched, gr_as_int(gr_get(args, "wait_ms"), 0));
 }
 
-static gr_value *nobody(gr_code rc, const char *name)
+/* lost says why nobody will have the name: whoever gives it could not be started, or is gone. NULL: somebody may. */
+static gr_value *lost(gr_runtime *rt, const gr_value *args)
+{
+    gr_ref giver = gr_as_ref(gr_get(args, "giver"));
+
+    return giver.node != 0 || giver.id != 0 ? gr_check(rt, giver) : NULL;
+}
+
+static gr_value *unreached(gr_runtime *rt, const gr_value *args)
+{
+    gr_value *why = lost(rt, args);
+
+    if (why == NULL)
+        return gr_error(GR_EUNREACH, "nobody has the name '%s'", name_of(args));
+    return gr_error_with(
+        gr_error(GR_EUNREACH, "nobody has the name '%s': %s", name_of(args), gr_error_text(why)),
+        "cause", why);
+}
+
+static gr_value *nobody(gr_runtime *rt, const gr_value *args, gr_code rc)
 {
     switch (rc) {
-    case GR_EFULL: return gr_error(rc, "too many calls wait for the name '%s'", name);
+    case GR_EFULL: return gr_error(rc, "too many calls wait for the name '%s'", name_of(args));
     case GR_ENOMEM: return gr_error(rc, "out of memory");
-    default: return gr_error(GR_EUNREACH, "nobody has the name '%s'", name);
+    default: return unreached(rt, args);
     }
 }
 
@@ -133,7 +152,7 @@ static void wait_run(struct gri_task *t)
         if (pass_on(call, late ? NULL : &w->waiter, &rc))
             break;
         if (rc != GR_EPENDING) {
-            gri_call_end(call, nobody(rc, name_of(args)));
+            gri_call_end(call, nobody(call->rt, args, rc));
             break;
         }
         gri_timer_start(&call->rt->sched, &w->timer, w->until_ns);
@@ -149,7 +168,7 @@ static void wait_start(struct gri_call *call)
     struct name_wait *w = gri_new0(struct name_wait);
 
     if (w == NULL) {
-        gri_call_end(call, nobody(GR_ENOMEM, ""));
+        gri_call_end(call, nobody(call->rt, args, GR_ENOMEM));
         return;
     }
     *w = (struct name_wait){ .waiter.fire = wait_named,
@@ -167,13 +186,16 @@ static void named_call(struct gri_call *call)
 {
     const gr_value *args = gri_call_spawn_args(call);
     gr_code rc = GR_OK;
+    gr_value *why;
 
     if (pass_on(call, NULL, &rc))
         return;
-    if (wait_max(args) != 0)
+    why = lost(call->rt, args);
+    if (wait_max(args) != 0 && why == NULL)
         wait_start(call);
     else
-        gri_call_end(call, nobody(rc, name_of(args)));
+        gri_call_end(call, nobody(call->rt, args, rc));
+    gr_value_unref(why);
 }
 
 /* ---- tells ----------------------------------------------------------------------------------- */
@@ -247,6 +269,11 @@ const char *gri_named_name(const struct gri_actor *a)
 
 gr_ref gr_named(gr_scope *in, const char *name, const gr_named_opts *opts)
 {
+    return gri_named_by(in, name, opts, (gr_ref){ .node = 0, .id = 0 });
+}
+
+gr_ref gri_named_by(gr_scope *in, const char *name, const gr_named_opts *opts, gr_ref giver)
+{
     static const gr_named_opts defaults = { .size = sizeof(defaults) };
     const gr_named_opts *o = opts != NULL ? opts : &defaults;
     bool waits = o->wait_ms > 0;
@@ -257,6 +284,7 @@ gr_ref gr_named(gr_scope *in, const char *name, const gr_named_opts *opts)
         args = gr_error(GR_EINVAL, "a name has 1 to %d bytes", GR_NAME_MAX);
     else
         args = gr_map(GR_KV("name", gr_str(name)), GR_KV("wait_ms", gr_int(waits ? o->wait_ms : 0)),
-                      GR_KV("wait_max", gr_int(max < INT32_MAX ? (int64_t)max : INT32_MAX)));
+                      GR_KV("wait_max", gr_int(max < INT32_MAX ? (int64_t)max : INT32_MAX)),
+                      GR_KV("giver", gr_ref_value(giver)));
     return gr_spawn(in, &named_class, GR_SPAWN(.args = args, .name = name));
 }
