@@ -10,6 +10,7 @@
 
 static const struct gri_schema_word words[] = {
     { "$dynamicRef", GRI_IS_ANY, gri_read_unsupported, NULL },
+    { "$recursiveRef", GRI_IS_ANY, gri_read_unsupported, NULL },
     { "unevaluatedItems", GRI_IS_ARRAY, gri_read_unsupported, NULL },
     { "unevaluatedProperties", GRI_IS_OBJECT, gri_read_unsupported, NULL },
     { "type", GRI_IS_ANY, gri_read_type, gri_holds_type },

@@ -14,7 +14,7 @@
  * Drafts up to 7 wrote a list of schemas under items, with additionalItems, for prefixItems and items:
  * that is read so, too. format, title, default and all that has no meaning here are notes, and judge
  * nothing. What would be judged wrongly is refused when the schema is read: unevaluatedItems,
- * unevaluatedProperties, $dynamicRef, and a $ref that leaves the schema; nothing is ever fetched.
+ * unevaluatedProperties, $dynamicRef, $recursiveRef, and a $ref that leaves the schema; nothing is ever fetched.
  * A pattern needs a build with PCRE2.
  *
  * As in JSON Schema 1 and 1.0 are the same number, and 1.0 is an integer. NaN and infinities are
