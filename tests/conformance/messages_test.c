@@ -182,6 +182,15 @@ Test(messages, chat_03_a_scripted_model_streams)
 
 /* ---- prompts --------------------------------------------------------------------------------- */
 
+/* kind_is expects an error of that kind. */
+static void kind_is(gr_ref r, const char *input, const char *kind)
+{
+    gr_value *err = answer(gr_ainvoke(rt, r, json(input), NULL));
+
+    cr_assert_str_eq(gr_cstr(gr_get(err, "kind"), gr_error_text(err)), kind);
+    gr_value_unref(err);
+}
+
 Test(messages, pmt_01_missing_variables_are_named)
 {
     gr_ref r = gr_chat_prompt(root, GR_ROLE("human", "{a} {b}"));
@@ -189,6 +198,8 @@ Test(messages, pmt_01_missing_variables_are_named)
     invoke_fails(r, "{\"a\":1}", GR_EINVAL, "missing variables");
     invoke_fails(r, "{\"a\":1}", GR_EINVAL, "'b'");
     invoke_fails(gr_prompt(root, "{a} {b}"), "{\"a\":1}", GR_EINVAL, "missing variables");
+    kind_is(r, "{\"a\":1}", "KeyError");
+    kind_is(gr_prompt(root, "{a} {b}"), "{\"a\":1}", "KeyError");
 }
 
 /* pmt-02: what a partial has need not come in, but may */
