@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "actors/tool/tool_names.h"
 #include "runtime/base/alloc.h"
 
 static void agent_free(void *p)
@@ -53,22 +54,19 @@ static unsigned mode_of(const char *name)
     return strcmp(name, "messages") == 0 ? GRI_MESSAGES : 0;
 }
 
-/* check_rules sees that each tool of interrupt_on has a boolean or a map: what is anything else would let its calls pass. */
-static gr_value *check_rules(const gr_value *rules)
+/* check_known looks whether interrupt_on names tools, if their names are known by now. Else a run does. */
+static gr_value *check_known(const struct gri_agent *a, gr_scope *in, const gr_ref *tools,
+                             size_t count)
 {
-    const char *name = NULL;
-    const gr_value *rule;
+    gr_value *names = a->interrupt_on != NULL ? gri_tool_names_known(in, tools, count) : NULL;
+    gr_value *err = NULL;
 
-    if (rules != NULL && gr_value_type(rules) != GR_MAP)
-        return gr_error(GR_ETYPE, "agent: interrupt_on must be a map of tools' names");
-    for (size_t i = 0; i < gr_len(rules); i++) {
-        rule = gr_pair_at(rules, i, &name);
-        if (gr_value_type(rule) != GR_MAP && gr_value_type(rule) != GR_BOOL)
-            return gr_error(
-                GR_ETYPE, "agent: interrupt_on: '%s' must be true, false or a map, not of type %s",
-                name, gr_type_name(gr_value_type(rule)));
-    }
-    return NULL;
+    if (names != NULL && gr_error_code(names) != GR_OK)
+        return names;
+    if (names != NULL)
+        err = gri_rules_check_names(a->interrupt_on, names);
+    gr_value_unref(names);
+    return err;
 }
 
 /* check looks at what is not looked at elsewhere; NULL, or what is wrong. */
@@ -86,7 +84,7 @@ static gr_value *check(const struct gri_agent *a)
         return gr_error(GR_ETYPE, "agent: prices must be a map");
     if (a->cost_max > 0 && a->prices == NULL)
         return gr_error(GR_EINVAL, "agent: cost_max needs prices");
-    return check_rules(a->interrupt_on);
+    return gri_rules_check(a->interrupt_on);
 }
 
 /* given gives a broken value among the options; NULL: there is none. */
@@ -127,6 +125,8 @@ static gr_value *fill(struct gri_agent *a, gr_scope *in, gr_ref model, const gr_
                                             .timeout_ms = o->tool_timeout_ms));
     if (wrong == NULL)
         wrong = check(a);
+    if (wrong == NULL)
+        wrong = check_known(a, in, tools, count);
     if (wrong == NULL)
         wrong = gri_format_read(a, o->response_format, o->response_method);
     else

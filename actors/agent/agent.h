@@ -70,10 +70,14 @@ gr_value *gri_turn_add(struct gri_turn *t, const char *node, gr_value *messages 
 gr_value *gri_turn_update(struct gri_turn *t, const char *node, gr_value *update GR_TAKES);
 /* gri_turn_emit sends a chunk to who reads this mode. */
 gr_value *gri_turn_emit(struct gri_turn *t, enum gri_stream_mode mode, gr_value *chunk GR_TAKES);
+/* gri_turn_values sends the state to who reads values. */
+gr_value *gri_turn_values(struct gri_turn *t);
 /* gri_turn_message tells who reads messages of one, or of a chunk of one. */
 gr_value *gri_turn_message(struct gri_turn *t, const char *node, const gr_value *message);
 /* gri_with_id gives a message an id, unless it has one. */
 gr_value *gri_with_id(gr_ctx *c, gr_value *message GR_TAKES);
+/* gri_with_call_ids gives the tool calls of a message ids where they have none, that no call of the others has. call_ids.c */
+gr_value *gri_with_call_ids(const gr_value *messages, gr_value *message GR_TAKES);
 /* gri_last_ai is the index of the last ai message; SIZE_MAX: there is none. */
 size_t gri_last_ai(const gr_value *messages);
 /* gri_pending lists the tool calls of the last ai message that nothing answers yet. */
@@ -97,11 +101,20 @@ gr_value *gri_agent_blocked(struct gri_turn *t, const gr_value *call);
 /* gri_agent_review asks for consent to the pending calls, or does what was decided. agent_review.c */
 gr_value *gri_agent_review(struct gri_turn *t, const gr_value *pending);
 
+/* gri_is_decision: there is one of that name. agent_review.c */
+bool gri_is_decision(const char *type);
+/* gri_rules_check looks at interrupt_on, and gri_rules_check_names whether it names tools that there are: NULL, or what is
+ * wrong. agent_rules.c */
+gr_value *gri_rules_check(const gr_value *rules);
+gr_value *gri_rules_check_names(const gr_value *rules, const gr_value *names);
+
 /* gri_format_read reads the options' schema. gri_format_kwargs adds what the model must get for it.
  * gri_format_answer looks at the model's message. agent_answer.c */
 gr_value *gri_format_read(struct gri_agent *a, gr_value *schema GR_TAKES, const char *method);
 gr_value *gri_format_kwargs(const struct gri_agent *a, gr_value *kwargs GR_TAKES);
 gr_value *gri_format_answer(struct gri_turn *t, const gr_value *message);
+/* gri_format_answers: there is one call, of the tool of the answer and by its schema: nothing is left to do. */
+bool gri_format_answers(const struct gri_agent *a, const gr_value *calls);
 const char *gri_format_name(const struct gri_agent *a);
 
 #endif

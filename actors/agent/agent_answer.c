@@ -60,6 +60,24 @@ static gr_value *wrong_with(const struct gri_agent *a, const gr_value *v)
     return text;
 }
 
+static bool is_answer(const struct gri_agent *a, const gr_value *call)
+{
+    return strcmp(gr_cstr(gr_get(call, "name"), ""), gri_format_name(a)) == 0;
+}
+
+bool gri_format_answers(const struct gri_agent *a, const gr_value *calls)
+{
+    gr_value *args, *wrong;
+
+    if (a->format == NULL || a->native || gr_len(calls) != 1 || !is_answer(a, gr_at(calls, 0)))
+        return false;
+    args = gr_schema_fill(a->format, gr_value_ref(gr_get(gr_at(calls, 0), "args")));
+    wrong = wrong_with(a, args);
+    gr_value_unref(args);
+    gr_value_unref(wrong);
+    return wrong == NULL;
+}
+
 /* by_call takes the answer from the arguments of its tool's call. */
 static gr_value *by_call(struct gri_turn *t, const gr_value *call)
 {
@@ -121,7 +139,7 @@ gr_value *gri_format_answer(struct gri_turn *t, const gr_value *message)
     if (t->a->native)
         return gr_len(calls) == 0 ? by_text(t, message) : NULL;
     for (size_t i = 0; err == NULL && t->structured == NULL && i < gr_len(calls); i++)
-        if (strcmp(gr_cstr(gr_get(gr_at(calls, i), "name"), ""), gri_format_name(t->a)) == 0)
+        if (is_answer(t->a, gr_at(calls, i)))
             err = by_call(t, gr_at(calls, i));
     return err;
 }

@@ -28,7 +28,8 @@ static gr_value *within_steps(const struct gri_turn *t, gr_value *m)
     int64_t left = t->steps_max - t->step;
     gr_value *sorry;
 
-    if (gr_len(calls) == 0 || left >= 2 || (left >= 1 && all_direct(t, calls)))
+    if (gr_len(calls) == 0 || left >= 2 || (left >= 1 && all_direct(t, calls)) ||
+        gri_format_answers(t->a, calls))
         return m;
     sorry = gr_map(GR_KV("type", gr_str("ai")), GR_KV("content", gr_str(SORRY)),
                    GR_KV("id", gr_value_ref(gr_get(m, "id"))));

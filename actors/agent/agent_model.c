@@ -113,7 +113,7 @@ gr_value *gri_agent_ask(struct gri_turn *t)
     if (gr_error_code(m) != GR_OK)
         return m;
     if (strcmp(gr_cstr(gr_get(m, "type"), ""), "ai") == 0)
-        return gri_with_id(t->c, m);
+        return gri_with_id(t->c, gri_with_call_ids(t->messages, m));
     err = gr_error(GR_ETYPE, "an agent's model must answer with an ai message, not with a %s",
                    gr_cstr(gr_get(m, "type"), gr_type_name(gr_value_type(m))));
     gr_value_unref(m);

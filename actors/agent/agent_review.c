@@ -24,6 +24,14 @@ static const gr_value *rule_of(const struct gri_agent *a, const gr_value *call)
 static const char *const decisions[] = { "approve", "edit", "reject", "respond" };
 #define DECISIONS (sizeof(decisions) / sizeof(decisions[0]))
 
+bool gri_is_decision(const char *type)
+{
+    for (size_t i = 0; i < DECISIONS; i++)
+        if (strcmp(decisions[i], type) == 0)
+            return true;
+    return false;
+}
+
 static gr_value *allowed_of(const gr_value *rule)
 {
     const gr_value *allowed = gr_get(rule, "allowed_decisions");
@@ -51,26 +59,34 @@ static gr_value *request_of(const gr_value *call, const gr_value *rule)
                   GR_KV("args", gr_value_ref(gr_get(call, "args"))), GR_KV("description", text));
 }
 
+static gr_value *config_of(const gr_value *call, const gr_value *rule)
+{
+    gr_value *config = gr_map(GR_KV("action_name", gr_value_ref(gr_get(call, "name"))),
+                              GR_KV("allowed_decisions", allowed_of(rule)));
+
+    return gr_get(rule, "args_schema") != NULL
+               ? gr_set(config, "args_schema", gr_value_ref(gr_get(rule, "args_schema")))
+               : config;
+}
+
 /* interrupt ends the run with what is asked. */
 static gr_value *interrupt(struct gri_turn *t, const gr_value *asked)
 {
-    gr_value *requests = gr_list_n(NULL, 0), *configs = gr_list_n(NULL, 0), *value;
+    gr_value *requests = gr_list_n(NULL, 0), *configs = gr_list_n(NULL, 0), *value, *err;
     const gr_value *message = gr_at(t->messages, gri_last_ai(t->messages));
 
     for (size_t i = 0; i < gr_len(asked); i++) {
         const gr_value *call = gr_at(asked, i), *rule = rule_of(t->a, call);
 
         requests = gr_append(requests, request_of(call, rule));
-        configs =
-            gr_append(configs, gr_map(GR_KV("action_name", gr_value_ref(gr_get(call, "name"))),
-                                      GR_KV("allowed_decisions", allowed_of(rule))));
+        configs = gr_append(configs, config_of(call, rule));
     }
     value = gr_map(GR_KV("action_requests", requests), GR_KV("review_configs", configs));
     t->interrupt = gr_list(
         gr_map(GR_KV("value", value), GR_KV("id", gr_str(gr_cstr(gr_get(message, "id"), "")))));
     t->over = true;
-    return gri_turn_emit(t, GRI_UPDATES,
-                         gr_map(GR_KV("__interrupt__", gr_value_ref(t->interrupt))));
+    err = gri_turn_emit(t, GRI_UPDATES, gr_map(GR_KV("__interrupt__", gr_value_ref(t->interrupt))));
+    return err != NULL ? err : gri_turn_values(t);
 }
 
 /* ---- deciding ------------------------------------------------------------------------------------------ */
@@ -86,13 +102,11 @@ struct outcome {
 static bool is_allowed(const gr_value *rule, const char *type)
 {
     const gr_value *allowed = gr_get(rule, "allowed_decisions");
-    bool known = false, found = allowed == NULL;
+    bool found = allowed == NULL;
 
-    for (size_t i = 0; i < DECISIONS; i++)
-        known = known || strcmp(decisions[i], type) == 0;
     for (size_t i = 0; i < gr_len(allowed); i++)
         found = found || strcmp(gr_cstr(gr_at(allowed, i), ""), type) == 0;
-    return known && found;
+    return gri_is_decision(type) && found;
 }
 
 /* edited gives a call with another action; its id stays. */

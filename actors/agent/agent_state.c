@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "actors/agent/agent.h"
+#include "actors/tool/tool_names.h"
 #include "runtime/base/map.h"
 #include "runtime/observe/uuid.h"
 #include "runtime/sched/world.h"
@@ -144,8 +145,7 @@ gr_value *gri_turn_state(const struct gri_turn *t)
                                 : state;
 }
 
-/* tell_values sends the state. */
-static gr_value *tell_values(struct gri_turn *t)
+gr_value *gri_turn_values(struct gri_turn *t)
 {
     if (!t->streams || (t->modes & GRI_VALUES) == 0)
         return NULL;
@@ -220,7 +220,7 @@ gr_value *gri_turn_add(struct gri_turn *t, const char *node, gr_value *messages)
         err = gri_turn_emit(t, GRI_UPDATES,
                             gr_map(GR_KV(node, gr_map(GR_KV("messages", gr_value_ref(messages))))));
     gr_value_unref(messages);
-    return err != NULL ? err : tell_values(t);
+    return err != NULL ? err : gri_turn_values(t);
 }
 
 gr_value *gri_turn_update(struct gri_turn *t, const char *node, gr_value *update)
@@ -353,6 +353,20 @@ static gr_value *join_new(struct gri_turn *t, const gr_value *input)
     return err;
 }
 
+/* check_consent: what interrupt_on names must be there. */
+static gr_value *check_consent(const struct gri_turn *t)
+{
+    gr_value *names, *err;
+
+    if (t->a->interrupt_on == NULL)
+        return NULL;
+    names = gri_tool_names_told(t->told);
+    err = gr_error_code(names) != GR_OK ? gr_value_ref(names)
+                                        : gri_rules_check_names(t->a->interrupt_on, names);
+    gr_value_unref(names);
+    return err;
+}
+
 gr_value *gri_turn_begin(struct gri_turn *t, gr_ctx *c, const gr_value *input, bool streams)
 {
     gr_value *err;
@@ -374,11 +388,14 @@ gr_value *gri_turn_begin(struct gri_turn *t, gr_ctx *c, const gr_value *input, b
     t->told = gri_toolbox_told(&t->a->node.box, c);
     if (gr_error_code(t->told) != GR_OK)
         return gr_value_ref(t->told);
+    err = check_consent(t);
+    if (err != NULL)
+        return err;
     if (t->a->format != NULL && !t->a->native &&
         gri_toolbox_find(t->told, gri_format_name(t->a)) != SIZE_MAX)
         return gr_error(GR_EINVAL, "agent: a tool and the response_format are both called '%s'",
                         gri_format_name(t->a));
-    return tell_values(t);
+    return gri_turn_values(t);
 }
 
 void gri_turn_end(struct gri_turn *t)

@@ -8,9 +8,11 @@
  */
 #include <greenroom/callbacks.h>
 #include <greenroom/tool.h>
+#include <string.h>
 
 #include "actors/compose/describe.h"
 #include "actors/compose/subcall.h"
+#include "actors/tool/tool_names.h"
 #include "actors/tool/toolbox.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/lock.h"
@@ -59,6 +61,39 @@ static gr_ref binding_of(struct bound *b)
     return binding;
 }
 
+/* check_choice sees that a tool_choice is one of the words that there are, or the name of a tool, or names a server's own by
+ * its type. names: of the tools. NULL, or what is wrong. */
+static gr_value *check_choice(const gr_value *choice, const gr_value *names, const gr_value *extra)
+{
+    static const char *const words[] = { "auto", "any", "required", "none" };
+    const char *name = gr_cstr(choice, NULL);
+    bool found = name == NULL || gri_tool_names_have(names, name);
+
+    for (size_t i = 0; !found && i < sizeof(words) / sizeof(words[0]); i++)
+        found = strcmp(words[i], name) == 0;
+    for (size_t i = 0; !found && i < gr_len(extra); i++) {
+        const gr_value *tool = gr_at(extra, i);
+
+        found = strcmp(gr_cstr(gr_get(gr_get(tool, "function"), "name"), ""), name) == 0 ||
+                strcmp(gr_cstr(gr_get(gr_get(tool, "custom"), "name"), ""), name) == 0 ||
+                strcmp(gr_cstr(gr_get(tool, "name"), ""), name) == 0 ||
+                strcmp(gr_cstr(gr_get(tool, "type"), ""), name) == 0;
+    }
+    return found ? NULL : gri_tool_names_unknown("bind_tools: tool_choice", name, names);
+}
+
+/* check_told looks at the tool_choice once the tools have said their names. */
+static gr_value *check_told(const struct bound *b, const gr_value *told)
+{
+    gr_value *names = gri_tool_names_told(told), *err;
+
+    err = gr_error_code(names) != GR_OK
+              ? gr_value_ref(names)
+              : check_choice(gr_get(b->kwargs, "tool_choice"), names, b->extra);
+    gr_value_unref(names);
+    return err;
+}
+
 /* make_binding makes the binding of what the tools have said, unless another call has. */
 static gr_value *make_binding(struct bound *b, const gr_value *told)
 {
@@ -96,8 +131,10 @@ struct asking {
 static void go_on(struct gri_call *call, gr_value *v)
 {
     struct bound *b = gr_as_opaque(gri_call_spawn_args(call));
-    gr_value *err = gr_error_code(v) != GR_OK ? gr_value_ref(v) : make_binding(b, v);
+    gr_value *err = gr_error_code(v) != GR_OK ? gr_value_ref(v) : check_told(b, v);
 
+    if (err == NULL)
+        err = make_binding(b, v);
     gr_value_unref(v);
     if (err != NULL)
         gri_call_end(call, err);
@@ -186,25 +223,57 @@ static gr_value *extra_of(const gr_value *extra, int strict)
     return list;
 }
 
+/* check_known looks at the tool_choice if the tools' names are known by now. Else the first call does. */
+static gr_value *check_known(gr_scope *in, const gr_bind_tools_opts *o, const gr_ref *tools,
+                             size_t count, const gr_value *extra)
+{
+    gr_value *names, *choice, *err = NULL;
+
+    if (o->tool_choice == NULL)
+        return NULL;
+    names = gri_tool_names_known(in, tools, count);
+    if (names == NULL || gr_error_code(names) != GR_OK)
+        return names;
+    choice = gr_str(o->tool_choice);
+    err = check_choice(choice, names, extra);
+    gr_value_unref(choice);
+    gr_value_unref(names);
+    return err;
+}
+
 /* make returns the spawn argument, or an error. */
 static gr_value *make(gr_scope *in, gr_ref model, const gr_bind_tools_opts *o,
-                      struct gri_steps *tools)
+                      struct gri_steps *tools, gr_value *extra)
 {
     struct bound *b = gri_new0(struct bound);
-    gr_value *extra = extra_of(o->extra, o->strict), *err;
 
-    if (b == NULL || gr_error_code(extra) != GR_OK) {
-        err = b == NULL ? gri_no_memory() : gr_value_ref(extra);
+    if (b == NULL) {
         gr_value_unref(extra);
-        gri_free(b);
         gri_steps_free(tools);
-        return err;
+        return gri_no_memory();
     }
     *b = (struct bound){
         .in = in, .model = model, .kwargs = kwargs_of(o), .extra = extra, .strict = o->strict
     };
     b->asker = gri_compose_spawn(in, &asker_class, "ToolAsker", gr_opaque(tools, gri_steps_free));
     return gr_opaque(b, bound_free);
+}
+
+/* checked makes it unless something is wrong with the options. Takes steps. */
+static gr_value *checked(gr_scope *in, gr_ref model, const gr_bind_tools_opts *o,
+                         const gr_ref *tools, size_t count, struct gri_steps *steps)
+{
+    gr_value *extra = extra_of(o->extra, o->strict), *err = NULL;
+
+    if (gr_error_code(extra) == GR_OK)
+        err = check_known(in, o, tools, count, extra);
+    else
+        err = gr_value_ref(extra);
+    if (err == NULL)
+        return make(in, model, o, steps, extra);
+    gr_value_unref(extra);
+    gri_steps_free(steps);
+    return err;
 }
 
 gr_ref gr_bind_tools_n(gr_scope *in, gr_ref model, const gr_bind_tools_opts *opts,
@@ -231,9 +300,11 @@ gr_ref gr_bind_tools_n(gr_scope *in, gr_ref model, const gr_bind_tools_opts *opt
         steps = gri_steps_copy("bind_tools", tools, NULL, count, &args);
     if (steps == NULL && args == NULL)
         args = gri_no_memory();
-    ref = gri_named_spawn(in, &bound_class,
-                          in == NULL ? gr_str("RunnableBinding") : gri_ref_name(in->rt, model),
-                          args != NULL ? args : make(in, model, o, steps));
+    if (args == NULL)
+        args = checked(in, model, o, tools, count, steps);
+    ref =
+        gri_named_spawn(in, &bound_class,
+                        in == NULL ? gr_str("RunnableBinding") : gri_ref_name(in->rt, model), args);
     gr_value_unref(o->extra);
     return ref;
 }

@@ -95,6 +95,16 @@ static const gr_method tool_methods[] = {
 static const gr_class tool_class =
     GR_CLASS(.name = "Tool", .run_type = GR_TYPE_TOOL, GR_METHODS(tool_methods));
 
+gr_value *gri_tool_known_name(gr_scope *in, gr_ref ref)
+{
+    gr_value *args = in != NULL ? gri_ref_args(in->rt, ref, &tool_class) : NULL;
+    const struct gri_tool *t = gr_as_opaque(args);
+    gr_value *name = t != NULL && t->name != NULL ? gr_str(t->name) : NULL;
+
+    gr_value_unref(args);
+    return name;
+}
+
 /* ---- making ---------------------------------------------------------------------------------------- */
 
 /* check_injected returns NULL, or what is wrong with a map of places. */

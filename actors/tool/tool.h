@@ -18,6 +18,9 @@ struct gri_tool {
     bool return_direct, artifact, takes_state;
 };
 
+/* gri_tool_known_name gives the name of a tool that was made here with one; NULL: it must be asked. tool.c [any] */
+gr_value *gri_tool_known_name(gr_scope *in, gr_ref ref);
+
 /* ---- what goes in, tool_input.c ------------------------------------------------------------------- */
 
 bool gri_is_tool_call(const gr_value *input);

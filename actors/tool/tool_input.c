@@ -2,6 +2,7 @@
 /* tool_input.c - a tool's arguments: read, filled in, judged, and what the model does not give added. */
 #include <string.h>
 
+#include "actors/tool/arguments.h"
 #include "actors/tool/tool.h"
 
 bool gri_is_tool_call(const gr_value *input)
@@ -134,30 +135,6 @@ static gr_value *args_of(const struct gri_tool *t, const gr_value *input)
     return gr_value_ref(args);
 }
 
-/* judge returns NULL, or what is wrong with the arguments. */
-static gr_value *judge(const struct gri_tool *t, const gr_value *args)
-{
-    gr_value *errors = gr_schema_validate(t->schema, args), *text, *err;
-
-    if (gr_error_code(errors) != GR_OK)
-        return errors;
-    if (gr_len(errors) == 0) {
-        gr_value_unref(errors);
-        return NULL;
-    }
-    text = gr_schema_text(errors);
-    err = gr_error(GR_EINVAL, "%zu validation error%s for %s\n%s", gr_len(errors),
-                   gr_len(errors) == 1 ? "" : "s", t->name != NULL ? t->name : "tool",
-                   gr_cstr(text, "?"));
-    gr_value_unref(text);
-    err = gr_error_with(gr_error_with(err, "kind", gr_str("ValidationError")), "detail", errors);
-    if (gr_get(err, "detail") != NULL &&
-        strcmp(gr_cstr(gr_get(err, "kind"), ""), "ValidationError") == 0)
-        return err;
-    gr_value_unref(err); /* by its kind it is known: without memory for that it is another error */
-    return gr_error(GR_ENOMEM, "out of memory for what is wrong");
-}
-
 gr_value *gri_tool_input(const struct gri_tool *t, gr_ctx *c, const gr_value *input)
 {
     gr_value *args = args_of(t, input), *judged, *err;
@@ -165,7 +142,7 @@ gr_value *gri_tool_input(const struct gri_tool *t, gr_ctx *c, const gr_value *in
     if (t->schema != NULL) {
         args = gr_schema_fill(t->schema, args);
         judged = shown(t, gr_value_ref(args));
-        err = judge(t, judged);
+        err = gri_arguments_judge(t->schema, t->name != NULL ? t->name : "tool", judged);
         gr_value_unref(judged);
         if (err != NULL) {
             gr_value_unref(args);

@@ -155,12 +155,36 @@ static gr_value *kept(struct gri_toolbox *b)
     return told;
 }
 
+static bool is_given(const struct gri_steps *tools, gr_ref ref)
+{
+    for (size_t i = 0; i < tools->count; i++)
+        if (tools->at[i].ref.node == ref.node && tools->at[i].ref.id == ref.id)
+            return true;
+    return false;
+}
+
+/* is_stale: a tool is gone that somebody stood for, as those of an MCP server are that was started again. Who it was has
+ * others now. */
+static bool is_stale(const struct gri_toolbox *b, gr_runtime *rt, const gr_value *told)
+{
+    for (size_t i = 0; i < gr_len(told); i++) {
+        gr_ref ref = gr_as_ref(gr_get(gr_at(told, i), "ref"));
+        gr_value *why = gr_check(rt, ref);
+
+        gr_value_unref(why);
+        if (why != NULL && !is_given(b->tools, ref))
+            return true;
+    }
+    return false;
+}
+
 gr_value *gri_toolbox_told(struct gri_toolbox *b, gr_ctx *c)
 {
     gr_value *told = kept(b), *err, *old;
 
-    if (told != NULL)
+    if (told != NULL && !is_stale(b, gr_runtime_of(c), told))
         return told;
+    gr_value_unref(told);
     told = gri_tools_ask(c, b->tools);
     if (gr_error_code(told) != GR_OK)
         return told;

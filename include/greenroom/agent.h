@@ -54,9 +54,11 @@ typedef struct gr_agent_opts {
     gr_ref history;
     /*
      * Taken. Tools that need somebody's consent: a map of their names to true (false: none), or to {"allowed_decisions": [of
-     * "approve", "edit", "reject", "respond"], "description"}. A run that wants to call one ends, nothing called, with
-     * "__interrupt__" in the state: [{"value": {"action_requests": [{"name", "args", "description"}],
-     * "review_configs": [{"action_name", "allowed_decisions"}]}, "id"}]. The next run goes on from there if its input has
+     * "approve", "edit", "reject", "respond"], "description", "args_schema"}. A run that wants to call one ends, nothing
+     * called, with "__interrupt__" in the state: [{"value": {"action_requests": [{"name", "args", "description"}],
+     * "review_configs": [{"action_name", "allowed_decisions", "args_schema"?}]}, "id"}]. A name that is that of no tool would
+     * let calls pass in silence, so it is refused: by this constructor where the tools' names are known (those of gr_tool, and
+     * of a gr_as_tool with a name), else by each run. The next run goes on from there if its input has
      * "resume": {"decisions": […]}, one for each request: {"type": "approve"}, {"type": "edit", "edited_action": {"name",
      * "args"}}, {"type": "reject", "message"}, {"type": "respond", "message"}. It finds the state by the thread's history,
      * or, without one, in the "messages" of its input.
@@ -71,8 +73,8 @@ typedef struct gr_agent_opts {
 
 /*
  * gr_agent_n makes an agent of a chat model and tools. The model is any runnable that heeds the kwargs "tools",
- * "tool_choice", "parallel_tool_calls" and "response_format" in OpenAI's form. gr_agent(in, model, opts, a, b) is the short
- * form.
+ * "tool_choice", "parallel_tool_calls" and "response_format" in OpenAI's form. A tool call that it gives no id gets one, call_1
+ * and so on. gr_agent(in, model, opts, a, b) is the short form.
  *
  * The input is a map with "messages", or what gr_messages_coerce takes; nil goes on with a thread that was interrupted
  * or cut off. The answer is the state. A stream's chunks are, by its mode:
@@ -88,7 +90,7 @@ typedef struct gr_agent_opts {
  *                     don't fit what was asked; two tools of one name
  *          GR_EFULL   "LimitExceeded"
  *          broken: an option that makes no sense: GR_ETYPE, such as interrupt_on with what is neither a boolean nor a map;
- *          GR_EINVAL
+ *          GR_EINVAL, such as interrupt_on that names no tool
  *          the model's, and those of tools that are not told the model
  *
  * Deadlines and cancellation reach model and tools. [any]

@@ -84,7 +84,9 @@ GR_API gr_value *gr_openai_tool(gr_value *tool GR_TAKES, int strict);
 
 typedef struct gr_bind_tools_opts {
     size_t size;
-    const char *tool_choice; /* "auto", "any" or "required", "none", or a tool's name; NULL: the server's default */
+    /* "auto", "any" or "required", "none", a tool's name, or the type of a server's own in extra; NULL: the server's default.
+     * Another one is refused: the binding is broken, or, where tools must be asked for their names, calls fail; GR_EINVAL */
+    const char *tool_choice;
     int parallel;            /* 1: several calls in one answer, -1: one at most; 0: the server's default */
     int strict;              /* as in gr_openai_tool */
     gr_value *extra;         /* taken; a list of further tools as maps, of the kinds gr_openai_tool takes */

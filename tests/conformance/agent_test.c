@@ -328,8 +328,9 @@ Test(agent, deadlines_and_cancellation_reach_tools)
     sem_init(&begun, 0, 0);
     fails_with(answer(gr_ainvoke(rt, r, gr_str("go"), GR_CALL(.timeout_ms = 50))), GR_ETIMEDOUT,
                "");
+    (void)sem_trywait(&begun); /* it may have had no time to begin */
     f = gr_ainvoke(rt, gr_agent(root, script(SLOW), NULL, tool), gr_str("go"), NULL);
-    while (sem_wait(&begun) != 0 || sem_wait(&begun) != 0)
+    while (sem_wait(&begun) != 0)
         ;
     gr_future_cancel(f);
     fails_with(answer(f), GR_ECANCELED, "");
@@ -624,6 +625,21 @@ static gr_value *mark_fn(gr_ctx *c, void *arg, const gr_value *input)
         GR_KV("messages", gr_list(gr_set(gr_value_ref(last), "content", gr_str("marked")))));
 }
 
+Test(agent, an_answer_that_is_data_needs_no_further_step)
+{
+    gr_ref r =
+        gr_agent(root, script("[" CALLS(CALL("Sum", "{\"n\":3}", "c1")) "]"),
+                 GR_AGENT(.response_format = json("{\"title\":\"Sum\",\"type\":\"object\","
+                                                  "\"properties\":{\"n\":{\"type\":\"integer\"}},"
+                                                  "\"required\":[\"n\"]}")),
+                 adder());
+    gr_value *state =
+        answer(gr_ainvoke(rt, r, gr_str("go"), GR_CALL(.config = json("{\"recursion_limit\":1}"))));
+
+    is(gr_value_ref(gr_get(state, "structured_response")), "{\"n\":3}");
+    gr_value_unref(state);
+}
+
 Test(agent, hooks_see_and_change_the_state)
 {
     gr_ref model = gr_script_model(
@@ -707,6 +723,74 @@ Test(agent, consent_that_is_neither_yes_nor_no_is_refused)
                             GR_AGENT(.interrupt_on = json("{\"add\":\"on\"}")), adder()),
                    "\"go\""),
                GR_ETYPE, "interrupt_on: 'add' must be true, false or a map");
+}
+
+/* A tool that has to be asked for its name. */
+static gr_value *asked_tool(gr_ctx *c, void *self, const gr_value *args)
+{
+    (void)c, (void)self, (void)args;
+    return json("{\"name\":\"add\",\"parameters\":{}}");
+}
+
+static gr_ref consenting(const char *interrupt_on, gr_ref tool)
+{
+    return gr_agent(root, script("[" ADD_1_2 ",\"done\"]"),
+                    GR_AGENT(.interrupt_on = json(interrupt_on)), tool);
+}
+
+Test(agent, consent_to_what_there_is_not_is_refused)
+{
+    static const gr_method methods[] = { { "tool", GR_ASYNC, asked_tool, NULL } };
+    static const gr_class cls = GR_CLASS(.name = "Asked", GR_METHODS(methods));
+    gr_ref mistyped = consenting("{\"ad\":true}", adder());
+    gr_value *why = gr_check(rt, mistyped);
+
+    cr_assert_not_null(why, "the names are known, so the agent is broken");
+    cr_assert_not_null(strstr(gr_error_text(why), "interrupt_on names 'ad', which is no tool; "
+                                                  "there is [add]"),
+                       "%s", gr_error_text(why));
+    gr_value_unref(why);
+    fails_with(run(consenting("{\"ad\":true}", gr_spawn(root, &cls, NULL)), "\"go\""), GR_EINVAL,
+               "interrupt_on names 'ad'");
+    fails_with(run(consenting("{\"add\":{\"allowed\":[\"approve\"]}}", adder()), "\"go\""),
+               GR_EINVAL, "'add' has 'allowed'");
+    fails_with(run(consenting("{\"add\":{\"allowed_decisions\":[\"aprove\"]}}", adder()), "\"go\""),
+               GR_EINVAL, "there is no decision 'aprove'");
+    fails_with(run(consenting("{\"add\":{\"allowed_decisions\":[]}}", adder()), "\"go\""), GR_ETYPE,
+               "allowed_decisions must be a list");
+}
+
+Test(agent, who_reads_values_hears_of_an_interrupt)
+{
+    gr_value *err = NULL,
+             *list = chunks(
+                 stream_in(consenting("{\"add\":{\"args_schema\":{}}}", adder()), "\"values\""),
+                 &err);
+    const gr_value *last = gr_at(list, gr_len(list) - 1), *value;
+
+    cr_assert_null(err);
+    value = gr_get(gr_at(gr_get(last, "__interrupt__"), 0), "value");
+    is(gr_value_ref(gr_at(gr_get(value, "review_configs"), 0)),
+       "{\"action_name\":\"add\",\"allowed_decisions\":[\"approve\",\"edit\",\"reject\",\"respond\"],"
+       "\"args_schema\":{}}");
+    gr_value_unref(list);
+}
+
+/* ---- calls without ids ----------------------------------------------------------------------------- */
+
+#define NAMELESS "{\"type\":\"tool_call\",\"name\":\"add\",\"args\":{\"a\":1,\"b\":2}}"
+
+Test(agent, a_call_without_an_id_gets_one)
+{
+    const char *answers = "[" CALLS(NAMELESS "," NAMELESS) "," CALLS(
+        CALL("add", "{\"a\":1,\"b\":1}", "call_7") "," NAMELESS) ",\"done\",\"more\"]";
+    gr_ref r = gr_agent(root, script(answers), GR_AGENT(.history = gr_memory_history(root, NULL)),
+                        adder());
+
+    is(story(in_thread(r, gr_str("go"))),
+       "[\"human: go\",\"ai:  [add] [add]\",\"tool call_1: 3\",\"tool call_2: 3\","
+       "\"ai:  [add] [add]\",\"tool call_7: 2\",\"tool call_8: 3\",\"ai: done\"]");
+    gr_value_unref(in_thread(r, gr_str("again"))); /* all of them count as answered */
 }
 
 /* forget_fn takes the first message out of the state, and puts a text behind the others. */

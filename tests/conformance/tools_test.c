@@ -302,6 +302,26 @@ Test(tools, tools_are_bound_in_openai_s_form)
         "{\"type\":\"web_search\"}]}");
 }
 
+Test(tools, a_choice_that_is_no_tool_is_refused)
+{
+    gr_ref model = lambda(GR_ASYNC, kwargs_fn);
+    gr_ref mistyped = gr_bind_tools(root, model, GR_BIND_TOOLS(.tool_choice = "ad"), adder(NULL));
+    gr_value *why = gr_check(rt, mistyped);
+
+    cr_assert_not_null(why, "the names are known, so the binding is broken");
+    gr_value_unref(why);
+    invoke_fails(mistyped, "1", GR_EINVAL,
+                 "tool_choice names 'ad', which is no tool; there is [t]");
+    invoke_fails(gr_bind_tools(root, model, GR_BIND_TOOLS(.tool_choice = "ad"),
+                               gr_as_tool(root, lambda(GR_ASYNC, kwargs_fn), NULL)),
+                 "1", GR_EINVAL, "tool_choice names 'ad'");
+    invoke_is(gr_bind_tools_n(root, model,
+                              GR_BIND_TOOLS(.tool_choice = "web_search",
+                                            .extra = json("[{\"type\":\"web_search\"}]")),
+                              NULL, 0),
+              "1", "{\"tools\":[{\"type\":\"web_search\"}],\"tool_choice\":\"web_search\"}");
+}
+
 static gr_value *flaky_tool(gr_ctx *c, void *self, const gr_value *args)
 {
     _Atomic int *asked = gr_as_opaque(gr_args(c));
