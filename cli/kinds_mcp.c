@@ -39,6 +39,12 @@ static const struct gri_chain_key mcp_keys[] = {
     { "timeout_ms", GRI_ARG_INT, false, 1, MS_MAX,
       "the longest silence about a request; default 60000" },
     { "total_ms", GRI_ARG_INT, false, 1, MS_MAX, "for a request in all; default 600000" },
+    { "message_bytes_max", GRI_ARG_INT, false, 1024, 1073741824.0,
+      "of the longest message; default 16777216" },
+    { "list_max", GRI_ARG_INT, false, 1, 1e6, "tools, resources or prompts; default 10000" },
+    { "pages_max", GRI_ARG_INT, false, 1, 1e6, "of a list; default 1000" },
+    { "list_bytes_max", GRI_ARG_INT, false, 1024, 1e12,
+      "of a list in memory, all its pages together; default 67108864" },
     { "sampling", GRI_ARG_ACTOR, false, 0, 0, "answers sampling/createMessage; default refused" },
     { "elicitation", GRI_ARG_ACTOR, false, 0, 0, "answers elicitation/create; default refused" },
     { "log_level", GRI_ARG_TEXT, false, 0, 0, "log messages to ask for, from info, say" },
@@ -74,7 +80,9 @@ static gr_value *with_texts(gr_value *plan, const struct gri_chain_node *args)
 static gr_value *with_rest(gr_value *plan, const struct gri_chain_node *args)
 {
     static const char *const lists[] = { "args", "env_pass", "tools" };
-    static const char *const numbers[] = { "connect_ms", "probe_ms", "timeout_ms", "total_ms" };
+    static const char *const numbers[] = { "connect_ms", "probe_ms",          "timeout_ms",
+                                           "total_ms",   "message_bytes_max", "list_max",
+                                           "pages_max",  "list_bytes_max" };
     static const char *const flags[] = { "raise_errors", "listen", "guard" };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
@@ -195,6 +203,10 @@ static gr_ref start_mcp(gr_scope *in, void *arg, const gr_value *plan)
                .total_ms = gr_as_int(gr_get(plan, "total_ms"), 0),
                .sampling = gr_as_ref(gr_get(plan, "sampling")),
                .elicitation = gr_as_ref(gr_get(plan, "elicitation")),
+               .message_bytes_max = (size_t)gr_as_int(gr_get(plan, "message_bytes_max"), 0),
+               .list_max = (size_t)gr_as_int(gr_get(plan, "list_max"), 0),
+               .pages_max = (unsigned)gr_as_int(gr_get(plan, "pages_max"), 0),
+               .list_bytes_max = (size_t)gr_as_int(gr_get(plan, "list_bytes_max"), 0),
                .log_level = text_of(plan, "log_level"));
     gr_ref ref = { 0, 0 };
 

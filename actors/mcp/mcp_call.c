@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mcp_call.c - asking the server and waiting: time-outs, words of progress, sessions that were lost, input that
- * the server wants, lists of many pages.
+ * the server wants.
  */
 #include <string.h>
 
@@ -229,52 +229,4 @@ gr_value *gri_mcp_call(gr_ctx *c, struct gri_mcp *s, const struct gri_mcp_call *
     }
     gr_value_unref(call->params);
     return v;
-}
-
-/* ---- lists ----------------------------------------------------------------------------------- */
-
-/* add_page adds what a page has; NULL, or what is wrong. */
-static gr_value *add_page(struct gri_mcp *s, const gr_value *page, const char *key, gr_value **all)
-{
-    const gr_value *items = gr_get(page, key);
-
-    if (gr_value_type(items) != GR_LIST)
-        return gr_error(GR_EPROTO, "%s: an answer without a list \"%s\"", s->set.name, key);
-    if (gr_len(items) > s->set.list_max - gr_len(*all))
-        return gr_error(GR_EFULL, "%s has more than %zu %s", s->set.name, s->set.list_max, key);
-    for (size_t i = 0; i < gr_len(items); i++)
-        *all = gr_append(*all, gr_value_ref(gr_at(items, i)));
-    return gr_error_code(*all) != GR_OK ? gr_value_ref(*all) : NULL;
-}
-
-gr_value *gri_mcp_list(gr_ctx *c, struct gri_mcp *s, const char *method, const char *key,
-                       int64_t *ret_ttl_ms)
-{
-    gr_value *all = gr_list_n(NULL, 0), *cursor = NULL, *err = NULL;
-    int64_t least_ms = INT64_MAX;
-    unsigned pages = 0;
-
-    do {
-        gr_value *params = cursor != NULL ? gr_map(GR_KV("cursor", cursor)) : gr_map_n(NULL, 0);
-        gr_value *page =
-            gri_mcp_call(c, s, &(struct gri_mcp_call){ .method = method, .params = params });
-        const char *next = gr_cstr(gr_get(page, "nextCursor"), "");
-        int64_t ttl_ms = gr_as_int(gr_get(page, "ttlMs"), 0);
-
-        cursor = NULL;
-        least_ms = ttl_ms < least_ms ? ttl_ms : least_ms;
-        err = gr_error_code(page) != GR_OK ? gr_value_ref(page) : add_page(s, page, key, &all);
-        if (err == NULL && next[0] != '\0' && ++pages == s->set.pages_max)
-            err = gr_error(GR_EFULL, "%s has more than %u pages of %s", s->set.name,
-                           s->set.pages_max, key);
-        if (err == NULL && next[0] != '\0')
-            cursor = gr_str(next);
-        gr_value_unref(page);
-    } while (cursor != NULL);
-    if (ret_ttl_ms != NULL)
-        *ret_ttl_ms = least_ms;
-    if (err == NULL)
-        return all;
-    gr_value_unref(all);
-    return err;
 }

@@ -14,7 +14,8 @@
 
 #include "actors/compose/describe.h"
 #include "actors/mcp/mcp_content.h"
-#include "actors/mcp/mcp_session.h"
+#include "actors/mcp/mcp_list.h"
+#include "actors/mcp/mcp_resource.h"
 #include "runtime/base/alloc.h"
 
 #define CLOSE_MORE_MS 1000 /* that the end of a program may take beyond its waits */
@@ -43,6 +44,7 @@ void gri_mcp_unref(void *arg)
     gr_value_unref(s->ended);
     gr_value_unref(s->server);
     gr_value_unref(s->tool_list);
+    gr_value_unref(s->schemas);
     gr_value_unref(s->tool_refs);
     gri_free(s);
 }
@@ -58,90 +60,7 @@ static gr_value *list_tools(gr_ctx *c, void *self, const gr_value *args)
 {
     (void)self;
     (void)args;
-    return gri_mcp_tools_of(c, session_of(c), false);
-}
-
-/* is_alive: somebody may have stopped it. */
-static bool is_alive(struct gri_mcp *s, gr_ref ref)
-{
-    gr_value *why = gr_check(s->rt, ref);
-
-    gr_value_unref(why);
-    return why == NULL;
-}
-
-/* keep_tool gives the actor for a tool: the one that there is, if the server says the same of it as then. The others
- * are stopped. refs: what there is. Answers {"ref", "tool"}, or an error. */
-static gr_value *keep_tool(gr_ctx *c, struct gri_mcp *s, const gr_value *refs, const gr_value *tool)
-{
-    const char *name = gr_cstr(gr_get(tool, "name"), "");
-    const gr_value *there = gr_get(refs, name);
-    gr_value *told, *why;
-    gr_ref ref;
-
-    if (there != NULL && gr_equal(gr_get(there, "tool"), tool) &&
-        is_alive(s, gr_as_ref(gr_get(there, "ref"))))
-        return gr_value_ref(there);
-    told = gri_mcp_told(s, tool);
-    if (gr_error_code(told) != GR_OK)
-        return told;
-    ref = gri_mcp_tool_spawn(s->in, gr_self(c), name, told);
-    why = gr_check(s->rt, ref);
-    return why != NULL ? why
-                       : gr_map(GR_KV("ref", gr_ref_value(ref)), GR_KV("tool", gr_value_ref(tool)));
-}
-
-/* swap_refs puts the new actors in the place of the old ones, of which those that are gone are stopped. */
-static void swap_refs(struct gri_mcp *s, gr_value *refs, const gr_value *old)
-{
-    for (size_t i = 0; i < gr_len(old); i++) {
-        const char *name = "";
-        gr_ref ref = gr_as_ref(gr_get(gr_pair_at(old, i, &name), "ref")),
-               now = gr_as_ref(gr_get(gr_get(refs, name), "ref"));
-
-        if (ref.id != now.id)
-            gr_stop(s->rt, ref);
-    }
-    s->tool_refs = refs;
-}
-
-static gr_value *tools(gr_ctx *c, void *self, const gr_value *args)
-{
-    struct gri_mcp *s = session_of(c);
-    gr_value *list = gri_mcp_tools_of(c, s, false), *refs = gr_map_n(NULL, 0), *old;
-    gr_value *out = gr_list_n(NULL, 0);
-
-    (void)self;
-    (void)args;
-    if (gr_error_code(list) != GR_OK) {
-        gr_value_unref(refs);
-        gr_value_unref(out);
-        return list;
-    }
-    gri_lock(&s->tools_lock); /* nothing in here waits */
-    old = s->tool_refs;
-    for (size_t i = 0; i < gr_len(list); i++) {
-        const gr_value *tool = gr_at(list, i);
-        gr_value *kept = keep_tool(c, s, old, tool);
-
-        if (gr_error_code(kept) != GR_OK) {
-            gr_value_unref(out);
-            out = kept;
-            break;
-        }
-        out = gr_append(out, gr_value_ref(gr_get(kept, "ref")));
-        refs = gr_set(refs, gr_cstr(gr_get(tool, "name"), ""), kept);
-    }
-    if (gr_error_code(refs) == GR_OK && gr_error_code(out) == GR_OK) {
-        swap_refs(s, refs, old);
-        gr_value_unref(old);
-    } else {
-        swap_refs(s, old, refs);
-        gr_value_unref(refs);
-    }
-    gri_unlock(&s->tools_lock);
-    gr_value_unref(list);
-    return out;
+    return gri_mcp_tools_listed(c, session_of(c));
 }
 
 static gr_value *tool(gr_ctx *c, void *self, const gr_value *args)
@@ -161,19 +80,24 @@ static gr_value *tool(gr_ctx *c, void *self, const gr_value *args)
     return told;
 }
 
-/* call_tool's answer says besides whether an error is to be raised, for the tools. */
+/* call_tool is the server's, but that tools (mcp_tool.c) have their arguments judged before: "judge". Its answer says
+ * besides whether an error is to be raised, for the tools. */
 static gr_value *call_tool(gr_ctx *c, void *self, const gr_value *args)
 {
     struct gri_mcp *s = session_of(c);
     const char *name = gr_cstr(gr_get(args, "name"), NULL);
     const gr_value *arguments = gr_get(args, "arguments");
-    gr_value *none, *v;
+    gr_value *none, *v = NULL;
 
     (void)self;
     if (name == NULL || (!gr_is_nil(arguments) && gr_value_type(arguments) != GR_MAP))
         return gr_error(GR_ETYPE, "expected {\"name\": string, \"arguments\": map}");
     none = gr_map_n(NULL, 0);
-    v = gri_mcp_call_tool(c, s, name, gr_is_nil(arguments) ? none : arguments);
+    arguments = gr_is_nil(arguments) ? none : arguments;
+    if (gr_as_bool(gr_get(args, "judge"), false))
+        v = gri_mcp_judge(c, s, name, arguments);
+    if (v == NULL)
+        v = gri_mcp_call_tool(c, s, name, arguments);
     gr_value_unref(none);
     if (gr_error_code(v) == GR_OK && gr_get(v, "content") == NULL)
         v = gr_set(v, "content", gr_list_n(NULL, 0));
@@ -182,116 +106,11 @@ static gr_value *call_tool(gr_ctx *c, void *self, const gr_value *args)
                : v;
 }
 
-static gr_value *list_resources(gr_ctx *c, void *self, const gr_value *args)
-{
-    (void)self;
-    (void)args;
-    return gri_mcp_list(c, session_of(c), "resources/list", "resources", NULL);
-}
-
-static gr_value *list_templates(gr_ctx *c, void *self, const gr_value *args)
-{
-    (void)self;
-    (void)args;
-    return gri_mcp_list(c, session_of(c), "resources/templates/list", "resourceTemplates", NULL);
-}
-
 static gr_value *list_prompts(gr_ctx *c, void *self, const gr_value *args)
 {
     (void)self;
     (void)args;
     return gri_mcp_list(c, session_of(c), "prompts/list", "prompts", NULL);
-}
-
-static gr_value *read_one(gr_ctx *c, const char *uri)
-{
-    return gri_mcp_call(c, session_of(c),
-                        &(struct gri_mcp_call){ .method = "resources/read",
-                                                .params = gr_map(GR_KV("uri", gr_str(uri))) });
-}
-
-static gr_value *read_resource(gr_ctx *c, void *self, const gr_value *args)
-{
-    const char *uri = gr_cstr(gr_get(args, "uri"), NULL);
-
-    (void)self;
-    return uri != NULL ? read_one(c, uri) : gr_error(GR_ETYPE, "expected {\"uri\": string}");
-}
-
-/* uris_of gives the URIs that are asked for, or all that the server lists. */
-static gr_value *uris_of(gr_ctx *c, const gr_value *args)
-{
-    const gr_value *given = gr_get(args, "uris");
-    gr_value *list, *uris = gr_list_n(NULL, 0);
-
-    if (gr_value_type(given) == GR_LIST || gr_value_type(given) == GR_STR) {
-        gr_value_unref(uris);
-        return gr_value_type(given) == GR_LIST ? gr_value_ref(given) : gr_list(gr_value_ref(given));
-    }
-    list = gri_mcp_list(c, session_of(c), "resources/list", "resources", NULL);
-    if (gr_error_code(list) != GR_OK) {
-        gr_value_unref(uris);
-        return list;
-    }
-    for (size_t i = 0; i < gr_len(list); i++)
-        if (gr_get(gr_at(list, i), "uri") != NULL)
-            uris = gr_append(uris, gr_value_ref(gr_get(gr_at(list, i), "uri")));
-    gr_value_unref(list);
-    return uris;
-}
-
-/* add_contents adds what a resource's contents become, but for nil. Takes read; NULL, or why not. */
-static gr_value *add_contents(gr_value **all, const char *uri, gr_value *read,
-                              gr_value *(*make)(const char *uri, const gr_value *contents))
-{
-    const gr_value *contents = gr_get(read, "contents");
-    gr_value *err = gr_error_code(read) != GR_OK ? gr_value_ref(read) : NULL;
-
-    if (err == NULL && gr_value_type(contents) != GR_LIST)
-        err = gr_error(GR_EPROTO, "%.200s: an answer without contents", uri);
-    for (size_t i = 0; err == NULL && i < gr_len(contents); i++) {
-        gr_value *v = make(uri, gr_at(contents, i));
-
-        if (gr_error_code(v) != GR_OK)
-            err = v;
-        else if (!gr_is_nil(v))
-            *all = gr_append(*all, v);
-        else
-            gr_value_unref(v);
-    }
-    gr_value_unref(read);
-    return err;
-}
-
-static gr_value *read_all(gr_ctx *c, const gr_value *args,
-                          gr_value *(*make)(const char *uri, const gr_value *contents))
-{
-    gr_value *uris = uris_of(c, args), *all = gr_list_n(NULL, 0);
-    gr_value *err = gr_error_code(uris) != GR_OK ? gr_value_ref(uris) : NULL;
-
-    for (size_t i = 0; err == NULL && i < gr_len(uris); i++) {
-        const char *uri = gr_cstr(gr_at(uris, i), NULL);
-
-        err = uri == NULL ? gr_error(GR_ETYPE, "uri %zu is no text", i + 1)
-                          : add_contents(&all, uri, read_one(c, uri), make);
-    }
-    gr_value_unref(uris);
-    if (err == NULL)
-        return all;
-    gr_value_unref(all);
-    return err;
-}
-
-static gr_value *resources(gr_ctx *c, void *self, const gr_value *args)
-{
-    (void)self;
-    return read_all(c, args, gri_mcp_blob);
-}
-
-static gr_value *load(gr_ctx *c, void *self, const gr_value *args)
-{
-    (void)self;
-    return read_all(c, args, gri_mcp_document);
 }
 
 static gr_value *prompt(gr_ctx *c, void *self, const gr_value *args)
@@ -455,15 +274,15 @@ static void client_stopped(void *self, const gr_value *args)
 }
 
 static const gr_method client_methods[] = {
-    { "tools", GR_ASYNC, tools, NULL },
+    { "tools", GR_ASYNC, gri_mcp_tool_refs, NULL },
     { "list_tools", GR_ASYNC, list_tools, NULL },
     { "tool", GR_ASYNC, tool, NULL },
     { "call_tool", GR_ASYNC, call_tool, NULL },
-    { "list_resources", GR_ASYNC, list_resources, NULL },
-    { "list_resource_templates", GR_ASYNC, list_templates, NULL },
-    { "read_resource", GR_ASYNC, read_resource, NULL },
-    { "resources", GR_ASYNC, resources, NULL },
-    { "load", GR_ASYNC, load, NULL },
+    { "list_resources", GR_ASYNC, gri_mcp_list_resources, NULL },
+    { "list_resource_templates", GR_ASYNC, gri_mcp_list_templates, NULL },
+    { "read_resource", GR_ASYNC, gri_mcp_read_resource, NULL },
+    { "resources", GR_ASYNC, gri_mcp_read_blobs, NULL },
+    { "load", GR_ASYNC, gri_mcp_read_documents, NULL },
     { "list_prompts", GR_ASYNC, list_prompts, NULL },
     { "prompt", GR_ASYNC, prompt, NULL },
     { "server", GR_ASYNC, server, NULL },
@@ -489,6 +308,7 @@ static struct gri_mcp *session_new(gr_scope *in, const gr_mcp_opts *o, gr_value 
     s->in = in;
     gri_map_init(&s->pending, 0);
     gri_list_init(&s->posts);
+    gri_list_init(&s->asked);
     *reterr = gri_mcp_settings_init(&s->set, o);
     if (*reterr == NULL)
         return s;
@@ -501,21 +321,29 @@ static gr_value *args_of(struct gri_mcp *s)
     return gr_opaque(gri_mcp_ref(s), gri_mcp_unref);
 }
 
+/* own reads the options of a caller whose struct may be shorter, since it grew. */
+static gr_mcp_opts own(const gr_mcp_opts *opts)
+{
+    gr_mcp_opts o = { .size = sizeof(o) };
+
+    if (opts != NULL)
+        memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+    return o;
+}
+
 gr_ref gr_mcp_client(gr_scope *in, const gr_mcp_opts *opts)
 {
-    static const gr_mcp_opts none = { .size = sizeof(none) };
+    const gr_mcp_opts o = own(opts);
     gr_value *err = NULL;
     struct gri_mcp *s;
     gr_ref client, wire;
 
-    if (opts == NULL)
-        opts = &none;
     if (in == NULL) {
-        gr_value_unref(opts->env);
-        gr_value_unref(opts->roots);
+        gr_value_unref(o.env);
+        gr_value_unref(o.roots);
         return (gr_ref){ .node = 0, .id = GR_EINVAL };
     }
-    s = session_new(in, opts, &err);
+    s = session_new(in, &o, &err);
     if (s == NULL)
         return gr_spawn(in, &client_class, GR_SPAWN(.args = err));
     wire = gr_spawn(in, &gri_mcp_wire_class,

@@ -55,6 +55,7 @@ static void agreed(struct gri_mcp *s, const gr_value *result, const char *versio
     s->server = server;
     s->generation++;
     s->fresh_until_ns = 0;
+    s->steady = false;
     gri_unlock(&s->lock);
     gr_value_unref(old);
 }
@@ -265,6 +266,7 @@ static void listener_receive(gr_ctx *c, void *self, const gr_value *msg)
         bool never = strcmp(gr_cstr(gr_get(v, "kind"), ""), "McpNoStream") == 0 ||
                      gri_mcp_error_code_of(v) == GRI_MCP_NO_METHOD;
 
+        gri_mcp_hear(s, false);
         gri_mcp_opened(s);
         gr_value_unref(v);
         if (gri_now(s->rt) - began > UINT64_C(10000000000))

@@ -36,6 +36,7 @@ struct gri_mcp_post {
     struct gri_mcp *s; /* a reference */
     int64_t id;        /* whose answer it brings; 0: nobody's */
     bool handshake, notification, is_get, had_session;
+    bool listens; /* the GET that hears what no request asked for */
     /* guarded by s->lock */
     struct gri_list at_session;
     struct gri_http_exchange *x; /* borrowed while under way */
@@ -48,7 +49,7 @@ struct gri_mcp_post {
     gr_value *failure; /* owned: why we cancelled the exchange ourselves */
     int64_t retry_ms, retry_after_ms;
     int status;
-    bool is_sse;
+    bool is_sse, answered;
 };
 
 static void post_unref(struct gri_mcp_post *p)
@@ -131,8 +132,21 @@ static void on_status(void *arg, int status, struct gri_http_exchange *x)
     gri_unlock(&p->s->lock);
     if (p->handshake && session != NULL && status == 200)
         note_session(p, session);
-    if (p->is_get)
+    if (p->listens)
+        gri_mcp_hear(p->s, p->is_sse);
+    if (p->listens)
         gri_mcp_opened(p->s);
+}
+
+/* is_pending: nobody has answered the post's request yet. */
+static bool is_pending(struct gri_mcp_post *p)
+{
+    bool pending;
+
+    gri_lock(&p->s->lock);
+    pending = gri_map_get(&p->s->pending, (uint64_t)p->id) != NULL;
+    gri_unlock(&p->s->lock);
+    return pending;
 }
 
 static bool on_event(void *arg, const struct gri_sse_event *event)
@@ -147,6 +161,7 @@ static bool on_event(void *arg, const struct gri_sse_event *event)
     }
     if (event->has_data && event->data_len > 0)
         gri_mcp_take(p->s, event->data, event->data_len, p->is_get ? 0 : p->id);
+    p->answered = p->id != 0 && !is_pending(p);
     return true;
 }
 
@@ -158,6 +173,10 @@ static bool on_bytes(void *arg, const char *data, size_t len)
 
     if (p->failure != NULL)
         return true;
+    if (p->answered) { /* it was to end the stream, and goes on: it would hold the connection for as long as it likes */
+        give_up(p, gr_error(GR_EPROTO, "the stream goes on after the answer"));
+        return true;
+    }
     if (p->is_sse) {
         if (gri_sse_feed(&p->sse, data, len, NULL, &err) != GR_OK)
             give_up(p, err);
@@ -205,14 +224,13 @@ static bool resume_later(struct gri_mcp_post *p, bool failed)
 static gr_value *refused(struct gri_mcp_post *p)
 {
     const char *body = p->body.len > 0 ? p->body.data : "";
-    gr_value *json, *none, *err;
+    gr_value *json, *err, *none;
     struct gri_mcp_message m;
 
     if (p->body.len > 0)
-        (void)gri_hidden_mask(&p->s->set.hidden, p->body.data, p->body.len);
+        (void)gri_mcp_hide(p->s, p->body.data, p->body.len);
     json = gr_json_parse(body, p->body.len, NULL);
     none = gri_mcp_read(json, &m);
-
     if (none == NULL && m.kind == GRI_MCP_ERROR)
         err = gri_mcp_error(m.body, p->status);
     else
@@ -376,9 +394,10 @@ gr_value *gri_mcp_http_send(gr_ctx *c, struct gri_mcp *s, const gr_value *args)
         gri_mcp_complete(s, id, gri_mcp_no_memory());
         return NULL;
     }
+    gri_mcp_note_subscription(s, id, method);
     p->handshake = strcmp(method, "initialize") == 0;
     p->notification = gr_as_bool(gr_get(args, "notification"), false);
-    p->is_get = listens;
+    p->is_get = p->listens = listens;
     if (p->notification)
         message = gri_mcp_notification_of(method, gr_value_ref(gr_get(args, "params")));
     else if (!listens)

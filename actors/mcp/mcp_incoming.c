@@ -8,7 +8,6 @@
  */
 #include <string.h>
 
-#include <greenroom/call.h>
 #include <greenroom/codec.h>
 
 #include "actors/mcp/mcp_session.h"
@@ -16,130 +15,6 @@
 #include "runtime/sched/world.h"
 
 #define BATCH_MAX 256 /* messages in a list of such, which 2025-03-26 allows */
-
-/* ---- asking handlers of the user's ------------------------------------------------------------- */
-
-static bool is_ref(gr_ref r)
-{
-    return r.node != 0 || r.id != 0;
-}
-
-bool gri_mcp_answers(const struct gri_mcp *s)
-{
-    return s->set.roots != NULL || is_ref(s->set.sampling) || is_ref(s->set.elicitation);
-}
-
-gr_value *gri_mcp_capabilities(const struct gri_mcp *s)
-{
-    gr_value *all = gr_map_n(NULL, 0);
-
-    if (s->set.roots != NULL)
-        all = gr_set(all, "roots", gr_map_n(NULL, 0));
-    if (is_ref(s->set.sampling))
-        all = gr_set(all, "sampling", gr_map_n(NULL, 0));
-    if (is_ref(s->set.elicitation))
-        all = gr_set(all, "elicitation", gr_map_n(NULL, 0));
-    return all;
-}
-
-gr_future *gri_mcp_ask(struct gri_mcp *s, const char *method, const gr_value *params)
-{
-    gr_ref to = { .node = 0, .id = 0 };
-
-    if (strcmp(method, "sampling/createMessage") == 0)
-        to = s->set.sampling;
-    else if (strcmp(method, "elicitation/create") == 0)
-        to = s->set.elicitation;
-    if (!is_ref(to))
-        return NULL;
-    return gr_ainvoke(s->rt, to, params != NULL ? gr_value_ref(params) : gr_map_n(NULL, 0), NULL);
-}
-
-/* ---- requests of the server (the era with handshakes) ------------------------------------------ */
-
-/* An answer that is being made. */
-struct asked {
-    struct gri_mcp *s; /* a reference */
-    gr_value *id;      /* counted */
-};
-
-static void drop_asked(void *arg)
-{
-    struct asked *a = arg;
-
-    gri_lock(&a->s->lock);
-    a->s->asks--;
-    gri_unlock(&a->s->lock);
-    gr_value_unref(a->id);
-    gri_mcp_unref(a->s);
-    gri_free(a);
-}
-
-static void on_answer(void *arg, gr_future *f)
-{
-    struct asked *a = arg;
-    gr_outcome o = gr_await(f, 0);
-
-    (void)gri_mcp_post(a->s, o.code == GR_OK
-                                 ? gri_mcp_answer_of(a->id, gr_value_ref(o.value))
-                                 : gri_mcp_refusal_of(a->id, GRI_MCP_INTERNAL,
-                                                      o.error != NULL ? gr_error_text(o.error)
-                                                                      : gr_code_name(o.code)));
-    gr_future_free(f);
-}
-
-/* ask has a handler of the user's answer; false: there is none, or no room. */
-static bool ask(struct gri_mcp *s, const struct gri_mcp_message *m)
-{
-    struct asked *a = gri_new0(struct asked);
-    bool room;
-    gr_future *f;
-
-    if (a == NULL)
-        return false;
-    gri_lock(&s->lock);
-    room = s->asks < GRI_MCP_ASKS_MAX;
-    s->asks++;
-    gri_unlock(&s->lock);
-    *a = (struct asked){ .s = gri_mcp_ref(s), .id = gr_value_ref(m->id) };
-    f = room ? gri_mcp_ask(s, m->method, m->body) : NULL;
-    if (f == NULL) {
-        drop_asked(a);
-        return false;
-    }
-    (void)gr_on_done(f, on_answer, drop_asked,
-                     a); /* if it can't, the server waits in vain, but not for us */
-    return true;
-}
-
-static void refuse(struct gri_mcp *s, const struct gri_mcp_message *m)
-{
-    gr_value *why = gr_strf("this client does not answer %.100s", m->method);
-
-    (void)gri_mcp_post(s, gri_mcp_refusal_of(m->id, GRI_MCP_NO_METHOD, gr_cstr(why, "")));
-    gr_value_unref(why);
-}
-
-static void on_request(struct gri_mcp *s, const struct gri_mcp_message *m)
-{
-    bool modern;
-
-    gri_lock(&s->lock);
-    modern = s->modern;
-    gri_unlock(&s->lock);
-    if (modern) { /* there it asks by results */
-        gri_log_gated(&s->gate, gri_now(s->rt), GRI_LOG_WARN,
-                      "mcp %s: it sent a request, which " GRI_MCP_MODERN " does not allow",
-                      s->set.name);
-    } else if (strcmp(m->method, "ping") == 0) {
-        (void)gri_mcp_post(s, gri_mcp_answer_of(m->id, gr_map_n(NULL, 0)));
-    } else if (strcmp(m->method, "roots/list") == 0 && s->set.roots != NULL) {
-        (void)gri_mcp_post(
-            s, gri_mcp_answer_of(m->id, gr_map(GR_KV("roots", gr_value_ref(s->set.roots)))));
-    } else if (!ask(s, m)) {
-        refuse(s, m);
-    }
-}
 
 /* ---- notifications ----------------------------------------------------------------------------- */
 
@@ -164,19 +39,52 @@ static void log_message(struct gri_mcp *s, const gr_value *params)
     gr_free(json);
 }
 
+/* is_subscription: a number is that of the request that listens. */
+static bool is_subscription(struct gri_mcp *s, const gr_value *id)
+{
+    bool is;
+
+    gri_lock(&s->lock);
+    is = gr_value_type(id) == GR_INT && gr_as_int(id, 0) == s->subscription;
+    gri_unlock(&s->lock);
+    return is;
+}
+
+/* on_acknowledged: the server says of which changes it will tell. */
+static void on_acknowledged(struct gri_mcp *s, const gr_value *params)
+{
+    const gr_value *id = gr_get(gr_get(params, "_meta"), "io.modelcontextprotocol/subscriptionId");
+
+    if (is_subscription(s, id))
+        gri_mcp_hear(
+            s, gr_as_bool(gr_get(gr_get(params, "notifications"), "toolsListChanged"), false));
+}
+
+/* on_cancelled: the server ends the subscription, and the listener begins another; or it wants no answer any more. */
+static void on_cancelled(struct gri_mcp *s, const gr_value *params)
+{
+    const gr_value *id = gr_get(params, "requestId");
+
+    if (is_subscription(s, id))
+        gri_mcp_complete(s, gr_as_int(id, 0),
+                         gr_error(GR_ECANCELED, "%s has ended the subscription", s->set.name));
+    else if (id != NULL)
+        gri_mcp_unask(s, id);
+}
+
 static void on_notification(struct gri_mcp *s, const struct gri_mcp_message *m)
 {
     if (strcmp(m->method, "notifications/progress") == 0)
         gri_mcp_progress(s, gr_as_int(gr_get(m->body, "progressToken"), 0), m->body);
     else if (strcmp(m->method, "notifications/message") == 0)
         log_message(s, m->body);
-    if (strcmp(m->method, "notifications/tools/list_changed") == 0) {
-        gri_lock(&s->lock);
-        s->fresh_until_ns = 0;
-        s->changes++;
-        gri_unlock(&s->lock);
-    }
-    if (is_ref(s->set.events))
+    else if (strcmp(m->method, "notifications/tools/list_changed") == 0)
+        gri_mcp_tools_changed(s);
+    else if (strcmp(m->method, "notifications/subscriptions/acknowledged") == 0)
+        on_acknowledged(s, m->body);
+    else if (strcmp(m->method, "notifications/cancelled") == 0)
+        on_cancelled(s, m->body);
+    if (gri_mcp_is_ref(s->set.events))
         (void)gr_tell(s->rt, s->set.events,
                       gr_map(GR_KV("type", gr_str("mcp_notification")),
                              GR_KV("server", gr_str(s->set.name)),
@@ -186,19 +94,9 @@ static void on_notification(struct gri_mcp *s, const struct gri_mcp_message *m)
 
 /* ---- answers ----------------------------------------------------------------------------------- */
 
-/* error_of makes the error value of an answer, without the key and the like, which it may repeat. */
-static gr_value *error_of(const struct gri_mcp *s, const struct gri_mcp_message *m)
-{
-    gr_value *body = gri_hidden_value(&s->set.hidden, gr_value_ref(m->body));
-    gr_value *err = gr_error_code(body) != GR_OK ? gr_value_ref(body) : gri_mcp_error(body, 0);
-
-    gr_value_unref(body);
-    return err;
-}
-
 static void on_response(struct gri_mcp *s, const struct gri_mcp_message *m, int64_t only)
 {
-    gr_value *err = m->kind == GRI_MCP_ERROR ? error_of(s, m) : NULL;
+    gr_value *err = m->kind == GRI_MCP_ERROR ? gri_mcp_error(m->body, 0) : NULL;
     int64_t id = gr_value_type(m->id) == GR_INT ? gr_as_int(m->id, 0) : 0;
 
     if (m->id == NULL && only != 0) /* an error about what could not be read: it was this one */
@@ -225,7 +123,7 @@ static void take_one(struct gri_mcp *s, const gr_value *json, int64_t only)
                       gr_error_text(err));
         gr_value_unref(err);
     } else if (m.kind == GRI_MCP_REQUEST) {
-        on_request(s, &m);
+        gri_mcp_on_request(s, &m);
     } else if (m.kind == GRI_MCP_NOTIFICATION) {
         on_notification(s, &m);
     } else {
@@ -242,9 +140,54 @@ static void lose(struct gri_mcp *s, const gr_value *err, int64_t only)
         gri_mcp_end(s, gr_value_ref(err), true);
 }
 
+static gr_value *parse(struct gri_mcp *s, const char *text, size_t len)
+{
+    return gr_json_parse(text, len, GR_DECODE(.bytes_max = s->set.message_bytes_max));
+}
+
+/* is_shown: an error, or what goes to the log; or a list that may have one in it. */
+static bool is_shown(const gr_value *json)
+{
+    return gr_value_type(json) != GR_MAP || gr_get(json, "error") != NULL ||
+           strcmp(gr_cstr(gr_get(json, "method"), ""), "notifications/message") == 0;
+}
+
+/* mask hides what is secret in a text that is shown, and else the token alone: even a model has no business with
+ * that, while the rest may be part of an answer by chance. True if there was something. */
+static bool mask(const struct gri_mcp *s, char *text, size_t len, bool shown)
+{
+    char *token = (char *)(uintptr_t)s->set.key;
+
+    if (shown)
+        return gri_mcp_hide(s, text, len);
+    return token != NULL && strlen(token) >= GRI_MCP_SECRET_MIN &&
+           gri_hidden_mask(&(struct gri_hidden){ .texts = &token, .count = 1 }, text, len);
+}
+
+/* parse_hidden parses a text in which secrets are hidden. */
+static gr_value *parse_hidden(struct gri_mcp *s, const char *text, size_t len)
+{
+    gr_value *json = parse(s, text, len);
+    char *copy;
+
+    if (s->set.hidden.count == 0 || (s->set.key == NULL && !is_shown(json)))
+        return json;
+    copy = gri_strndup(text, len);
+    if (copy == NULL) {
+        gr_value_unref(json);
+        return gri_mcp_no_memory();
+    }
+    if (mask(s, copy, len, is_shown(json))) {
+        gr_value_unref(json);
+        json = parse(s, copy, len);
+    }
+    gri_free(copy);
+    return json;
+}
+
 void gri_mcp_take(struct gri_mcp *s, const char *text, size_t len, int64_t only)
 {
-    gr_value *json = gr_json_parse(text, len, GR_DECODE(.bytes_max = s->set.message_bytes_max));
+    gr_value *json = parse_hidden(s, text, len);
 
     if (gr_error_code(json) == GR_ENOMEM)
         lose(s, json, only);

@@ -153,7 +153,8 @@ const char *gri_mcp_common_version(const gr_value *supported)
 
 /* ---- headers --------------------------------------------------------------------------------- */
 
-#define PARAMS_MAX 64 /* arguments of a tool that go into headers */
+#define PARAMS_MAX 64               /* arguments of a tool that go into headers */
+#define SAFE_MAX 9007199254740991.0 /* 2^53 - 1: whole numbers that all servers read alike */
 #define SENTINEL "=?base64?"
 #define SENTINEL_LEN (sizeof(SENTINEL) - 1)
 
@@ -186,6 +187,15 @@ static void add_encoded(struct gri_strbuf *b, const char *s, size_t size)
     gr_free(quoted);
 }
 
+/* add_real writes a whole number that came as a real one, 3.0; false: it is none. */
+static bool add_real(struct gri_strbuf *b, double x)
+{
+    if (!(x >= -SAFE_MAX && x <= SAFE_MAX) || x != (double)(int64_t)x)
+        return false;
+    gri_strbuf_addf(b, "%lld", (long long)x);
+    return true;
+}
+
 bool gri_mcp_header_value(struct gri_strbuf *b, const gr_value *v)
 {
     const char *s = gr_cstr(v, NULL);
@@ -193,6 +203,7 @@ bool gri_mcp_header_value(struct gri_strbuf *b, const gr_value *v)
     switch (gr_value_type(v)) {
     case GR_BOOL: gri_strbuf_adds(b, gr_as_bool(v, false) ? "true" : "false"); return true;
     case GR_INT: gri_strbuf_addf(b, "%lld", (long long)gr_as_int(v, 0)); return true;
+    case GR_REAL: return add_real(b, gr_as_real(v, 0));
     case GR_STR:
         if (is_plain(s, gr_len(v)))
             gri_strbuf_add(b, s, gr_len(v));

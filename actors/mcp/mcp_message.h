@@ -55,7 +55,7 @@ bool gri_mcp_is_legacy_version(const char *version);
 /* gri_mcp_common_version picks of a server's "supported" the best that we speak; NULL: none. */
 const char *gri_mcp_common_version(const gr_value *supported);
 
-/* gri_mcp_header_value writes a text, an integer or a boolean as the value of a header, encoded where the
+/* gri_mcp_header_value writes a text, a whole number or a boolean as the value of a header, encoded where the
  * plain text is not safe there; false: it is something else. */
 bool gri_mcp_header_value(struct gri_strbuf *b, const gr_value *v);
 

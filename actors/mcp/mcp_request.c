@@ -288,8 +288,18 @@ void gri_mcp_end(struct gri_mcp *s, gr_value *why, bool exits)
         (void)gr_exit_to(s->rt, wire, gr_value_ref(why));
     while (first && (id = any_pending(s)) != 0)
         complete(s, id, gr_value_ref(err), true);
+    gri_mcp_unask(s, NULL);
     gr_value_unref(err);
     gr_value_unref(why);
+}
+
+void gri_mcp_note_subscription(struct gri_mcp *s, int64_t id, const char *method)
+{
+    if (strcmp(method, "subscriptions/listen") != 0)
+        return;
+    gri_lock(&s->lock);
+    s->subscription = id;
+    gri_unlock(&s->lock);
 }
 
 gr_value *gri_mcp_with_token(gr_value *params, int64_t id)

@@ -25,7 +25,8 @@
 #include "runtime/http/ndjson.h"
 #include "runtime/program/program.h"
 
-#define GRI_MCP_ASKS_MAX 32 /* requests of the server under way; more are refused */
+#define GRI_MCP_ASKS_MAX 32  /* requests of the server under way; more are refused */
+#define GRI_MCP_SECRET_MIN 8 /* bytes: what is shorter may stand anywhere by chance */
 #define GRI_MCP_SAYS_MAX                                                                           \
     256 /* answers and notifications on their way over HTTP; more are dropped */
 
@@ -37,9 +38,11 @@ struct gri_mcp_settings {
     char *name;                      /* owned */
     char **argv, **env, *folder;     /* owned; argv NULL: over HTTP */
     char *url, *secret;              /* owned; secret: "Authorization: Bearer …", or NULL */
+    const char *key;                 /* borrowed from secret: the token; or NULL */
     struct gri_http_header *headers; /* owned, names and values owned */
     size_t header_count;
-    struct gri_hidden hidden; /* the key, what headers say, the URL's password: no error shows them */
+    struct gri_hidden
+        hidden; /* the key, what headers say, the URL's password, what env_pass passes: no error shows them */
     char *protocol, *log_level;           /* owned, or NULL */
     char *prefix;                         /* owned; before the names of tools, or NULL */
     gr_value *tools;                      /* counted; names that are let through; NULL: all */
@@ -48,7 +51,7 @@ struct gri_mcp_settings {
     gr_ref sampling, elicitation, events; /* {0, 0}: none */
     uint64_t end_ms, term_ms;
     int64_t connect_ms, probe_ms, timeout_ms, total_ms;
-    size_t message_bytes_max, pending_max, list_max;
+    size_t message_bytes_max, pending_max, list_max, list_bytes_max;
     unsigned pages_max, rounds_max, resumes_max;
     bool listen, raise_errors, guard;
 };
@@ -65,7 +68,8 @@ struct gri_mcp {
     struct gri_map pending; /* id -> gri_mcp_request */
     struct gri_list posts;  /* gri_mcp_post: transfers under way */
     int64_t last_id;
-    unsigned asks;               /* requests of the server's under way */
+    struct gri_list asked;       /* of mcp_asked.c: answers that are being made */
+    unsigned asks;               /* how many */
     unsigned says;               /* posts under way that nobody waits for */
     gr_value *ended;             /* counted; why it is of no use any more, or NULL */
     struct gri_program *program; /* a reference, or NULL */
@@ -77,8 +81,12 @@ struct gri_mcp {
     char version[32], session_id[256];
     gr_value *server;    /* counted: what the server said of itself */
     gr_value *tool_list; /* counted: the tools as listed, or NULL */
-    uint64_t fresh_until_ns;
-    unsigned changes; /* of the list of tools that the server has told */
+    gr_value *schemas;   /* counted: {name: schema} of those whose arguments were judged, or NULL */
+    uint64_t fresh_until_ns; /* as the server says */
+    bool steady;             /* it was read while changes are told, and none has been */
+    bool hears;       /* somebody listens, and the server has said that it will tell of changes */
+    unsigned changes; /* of the list of tools that the server has told; and of `hears` */
+    int64_t subscription; /* the listener's request; 0: none yet */
 
     struct gri_lock tools_lock; /* guards tool_refs; taken alone */
     gr_value *tool_refs;        /* counted: {name: {"ref", "tool"}} of the actors that were made */
@@ -114,6 +122,8 @@ struct gri_mcp_request {
  * quiet: the server is not told when the call is cancelled.    [actor]
  */
 int64_t gri_mcp_request_begin(gr_ctx *c, struct gri_mcp *s, bool quiet, gr_value **reterr);
+/* gri_mcp_note_subscription remembers the request's number if it is the listener's. [any] */
+void gri_mcp_note_subscription(struct gri_mcp *s, int64_t id, const char *method);
 /* gri_mcp_with_token puts the number of a request into its params, as the token for words of progress. */
 gr_value *gri_mcp_with_token(gr_value *params GR_TAKES, int64_t id);
 /* gri_mcp_complete ends the request of that number, if it is there: a result, or an error value. [any] */
@@ -129,6 +139,16 @@ void gri_mcp_end(struct gri_mcp *s, gr_value *why GR_TAKES, bool exits);
 /* gri_mcp_take takes a text that is a message, or a list of such. only: the one request that may be answered
  * by it; 0: any. [any] */
 void gri_mcp_take(struct gri_mcp *s, const char *text, size_t len, int64_t only);
+/*
+ * gri_mcp_hide puts stars in the place of what is secret, since a server may repeat it and neither the log nor an error may
+ * show it: the token, what headers say, the URL's password, and what env_pass has passed. True if there was something. mcp_settings.c
+ */
+bool gri_mcp_hide(const struct gri_mcp *s, char *text, size_t len);
+bool gri_mcp_is_ref(gr_ref r); /* false: {0, 0} */
+/* gri_mcp_on_request answers a request of the server's, or has it answered. [any] */
+void gri_mcp_on_request(struct gri_mcp *s, const struct gri_mcp_message *m);
+/* gri_mcp_unask cancels who makes the answer to the server's request of that id, which is not sent any more; NULL: all. [any] */
+void gri_mcp_unask(struct gri_mcp *s, const gr_value *id);
 /* gri_mcp_ask has a request of the server's answered: by a handler of the user's, NULL if there is none for it. */
 gr_future *gri_mcp_ask(struct gri_mcp *s, const char *method, const gr_value *params);
 /* gri_mcp_answers: there is something that we answer when the server asks. */
@@ -174,17 +194,27 @@ gr_value *gri_mcp_call(gr_ctx *c, struct gri_mcp *s, const struct gri_mcp_call *
 /* gri_mcp_call_once does so, but makes no new session, and asks nobody for input: for making one. */
 gr_value *gri_mcp_call_once(gr_ctx *c, struct gri_mcp *s, const struct gri_mcp_call *call);
 
-/* gri_mcp_list asks for all pages of a list: a list of what is under key. [waits] */
-gr_value *gri_mcp_list(gr_ctx *c, struct gri_mcp *s, const char *method, const char *key,
-                       int64_t *ret_ttl_ms);
 /* gri_mcp_tools_of gives the server's tools, from memory if they are fresh. [waits] */
 gr_value *gri_mcp_tools_of(gr_ctx *c, struct gri_mcp *s, bool anew);
+/* gri_mcp_tools_listed gives them, too, unless the settings name one that is not there. [waits] */
+gr_value *gri_mcp_tools_listed(gr_ctx *c, struct gri_mcp *s);
+/* gri_mcp_tools_changed: the server says that its list is another one now. [any] */
+void gri_mcp_tools_changed(struct gri_mcp *s);
+/* gri_mcp_hear notes whether the server tells of changes from now on. [any] */
+void gri_mcp_hear(struct gri_mcp *s, bool hears);
+/* gri_mcp_judge returns NULL, or what is wrong with the arguments of a tool, of kind "ValidationError". mcp_judge.c
+ * [waits] */
+gr_value *gri_mcp_judge(gr_ctx *c, struct gri_mcp *s, const char *name, const gr_value *arguments);
 /* gri_mcp_call_tool calls one, by its own name: the result as it is. [waits] */
 gr_value *gri_mcp_call_tool(gr_ctx *c, struct gri_mcp *s, const char *name,
                             const gr_value *arguments);
 /* gri_mcp_tool_spawn makes a tool: by the server's name for it, and with what is known of it (as the verb "tool" tells),
  * NULL: nothing yet. */
 gr_ref gri_mcp_tool_spawn(gr_scope *in, gr_ref client, const char *name, gr_value *told GR_TAKES);
+/* gri_mcp_tool_refs answers the verb "tools". [waits] */
+gr_value *gri_mcp_tool_refs(gr_ctx *c, void *self, const gr_value *args);
+/* gri_mcp_shown is the name by which a tool is known here. */
+gr_value *gri_mcp_shown(const struct gri_mcp *s, const char *name);
 /* gri_mcp_told is what the verb "tool" tells of a listed tool. */
 gr_value *gri_mcp_told(const struct gri_mcp *s, const gr_value *tool);
 const gr_value *gri_mcp_named(const gr_value *list, const char *name); /* of maps; NULL: none */

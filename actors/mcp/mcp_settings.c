@@ -5,6 +5,7 @@
 
 #include "actors/mcp/mcp_http_head.h"
 #include "actors/mcp/mcp_session.h"
+#include "actors/model/refusal.h"
 #include "runtime/base/alloc.h"
 
 #define ARGS_MAX 1024
@@ -68,6 +69,23 @@ static bool is_variable(const char *name)
     return name != NULL && name[0] != '\0' && strchr(name, '=') == NULL;
 }
 
+/* hide_passed has the values hidden of what env_pass names, unless they are so short that they may be anything.
+ * false: no memory. */
+static bool hide_passed(struct gri_mcp_settings *set, const gr_mcp_opts *o, size_t count)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < o->env_pass_count; i++) {
+        size_t len = strlen(o->env_pass[i]);
+
+        for (size_t j = 0; j < count; j++)
+            if (strncmp(set->env[j], o->env_pass[i], len) == 0 && set->env[j][len] == '=' &&
+                strlen(set->env[j] + len + 1) >= GRI_MCP_SECRET_MIN)
+                good = gri_hidden_add(&set->hidden, set->env[j] + len + 1) && good;
+    }
+    return good;
+}
+
 static gr_value *read_env(struct gri_mcp_settings *set, const gr_mcp_opts *o)
 {
     size_t extra = gr_value_type(o->env) == GR_MAP ? gr_len(o->env) : 0, count = 0;
@@ -100,7 +118,7 @@ static gr_value *read_env(struct gri_mcp_settings *set, const gr_mcp_opts *o)
         if (!add_env(set, &count, name, gr_cstr(v, "")))
             return gri_mcp_no_memory();
     }
-    return NULL;
+    return hide_passed(set, o, count) ? NULL : gri_mcp_no_memory();
 }
 
 /* ---- the URL ------------------------------------------------------------------------------------- */
@@ -118,7 +136,10 @@ static gr_value *read_key(struct gri_mcp_settings *set, const char *key_env)
     gri_strbuf_reserve(&b, strlen(key) + 32);
     gri_strbuf_addf(&b, "Authorization: Bearer %s", key);
     set->secret = gri_strbuf_take(&b);
-    return set->secret != NULL && gri_hidden_add(&set->hidden, key) ? NULL : gri_mcp_no_memory();
+    if (set->secret == NULL || !gri_hidden_add(&set->hidden, key))
+        return gri_mcp_no_memory();
+    set->key = set->secret + strlen(set->secret) - strlen(key);
+    return NULL;
 }
 
 static gr_value *read_url(struct gri_mcp_settings *set, const gr_mcp_opts *o)
@@ -199,6 +220,7 @@ static gr_value *read_numbers(struct gri_mcp_settings *set, const gr_mcp_opts *o
     set->message_bytes_max = o->message_bytes_max != 0 ? o->message_bytes_max : (size_t)16 << 20;
     set->pending_max = o->pending_max != 0 ? o->pending_max : 1024;
     set->list_max = o->list_max != 0 ? o->list_max : 10000;
+    set->list_bytes_max = o->list_bytes_max != 0 ? o->list_bytes_max : (size_t)64 << 20;
     set->pages_max = o->pages_max != 0 ? o->pages_max : 1000;
     set->rounds_max = o->rounds_max != 0 ? o->rounds_max : 8;
     set->resumes_max = o->resumes_max != 0 ? o->resumes_max : 5;
@@ -206,6 +228,21 @@ static gr_value *read_numbers(struct gri_mcp_settings *set, const gr_mcp_opts *o
     set->guard = o->guard;
     set->raise_errors = o->raise_errors;
     return NULL;
+}
+
+/* check_level: a server would refuse one that there is not, and nobody would hear of it. */
+static gr_value *check_level(const char *level)
+{
+    static const char *const levels[] = { "debug", "info",     "notice", "warning",
+                                          "error", "critical", "alert",  "emergency" };
+
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+        if (strcmp(level, levels[i]) == 0)
+            return NULL;
+    return gr_error(GR_EINVAL,
+                    "log_level must be debug, info, notice, warning, error, critical, alert or "
+                    "emergency, not '%.40s'",
+                    level);
 }
 
 static gr_value *read_tools(struct gri_mcp_settings *set, const gr_mcp_opts *o)
@@ -220,6 +257,8 @@ static gr_value *read_tools(struct gri_mcp_settings *set, const gr_mcp_opts *o)
 
 static gr_value *read_texts(struct gri_mcp_settings *set, const gr_mcp_opts *o)
 {
+    gr_value *err = NULL;
+
     set->name = name_of(o);
     set->client_info =
         gr_map(GR_KV("name", gr_str("greenroom")), GR_KV("version", gr_str(gr_version())));
@@ -230,6 +269,10 @@ static gr_value *read_texts(struct gri_mcp_settings *set, const gr_mcp_opts *o)
         !gri_mcp_is_legacy_version(o->protocol))
         return gr_error(GR_EINVAL, "there is no version \"%.40s\" of MCP that we speak",
                         o->protocol);
+    if (o->log_level != NULL)
+        err = check_level(o->log_level);
+    if (err != NULL)
+        return err;
     if (!gr_is_nil(o->roots) && gr_value_type(o->roots) != GR_LIST)
         return gr_error(GR_EINVAL, "roots is no list");
     if (!gr_is_nil(o->roots))
@@ -258,6 +301,11 @@ static gr_value *read_all(struct gri_mcp_settings *set, const gr_mcp_opts *o)
     if (err == NULL)
         err = read_numbers(set, o);
     return err != NULL ? err : read_texts(set, o);
+}
+
+bool gri_mcp_hide(const struct gri_mcp *s, char *text, size_t len)
+{
+    return gri_hidden_mask(&s->set.hidden, text, len);
 }
 
 gr_value *gri_mcp_settings_init(struct gri_mcp_settings *set, const gr_mcp_opts *o)

@@ -41,9 +41,14 @@ static void on_out(void *arg, const char *data, size_t len)
 static bool on_err_line(void *arg, const char *line, size_t len)
 {
     struct gri_mcp *s = arg;
+    char *copy = gri_strndup(line, len);
 
+    if (copy == NULL) /* no line is better than a secret */
+        return true;
+    (void)gri_mcp_hide(s, copy, len);
     gri_log_gated(&s->err_gate, gri_now(s->rt), GRI_LOG_INFO, "mcp %s: stderr: %.*s", s->set.name,
-                  (int)(len < 400 ? len : 400), line);
+                  (int)(len < 400 ? len : 400), copy);
+    gri_free(copy);
     return true;
 }
 
@@ -153,13 +158,15 @@ static gr_code write_request(struct gri_mcp *s, int64_t id, const gr_value *mess
 
 gr_value *gri_mcp_stdio_send(gr_ctx *c, struct gri_mcp *s, const gr_value *args)
 {
+    const char *method = gr_cstr(gr_get(args, "method"), "");
     gr_value *err = NULL, *message;
     int64_t id = gri_mcp_request_begin(c, s, gr_as_bool(gr_get(args, "quiet"), false), &err);
     gr_code rc;
 
     if (id == 0)
         return err;
-    message = gri_mcp_request_of(id, gr_cstr(gr_get(args, "method"), ""),
+    gri_mcp_note_subscription(s, id, method);
+    message = gri_mcp_request_of(id, method,
                                  gri_mcp_with_token(gr_value_ref(gr_get(args, "params")), id));
     rc = write_request(s, id, message);
     if (rc != GR_OK)

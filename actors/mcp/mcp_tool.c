@@ -95,7 +95,7 @@ static gr_value *tool_invoke(gr_ctx *c, void *self, const gr_value *input)
         return gr_error(GR_ETYPE, "%s takes a map of arguments", name_of(c));
     result = ask_client(
         c, "call_tool",
-        gr_map(GR_KV("name", gr_str(name_of(c))),
+        gr_map(GR_KV("name", gr_str(name_of(c))), GR_KV("judge", gr_bool(true)),
                GR_KV("arguments", gr_is_nil(args) ? gr_map_n(NULL, 0) : gr_value_ref(args))));
     if (gr_error_code(result) != GR_OK)
         return result;

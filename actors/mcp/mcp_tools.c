@@ -4,10 +4,8 @@
 
 #include <greenroom/runtime.h>
 
-#include "actors/mcp/mcp_session.h"
+#include "actors/mcp/mcp_list.h"
 #include "runtime/sched/world.h"
-
-#define TTL_MAX_MS INT64_C(86400000)
 
 const gr_value *gri_mcp_named(const gr_value *list, const char *name)
 {
@@ -81,34 +79,66 @@ static gr_value *sifted(struct gri_mcp *s, gr_value *all)
     return some;
 }
 
-/* fresh_ns tells until when a list may be used: as the server says, or until it tells of a change. */
-static uint64_t fresh_ns(const struct gri_mcp *s, int64_t ttl_ms)
+/* hears: the server tells us of changes of its list of tools. */
+static bool hears_locked(const struct gri_mcp *s)
 {
     const gr_value *tools = gr_get(gr_get(s->server, "capabilities"), "tools");
 
-    if (gr_as_bool(gr_get(tools, "listChanged"), false) &&
-        (s->set.listen || (s->set.argv != NULL && !s->modern)))
-        return UINT64_MAX; /* as long as nothing is told */
-    if (ttl_ms > TTL_MAX_MS)
-        ttl_ms = TTL_MAX_MS;
-    return ttl_ms > 0 ? gri_now(s->rt) + (uint64_t)ttl_ms * UINT64_C(1000000) : 0;
+    return gr_as_bool(gr_get(tools, "listChanged"), false) &&
+           (s->hears || (s->set.argv != NULL && !s->modern));
 }
 
+void gri_mcp_tools_changed(struct gri_mcp *s)
+{
+    gri_lock(&s->lock);
+    s->steady = false;
+    s->fresh_until_ns = 0;
+    s->changes++;
+    gri_unlock(&s->lock);
+}
+
+void gri_mcp_hear(struct gri_mcp *s, bool hears)
+{
+    gri_lock(&s->lock);
+    s->changes += s->hears != hears; /* nobody knows what was missed */
+    s->steady = false;
+    s->hears = hears;
+    gri_unlock(&s->lock);
+}
+
+/* kept gives the list that is there: one that is fresh, as the server says or since it would tell of a change. */
 static gr_value *kept(struct gri_mcp *s)
 {
     gr_value *list = NULL;
 
     gri_lock(&s->lock);
-    if (s->tool_list != NULL && gri_now(s->rt) < s->fresh_until_ns)
+    if (s->tool_list != NULL && (s->steady || gri_now(s->rt) < s->fresh_until_ns))
         list = gr_value_ref(s->tool_list);
     gri_unlock(&s->lock);
     return list;
 }
 
+/* keep has a list kept that was asked for when so many changes had been told. */
+static void keep(struct gri_mcp *s, gr_value *list, unsigned changes, uint64_t fresh_until_ns)
+{
+    gr_value *old, *schemas;
+
+    gri_lock(&s->lock);
+    old = s->tool_list;
+    schemas = s->schemas;
+    s->tool_list = gr_value_ref(list);
+    s->schemas = NULL;
+    s->steady = changes == s->changes && hears_locked(s);
+    s->fresh_until_ns = changes == s->changes ? fresh_until_ns : 0;
+    gri_unlock(&s->lock);
+    gr_value_unref(old);
+    gr_value_unref(schemas);
+}
+
 gr_value *gri_mcp_tools_of(gr_ctx *c, struct gri_mcp *s, bool anew)
 {
-    gr_value *list = anew ? NULL : kept(s), *old;
-    int64_t ttl_ms = 0;
+    gr_value *list = anew ? NULL : kept(s);
+    uint64_t fresh_until_ns = 0;
     unsigned changes;
 
     if (list != NULL)
@@ -116,18 +146,31 @@ gr_value *gri_mcp_tools_of(gr_ctx *c, struct gri_mcp *s, bool anew)
     gri_lock(&s->lock);
     changes = s->changes;
     gri_unlock(&s->lock);
-    list = gri_mcp_list(c, s, "tools/list", "tools", &ttl_ms);
+    list = gri_mcp_list(c, s, "tools/list", "tools", &fresh_until_ns);
     if (gr_error_code(list) != GR_OK)
         return list;
     list = sifted(s, list);
     if (gr_error_code(list) != GR_OK)
         return list;
-    gri_lock(&s->lock);
-    old = s->tool_list;
-    s->tool_list = gr_value_ref(list);
-    s->fresh_until_ns = changes == s->changes ? fresh_ns(s, ttl_ms) : 0;
-    gri_unlock(&s->lock);
-    gr_value_unref(old);
+    keep(s, list, changes, fresh_until_ns);
+    return list;
+}
+
+gr_value *gri_mcp_tools_listed(gr_ctx *c, struct gri_mcp *s)
+{
+    gr_value *list = gri_mcp_tools_of(c, s, false);
+
+    for (size_t i = 0; gr_error_code(list) == GR_OK && i < gr_len(s->set.tools); i++) {
+        const char *name = gr_cstr(gr_at(s->set.tools, i), "");
+
+        if (gri_mcp_named(list, name) == NULL) {
+            gr_value_unref(list);
+            return gr_error(
+                GR_EINVAL,
+                "%s: tools names '%.100s', and the server has no such tool that can be used",
+                s->set.name, name);
+        }
+    }
     return list;
 }
 
@@ -206,15 +249,20 @@ gr_value *gri_mcp_call_tool(gr_ctx *c, struct gri_mcp *s, const char *name,
     return v;
 }
 
+gr_value *gri_mcp_shown(const struct gri_mcp *s, const char *name)
+{
+    return s->set.prefix != NULL ? gr_strf("%s_%s", s->set.prefix, name) : gr_str(name);
+}
+
 gr_value *gri_mcp_told(const struct gri_mcp *s, const gr_value *tool)
 {
     const char *name = gr_cstr(gr_get(tool, "name"), "");
     const gr_value *description = gr_get(tool, "description");
-    gr_value *told = gr_map(
-        GR_KV("name", s->set.prefix != NULL ? gr_strf("%s_%s", s->set.prefix, name) : gr_str(name)),
-        GR_KV("description",
-              gr_value_type(description) == GR_STR ? gr_value_ref(description) : gr_str("")),
-        GR_KV("parameters", gr_value_ref(gr_get(tool, "inputSchema"))));
+    gr_value *told =
+        gr_map(GR_KV("name", gri_mcp_shown(s, name)),
+               GR_KV("description",
+                     gr_value_type(description) == GR_STR ? gr_value_ref(description) : gr_str("")),
+               GR_KV("parameters", gr_value_ref(gr_get(tool, "inputSchema"))));
 
     if (gr_get(tool, "outputSchema") != NULL)
         told = gr_set(told, "output_schema", gr_value_ref(gr_get(tool, "outputSchema")));

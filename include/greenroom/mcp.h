@@ -76,7 +76,9 @@ typedef struct gr_mcp_opts {
     int64_t total_ms;      /* for a request in all; default 600000 */
 
     const char *prefix;    /* of the tools' names here: "weather" makes "weather_search" of "search" */
-    const char *const *tools; /* only these, by their own names; default: all */
+    /* only these, by their own names; default: all. While the server lacks one of them "tools" and "list_tools" fail,
+     * GR_EINVAL, and say which: a name that is mistyped is none that is left out in silence */
+    const char *const *tools;
     size_t tool_count;
     /* default: an error that a tool reports (isError) becomes a tool message with status "error" when the
      * tool got a tool call; with raise_errors it fails the call, as it always does when args came plainly */
@@ -87,7 +89,9 @@ typedef struct gr_mcp_opts {
     gr_ref elicitation;    /* likewise, of elicitation/create: {"action": "accept", "content": {…}} */
     /* told of every notification: {"type": "mcp_notification", "server", "method", "params"} */
     gr_ref events;
-    const char *log_level; /* ask the server for log messages from here on: "debug", "info" … */
+    /* ask the server for log messages from here on: "debug", "info", "notice", "warning", "error", "critical", "alert",
+     * "emergency" */
+    const char *log_level;
 
     size_t message_bytes_max; /* longest message; default 16 MiB */
     size_t pending_max;    /* requests under way; default 1024; beyond: GR_EFULL */
@@ -95,6 +99,9 @@ typedef struct gr_mcp_opts {
     unsigned pages_max;    /* of a list; default 1000; beyond: GR_EFULL */
     unsigned rounds_max;   /* of asking for input before it answers a request; default 8 */
     unsigned resumes_max;  /* attempts in a row to go on with a broken stream; default 5 */
+    /* of a list in memory, all of its pages together; and of what "resources" or "load" read together; default 64 MiB;
+     * beyond: GR_EFULL */
+    size_t list_bytes_max;
 } gr_mcp_opts;
 #define GR_MCP(...) GR_OPT(gr_mcp_opts, __VA_ARGS__)
 
@@ -125,8 +132,10 @@ GR_API gr_ref gr_mcp_client(gr_scope *in, const gr_mcp_opts *opts);
  * gr_mcp_tools asks a client for its tools: a list of refs, each a tool as tool.h says, with the server's schema.
  * The actors are the client's, and end with it; asked again, tools that have not changed are the same
  * actors. Given a tool call a tool answers with a tool message, whose "artifact" is {"structured_content"} if
- * there is some; given args, with the content: a text, if it is one text, else a list of content blocks. NULL
- * on failure, with *reterr. [waits]
+ * there is some; given args, with the content: a text, if it is one text, else a list of content blocks.
+ * Arguments are judged by the tool's schema before they are sent, as those of gr_tool are: GR_EINVAL, kind
+ * "ValidationError". A schema that schema.h can't read, or that takes too long, judges nothing; the server does.
+ * NULL on failure, with *reterr. [waits]
  */
 GR_API gr_value *gr_mcp_tools(gr_runtime *rt, gr_ref client, const gr_call_opts *opts, gr_value **reterr);
 GR_API gr_future *gr_amcp_tools(gr_runtime *rt, gr_ref client, const gr_call_opts *opts); /* [any] */

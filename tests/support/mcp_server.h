@@ -11,6 +11,9 @@
  *   strange          legacy, answers what was not asked, answers twice, asks what is no client's business
  *   huge             legacy; "huge" is answered by a line without an end
  *   endless          legacy, with pages that never end
+ *   fat              likewise, and each has 64 KiB; so has each resource
+ *   odd              legacy, with schemas that are none of ours
+ *   shift            legacy; after its first list of tools "echo" takes another argument
  *   stubborn         legacy, and does not end when told so
  *   mute             says nothing at all
  *   die              ends at once, with status 7
@@ -30,9 +33,10 @@
 #define MCP_LINE_MAX ((size_t)1 << 20)
 
 static const char *mcp_mode = "";
-static long mcp_cancelled, mcp_initialized, mcp_lists, mcp_waits;
-static char mcp_asked[256];   /* what the client has answered to our last request */
-static gr_value *mcp_waiting; /* the id of the call that waits for that */
+static long mcp_cancelled, mcp_initialized, mcp_lists, mcp_waits, mcp_listens;
+static gr_value *mcp_listener; /* the id of the request that listens */
+static char mcp_asked[256];    /* what the client has answered to our last request */
+static gr_value *mcp_waiting;  /* the id of the call that waits for that */
 
 static inline bool mcp_is(const char *mode)
 {
@@ -97,6 +101,12 @@ static const char mcp_tools_one[] =
     "{\"tools\":[{\"name\":\"echo\",\"description\":\"Says it again\",\"inputSchema\":{\"type\":"
     "\"object\",\"properties\":{\"text\":{\"type\":\"string\"}},\"required\":[\"text\"]},"
     "\"annotations\":{\"readOnlyHint\":true}}," MCP_TOOL("add", "Adds") "],\"nextCursor\":\"two\"}";
+static const char mcp_tools_odd[] =
+    "{\"tools\":[{\"name\":\"echo\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"text\":"
+    "{\"$ref\":\"https://example.com/text\"}}}}]}";
+static const char mcp_tools_shifted[] =
+    "{\"tools\":[{\"name\":\"echo\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"word\":"
+    "{\"type\":\"string\"}},\"required\":[\"word\"]}}]}";
 static const char mcp_tools_two[] =
     "{\"tools\":[" MCP_TOOL("fail", "Fails") "," MCP_TOOL("picture", "Shows") "]}";
 
@@ -141,6 +151,17 @@ static inline void mcp_ask(const gr_value *id, const gr_value *params)
     }
 }
 
+/* mcp_leak says aloud what it should keep to itself: to standard error, to the log, in an error. */
+static inline void mcp_leak(const gr_value *id, const char *token)
+{
+    fprintf(stderr, "the token is %s\n", token);
+    mcp_send(gr_map(GR_KV("jsonrpc", gr_str("2.0")),
+                    GR_KV("method", gr_str("notifications/message")),
+                    GR_KV("params", gr_map(GR_KV("level", gr_str("warning")),
+                                           GR_KV("data", gr_strf("said: %s", token))))));
+    mcp_refuse(id, -32000, token, gr_str(token));
+}
+
 static inline void mcp_call(const gr_value *id, const gr_value *params)
 {
     const char *name = gr_cstr(gr_get(params, "name"), "");
@@ -148,7 +169,7 @@ static inline void mcp_call(const gr_value *id, const gr_value *params)
     char text[128];
 
     if (strcmp(name, "echo") == 0) {
-        mcp_text(id, gr_cstr(gr_get(args, "text"), "?"));
+        mcp_text(id, gr_cstr(gr_get(args, "text"), gr_cstr(gr_get(args, "word"), "?")));
     } else if (strcmp(name, "add") == 0) {
         int64_t sum = gr_as_int(gr_get(args, "a"), 0) + gr_as_int(gr_get(args, "b"), 0);
 
@@ -182,6 +203,17 @@ static inline void mcp_call(const gr_value *id, const gr_value *params)
         mcp_text(id, getenv(gr_cstr(gr_get(args, "name"), "")) != NULL
                          ? getenv(gr_cstr(gr_get(args, "name"), ""))
                          : "(unset)");
+    } else if (strcmp(name, "leak") == 0) {
+        mcp_leak(id, getenv("GR_TEST_TOKEN"));
+    } else if (strcmp(name, "wonder") == 0) { /* it asks, and does not wait */
+        mcp_say(
+            "{\"jsonrpc\":\"2.0\",\"id\":\"ask-2\",\"method\":\"elicitation/create\",\"params\":{}}");
+        mcp_text(id, "asked");
+    } else if (strcmp(name, "regret") == 0) {
+        mcp_say(
+            "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":"
+            "\"ask-2\"}}");
+        mcp_text(id, "regretted");
     } else if (strcmp(name, "ask") == 0) {
         mcp_ask(id, params);
     } else if (strcmp(name, "die") == 0) {
@@ -195,6 +227,14 @@ static inline void mcp_call(const gr_value *id, const gr_value *params)
     } else if (strcmp(name, "twice") == 0) {
         mcp_text(id, "first");
         mcp_text(id, "second");
+    } else if (strcmp(name, "listens") == 0) {
+        snprintf(text, sizeof(text), "%ld", mcp_listens);
+        mcp_text(id, text);
+    } else if (strcmp(name, "unlisten") == 0) {
+        mcp_send(gr_map(GR_KV("jsonrpc", gr_str("2.0")),
+                        GR_KV("method", gr_str("notifications/cancelled")),
+                        GR_KV("params", gr_map(GR_KV("requestId", gr_value_ref(mcp_listener))))));
+        mcp_text(id, "done");
     } else if (strcmp(name, "change") == 0) {
         mcp_say("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}");
         mcp_text(id, "changed");
@@ -231,6 +271,36 @@ static inline void mcp_discover(const gr_value *id)
                          "\"version\":\"2\"}},\"ttlMs\":0,\"cacheScope\":\"public\"}"));
 }
 
+/* mcp_listen promises to tell of changes. */
+static inline void mcp_listen(const gr_value *id)
+{
+    mcp_listens++;
+    gr_value_unref(mcp_listener);
+    mcp_listener = gr_value_ref(id);
+    mcp_send(gr_map(
+        GR_KV("jsonrpc", gr_str("2.0")),
+        GR_KV("method", gr_str("notifications/subscriptions/acknowledged")),
+        GR_KV("params",
+              gr_map(GR_KV("_meta", gr_map(GR_KV("io.modelcontextprotocol/subscriptionId",
+                                                 gr_value_ref(id)))),
+                     GR_KV("notifications", gr_map(GR_KV("toolsListChanged", gr_bool(true))))))));
+}
+
+/* mcp_fat has a page of 64 KiB, and the cursor of another. */
+static inline gr_value *mcp_fat(void)
+{
+    static char text[64 * 1024];
+
+    memset(text, 'x', sizeof(text) - 1);
+    return gr_map(
+        GR_KV("tools",
+              gr_list(gr_map(GR_KV("name", gr_str("fat")), GR_KV("description", gr_str(text)),
+                             GR_KV("inputSchema", gr_map(GR_KV("type", gr_str("object"))))))),
+        GR_KV("contents",
+              gr_list(gr_map(GR_KV("uri", gr_str("test://fat")), GR_KV("text", gr_str(text))))),
+        GR_KV("nextCursor", gr_str("again")));
+}
+
 static inline void mcp_list(const gr_value *id, const gr_value *params)
 {
     const char *cursor = gr_cstr(gr_get(params, "cursor"), "");
@@ -239,6 +309,12 @@ static inline void mcp_list(const gr_value *id, const gr_value *params)
         mcp_lists++;
     if (mcp_is("endless"))
         mcp_result(id, mcp_json("{\"tools\":[],\"nextCursor\":\"again\"}"));
+    else if (mcp_is("fat"))
+        mcp_result(id, mcp_fat());
+    else if (mcp_is("odd"))
+        mcp_result(id, mcp_json(mcp_tools_odd));
+    else if (mcp_is("shift") && mcp_lists > 1)
+        mcp_result(id, mcp_json(mcp_tools_shifted));
     else
         mcp_result(id, mcp_json(strcmp(cursor, "two") == 0 ? mcp_tools_two : mcp_tools_one));
 }
@@ -271,6 +347,10 @@ static inline void mcp_on_request(const gr_value *id, const char *method, const 
         mcp_refuse(id, modern ? -32602 : -32000, "not like this", NULL);
     } else if (strcmp(method, "tools/list") == 0) {
         mcp_list(id, params);
+    } else if (modern && strcmp(method, "subscriptions/listen") == 0) {
+        mcp_listen(id);
+    } else if (mcp_is("fat") && strcmp(method, "resources/read") == 0) {
+        mcp_result(id, mcp_fat());
     } else if (strcmp(method, "tools/call") == 0) {
         mcp_call(id, params);
     } else if (strcmp(method, "resources/list") == 0) {

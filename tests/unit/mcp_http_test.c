@@ -183,6 +183,38 @@ Test(mcp_http, a_stream_brings_progress_and_the_answer, .init = start, .fini = s
     says(call(CLIENT(), "sql"), "streamed");
 }
 
+Test(mcp_http, a_whole_number_goes_into_a_header_however_it_came, .init = start, .fini = stop)
+{
+    modern();
+    reply(200, JSON, TOOLS("2", "Region"));
+    reply(200, JSON, TEXT("3", "ok"));
+    says(do_in(CLIENT(), "call_tool",
+               gr_map(GR_KV("name", gr_str("sql")),
+                      GR_KV("arguments",
+                            gr_map(GR_KV("region", gr_str("")), GR_KV("n", gr_real(3.0)))))),
+         "ok");
+    sent(2, "Mcp-Param-N: 3\r\n", true);
+    sent(2, "Mcp-Param-Region:", true);
+}
+
+#define PAGE(id, name, cursor)                                                                     \
+    "{\"jsonrpc\":\"2.0\",\"id\":" id                                                              \
+    ",\"result\":{\"resultType\":\"complete\",\"tools\":[{\"name\":\"" name                        \
+    "\",\"inputSchema\":{\"type\":\"object\"}}]" cursor "}}"
+
+Test(mcp_http, an_empty_cursor_is_a_cursor, .init = start, .fini = stop)
+{
+    gr_value *list;
+
+    modern();
+    reply(200, JSON, PAGE("2", "one", ",\"nextCursor\":\"\""));
+    reply(200, JSON, PAGE("3", "two", ""));
+    list = do_in(CLIENT(), "list_tools", gr_nil());
+    cr_assert_eq(gr_len(list), 2, "%s", gr_error_text(err));
+    gr_value_unref(list);
+    sent(2, "\"cursor\": \"\"", true);
+}
+
 Test(mcp_http, an_unknown_result_type_is_no_result, .init = start, .fini = stop)
 {
     modern();
@@ -263,6 +295,42 @@ Test(mcp_http, what_a_server_repeats_of_a_request_is_in_no_error, .init = start,
         cr_assert_null(strstr(text, "cookie-1"), "%s", text);
         gr_free(text);
     }
+}
+
+Test(mcp_http, a_token_that_is_repeated_is_hidden, .init = start, .fini = stop)
+{
+    gr_ref client;
+
+    modern();
+    reply(200, JSON, TEXT("2", "you are " SECRET));
+    reply(400, "", "no " SECRET " here");
+    reply(400, JSON,
+          "{\"jsonrpc\":\"2.0\",\"id\":4,\"error\":{\"code\":-32000,\"message\":\"no " SECRET
+          "\"}}");
+    client = CLIENT_WITH(.key_env = "GR_TEST_KEY");
+    says(do_in(client, "request", gr_map(GR_KV("method", gr_str("x")))), "you are ***************");
+    for (int i = 0; i < 2; i++) {
+        fails(do_in(client, "request", gr_map(GR_KV("method", gr_str("x")))), GR_EREMOTE,
+              "no ***************");
+        cr_assert_null(strstr(gr_error_text(err), SECRET));
+    }
+}
+
+Test(mcp_http, a_stream_that_goes_on_after_its_answer_is_closed, .init = start, .fini = stop)
+{
+    static const struct fault_step goes_on[] = {
+        FAULT_STREAM_HEAD, FAULT_CHUNK(EVENT(TEXT("2", "ok"))),
+        FAULT_GATE(0),     FAULT_CHUNK(": still here\n\n"),
+        FAULT_HANG,
+    };
+    gr_ref client;
+
+    modern();
+    fault_server_script(server, PATH, goes_on, 5);
+    client = CLIENT();
+    says(do_in(client, "request", gr_map(GR_KV("method", gr_str("x")))), "ok");
+    fault_server_open(server, 0);
+    cr_assert(fault_server_wait(server, FAULT_DROPPED, 1));
 }
 
 static const struct fault_step hanging[] = { FAULT_STREAM_HEAD, FAULT_CHUNK(": wait\n\n"),
@@ -419,6 +487,25 @@ Test(mcp_http, a_get_listens_for_changes, .init = start, .fini = stop)
     sent(3, "GET ", true);
     sent(3, "Accept: text/event-stream", true);
     sent(4, "file:///w", true);
+}
+
+Test(mcp_http, a_list_is_not_kept_where_nobody_hears_of_changes, .init = start, .fini = stop)
+{
+    gr_ref client;
+
+    reply(400, JSON, NOT_INITIALIZED);
+    reply(200, JSON,
+          "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"protocolVersion\":\"2025-11-25\","
+          "\"capabilities\":{\"tools\":{\"listChanged\":true}}}}");
+    reply(202, "", "");
+    reply(405, "", "");
+    reply(200, JSON, PAGE("5", "one", ""));
+    reply(200, JSON, PAGE("6", "two", ""));
+    client = CLIENT_WITH(.listen = true);
+    gr_value_unref(do_in(client, "list_tools", gr_nil()));
+    gr_value_unref(do_in(client, "list_tools", gr_nil()));
+    sent(3, "GET ", true);
+    sent(5, "tools/list", true);
 }
 
 Test(mcp_http, cancelling_tells_an_old_server, .init = start, .fini = stop)

@@ -158,6 +158,8 @@ Test(mcp_stdio, options_that_make_no_sense_are_told, .init = start, .fini = stop
     fails(do_in(CLIENT_WITH("legacy", .url = "http://x/"), "server", gr_nil()), GR_EINVAL,
           "either");
     fails(do_in(CLIENT_WITH("legacy", .timeout_ms = -1), "server", gr_nil()), GR_EINVAL, "time");
+    fails(do_in(CLIENT_WITH("legacy", .log_level = "warn"), "server", gr_nil()), GR_EINVAL,
+          "'warn'");
     fails(
         do_in(CLIENT_WITH("legacy", .env = gr_map(GR_KV("A=B", gr_str("x")))), "server", gr_nil()),
         GR_EINVAL, "A=B");
@@ -220,6 +222,41 @@ Test(mcp_stdio, only_the_tools_that_are_let_through, .init = start, .fini = stop
     cr_assert_eq(gr_len(tools), 1, "%s", gr_error_text(err));
     gr_value_unref(tools);
     fails(call(client, "echo", NULL), GR_EINVAL, "not among");
+}
+
+Test(mcp_stdio, a_tool_that_is_named_and_not_there_is_told, .init = start, .fini = stop)
+{
+    const char *const names[] = { "add", "ecoh" };
+    gr_ref client = CLIENT_WITH("legacy", .tools = names, .tool_count = 2);
+
+    fails(gr_mcp_tools(rt, client, NULL, &err), GR_EINVAL, "'ecoh'");
+    fails(do_in(client, "list_tools", gr_nil()), GR_EINVAL, "'ecoh'");
+}
+
+Test(mcp_stdio, arguments_are_judged_before_they_are_sent, .init = start, .fini = stop)
+{
+    gr_ref echo = gr_mcp_tool(root, CLIENT_WITH("legacy", .prefix = "t"), "echo");
+    gr_value *wrong = gr_map(GR_KV("text", gr_int(5)));
+
+    fails(do_in(echo, "invoke", gr_value_ref(wrong)), GR_EINVAL, "1 validation error for t_echo");
+    cr_assert_str_eq(gr_cstr(gr_get(err, "kind"), ""), "ValidationError");
+    cr_assert_str_eq(gr_cstr(gr_get(gr_at(gr_get(err, "detail"), 0), "path"), ""), "/text");
+    fails(do_in(echo, "invoke", tool_call("t_echo", wrong)), GR_EINVAL, "/text");
+    fails(do_in(echo, "invoke", gr_nil()), GR_EINVAL, "text");
+    json_is(do_in(echo, "invoke", gr_map(GR_KV("text", gr_str("x")))), "\"x\"");
+    json_is(
+        do_in(gr_mcp_tool(root, CLIENT("odd"), "echo"), "invoke", gr_map(GR_KV("text", gr_int(5)))),
+        "\"?\"");
+}
+
+Test(mcp_stdio, what_is_wrong_by_an_old_schema_is_judged_again, .init = start, .fini = stop)
+{
+    gr_ref client = CLIENT("shift"), echo = gr_mcp_tool(root, client, "echo");
+
+    json_is(do_in(echo, "invoke", gr_map(GR_KV("text", gr_str("x")))), "\"x\"");
+    fails(do_in(echo, "invoke", gr_map(GR_KV("word", gr_str("x")))), GR_EINVAL, "text");
+    says(client, "change", NULL, "changed");
+    json_is(do_in(echo, "invoke", gr_map(GR_KV("word", gr_str("x")))), "\"x\"");
 }
 
 Test(mcp_stdio, an_error_may_be_raised, .init = start, .fini = stop)
@@ -309,6 +346,15 @@ Test(mcp_stdio, cancelling_tells_the_server, .init = start, .fini = stop)
     cancels("modern");
 }
 
+Test(mcp_stdio, a_subscription_that_the_server_ends_is_begun_anew, .init = start, .fini = stop)
+{
+    gr_ref client = CLIENT_WITH("modern", .listen = true);
+
+    until_says(client, "listens", "1");
+    says(client, "unlisten", NULL, "done");
+    until_says(client, "listens", "2");
+}
+
 Test(mcp_stdio, an_answer_that_does_not_come_is_not_waited_for, .init = start, .fini = stop)
 {
     gr_ref client = CLIENT_WITH("legacy", .timeout_ms = 200);
@@ -347,6 +393,43 @@ Test(mcp_stdio, a_handler_answers_what_the_server_asks, .init = start, .fini = s
     says(CLIENT("legacy"), "ask", gr_map(GR_KV("method", gr_str("ping"))), "{}");
 }
 
+static _Atomic int pondering, stopped;
+
+/* ponder never comes to an end by itself. */
+static gr_value *ponder(gr_ctx *c, void *arg, const gr_value *input)
+{
+    (void)arg, (void)input;
+    pondering++;
+    while (!gr_cancelled(c))
+        (void)gr_sleep(gr_runtime_of(c), 600000);
+    stopped++;
+    return gr_nil();
+}
+
+static void reaches(_Atomic int *counter, int value)
+{
+    for (int i = 0; *counter < value; i++) {
+        cr_assert_lt(i, TEST_WAIT_MS);
+        (void)gr_sleep(rt, 1);
+    }
+}
+
+Test(mcp_stdio, a_question_that_is_taken_back_is_pondered_no_more, .init = start, .fini = stop)
+{
+    gr_ref thinker = gr_lambda(root, GR_ASYNC, ponder, NULL, NULL);
+    gr_ref client = CLIENT_WITH("legacy", .elicitation = thinker);
+
+    pondering = stopped = 0;
+    says(client, "wonder", NULL, "asked");
+    reaches(&pondering, 1);
+    says(client, "regret", NULL, "regretted");
+    reaches(&stopped, 1);
+    says(client, "wonder", NULL, "asked");
+    reaches(&pondering, 2);
+    gr_stop(rt, client);
+    reaches(&stopped, 2);
+}
+
 Test(mcp_stdio, without_a_handler_it_is_refused_clearly, .init = start, .fini = stop)
 {
     says(CLIENT("legacy"), "ask", gr_map(GR_KV("method", gr_str("sampling/createMessage"))),
@@ -382,6 +465,21 @@ Test(mcp_stdio, pages_have_an_end, .init = start, .fini = stop)
           "50 pages");
     fails(do_in(CLIENT_WITH("legacy", .list_max = 3), "list_tools", gr_nil()), GR_EFULL,
           "more than 3");
+}
+
+Test(mcp_stdio, a_list_has_only_so_many_bytes, .init = start, .fini = stop)
+{
+    gr_ref client = CLIENT_WITH("fat", .list_bytes_max = (size_t)1 << 20);
+    gr_value *uris = gr_list_n(NULL, 0);
+
+    fails(do_in(client, "list_tools", gr_nil()), GR_EFULL, "list_bytes_max");
+    fails(do_in(client, "tools", gr_nil()), GR_EFULL, "1048576 bytes");
+    for (int i = 0; i < 20; i++)
+        uris = gr_append(uris, gr_str("test://fat"));
+    fails(do_in(client, "resources", gr_map(GR_KV("uris", gr_value_ref(uris)))), GR_EFULL,
+          "resources");
+    fails(do_in(client, "load", gr_map(GR_KV("uris", uris))), GR_EFULL, "resources");
+    says(client, "echo", gr_map(GR_KV("text", gr_str("on"))), "on");
 }
 
 Test(mcp_stdio, requests_under_way_are_counted, .init = start, .fini = stop)
@@ -462,6 +560,40 @@ Test(mcp_stdio, a_server_gets_no_more_of_the_environment_than_it_is_given, .init
     says(given, "env", gr_map(GR_KV("name", gr_str("COLOUR"))), "green");
 }
 
+/* ---- what nobody may see ---------------------------------------------------------------------------- */
+
+static _Atomic int shown, leaked;
+
+static void hear(void *arg, int level, const char *line)
+{
+    (void)arg, (void)level;
+    if (strstr(line, "the token is") != NULL || strstr(line, "said: ") != NULL)
+        shown++;
+    if (strstr(line, "token-canary") != NULL)
+        leaked++;
+}
+
+Test(mcp_stdio, what_a_server_was_passed_is_in_no_log_and_no_error, .init = start, .fini = stop)
+{
+    const char *const pass[] = { "GR_TEST_TOKEN" };
+    gr_ref client = CLIENT_WITH("legacy", .env_pass = pass, .env_pass_count = 1);
+    char *json;
+
+    shown = leaked = 0;
+    says(client, "env", gr_map(GR_KV("name", gr_str("GR_TEST_TOKEN"))), "token-canary");
+    gr_set_log(hear, NULL, 4);
+    fails(call(client, "leak", NULL), GR_EREMOTE, "************");
+    json = gr_json_print(gr_get(err, "detail"), 0, NULL);
+    cr_assert_null(strstr(json, "canary"), "%s", json);
+    gr_free(json);
+    for (int i = 0; shown < 2; i++) { /* of each there is a line a second in the log */
+        cr_assert_lt(i, 100000);
+        cr_assert_null(call(client, "leak", NULL));
+    }
+    gr_set_log(NULL, NULL, 0);
+    cr_assert_eq(leaked, 0);
+}
+
 /* ---- supervised ------------------------------------------------------------------------------------ */
 
 static gr_ref start_client(gr_scope *in, void *arg, const gr_value *args)
@@ -487,6 +619,67 @@ Test(mcp_stdio, a_supervisor_starts_it_again, .init = start, .fini = stop)
     json_is(gr_invoke(rt, tool, gr_map(GR_KV("text", gr_str("one"))), NULL, &err), "\"one\"");
     cr_assert_null(call(client, "die", NULL));
     json_is(gr_invoke(rt, steady, gr_map(GR_KV("text", gr_str("two"))), NULL, &err), "\"two\"");
+}
+
+/* add_script has the model call "add" and then answer, twice. */
+static gr_ref add_script(void)
+{
+    gr_value *answers = gr_list_n(NULL, 0);
+
+    for (int i = 0; i < 2; i++) {
+        gr_value *args = gr_map(GR_KV("a", gr_int(2)), GR_KV("b", gr_int(3)));
+        gr_value *calls = gr_list(tool_call("add", args));
+
+        answers = gr_append(answers, gr_set(gr_ai(""), "tool_calls", calls));
+        answers = gr_append(answers, gr_str("five"));
+    }
+    return gr_script_model(root, GR_SCRIPT(.answers = answers));
+}
+
+Test(mcp_stdio, an_agent_goes_on_with_a_server_that_was_started_again, .init = start, .fini = stop)
+{
+    const gr_child_spec child = GR_CHILD(.id = "mcp", .start = start_client);
+    gr_ref sup =
+        gr_supervisor(root, GR_SUPERVISOR(.children = &child, .child_count = 1, .intensity = 5));
+    gr_ref client = gr_child(root, sup, "mcp", GR_NAMED(.wait_ms = TEST_WAIT_MS));
+    gr_ref agent = gr_agent(root, add_script(), NULL, client);
+
+    for (int i = 0; i < 2; i++) {
+        gr_value *state = do_in(agent, "invoke", gr_str("2 and 3?"));
+        gr_value *tools = do_in(client, "tools", gr_nil());
+        gr_future *gone = gr_ended(rt, tool_at(tools, 1));
+
+        cr_assert_str_eq(gr_cstr(gr_get(gr_at(gr_get(state, "messages"), 2), "content"),
+                                 gr_error_text(err)),
+                         "5");
+        gr_value_unref(state);
+        cr_assert_null(call(client, "die", NULL));
+        cr_assert_neq(gr_await(gone, TEST_WAIT_MS).code, GR_EPENDING);
+        gr_future_free(gone);
+        gr_value_unref(tools);
+    }
+}
+
+static gr_ref start_nothing(gr_scope *in, void *arg, const gr_value *args)
+{
+    (void)arg, (void)args;
+    return gr_mcp_client(in, GR_MCP(.command = "/nothing/there"));
+}
+
+Test(mcp_stdio, a_child_that_can_not_be_started_says_why, .init = start, .fini = stop)
+{
+    const gr_child_spec child = GR_CHILD(.id = "mcp", .start = start_nothing);
+    gr_ref sup = gr_supervisor(root, GR_SUPERVISOR(.children = &child, .child_count = 1));
+    gr_ref client = gr_child(root, sup, "mcp", NULL),
+           patient = gr_child(root, sup, "mcp", GR_NAMED(.wait_ms = 600000));
+    gr_future *up = gr_started(rt, sup);
+
+    cr_assert_neq(gr_await(up, TEST_WAIT_MS).code, GR_OK);
+    gr_future_free(up);
+    fails(do_in(client, "server", gr_nil()), GR_EUNREACH,
+          "/nothing/there can't be run: No such file or directory");
+    fails(do_in(patient, "server", gr_nil()), GR_EUNREACH, "No such file");
+    cr_assert_eq(gr_error_code(gr_get(err, "cause")), GR_EBROKEN);
 }
 
 Test(mcp_stdio, many_come_and_go, .init = start, .fini = stop)
