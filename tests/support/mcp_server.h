@@ -162,13 +162,47 @@ static inline void mcp_leak(const gr_value *id, const char *token)
     mcp_refuse(id, -32000, token, gr_str(token));
 }
 
+/* mcp_counter is what a tool tells that only counts; NULL: another one. */
+static inline const long *mcp_counter(const char *name)
+{
+    static const struct {
+        const char *name;
+        const long *counter;
+    } counters[] = { { "waits", &mcp_waits },
+                     { "cancelled", &mcp_cancelled },
+                     { "lists", &mcp_lists },
+                     { "listens", &mcp_listens } };
+
+    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+        if (strcmp(counters[i].name, name) == 0)
+            return counters[i].counter;
+    return NULL;
+}
+
+/* mcp_wonder asks the client, and does not wait; or takes that back. */
+static inline void mcp_wonder(const gr_value *id, bool regrets)
+{
+    if (regrets)
+        mcp_say(
+            "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":"
+            "\"ask-2\"}}");
+    else
+        mcp_say(
+            "{\"jsonrpc\":\"2.0\",\"id\":\"ask-2\",\"method\":\"elicitation/create\",\"params\":{}}");
+    mcp_text(id, regrets ? "regretted" : "asked");
+}
+
 static inline void mcp_call(const gr_value *id, const gr_value *params)
 {
     const char *name = gr_cstr(gr_get(params, "name"), "");
     const gr_value *args = gr_get(params, "arguments");
+    const long *counter = mcp_counter(name);
     char text[128];
 
-    if (strcmp(name, "echo") == 0) {
+    if (counter != NULL) {
+        snprintf(text, sizeof(text), "%ld", *counter);
+        mcp_text(id, text);
+    } else if (strcmp(name, "echo") == 0) {
         mcp_text(id, gr_cstr(gr_get(args, "text"), gr_cstr(gr_get(args, "word"), "?")));
     } else if (strcmp(name, "add") == 0) {
         int64_t sum = gr_as_int(gr_get(args, "a"), 0) + gr_as_int(gr_get(args, "b"), 0);
@@ -193,27 +227,14 @@ static inline void mcp_call(const gr_value *id, const gr_value *params)
         mcp_text(id, "done");
     } else if (strcmp(name, "wait") == 0) {
         mcp_waits++; /* and never an answer */
-    } else if (strcmp(name, "waits") == 0) {
-        snprintf(text, sizeof(text), "%ld", mcp_waits);
-        mcp_text(id, text);
-    } else if (strcmp(name, "cancelled") == 0) {
-        snprintf(text, sizeof(text), "%ld", mcp_cancelled);
-        mcp_text(id, text);
     } else if (strcmp(name, "env") == 0) {
         mcp_text(id, getenv(gr_cstr(gr_get(args, "name"), "")) != NULL
                          ? getenv(gr_cstr(gr_get(args, "name"), ""))
                          : "(unset)");
     } else if (strcmp(name, "leak") == 0) {
         mcp_leak(id, getenv("GR_TEST_TOKEN"));
-    } else if (strcmp(name, "wonder") == 0) { /* it asks, and does not wait */
-        mcp_say(
-            "{\"jsonrpc\":\"2.0\",\"id\":\"ask-2\",\"method\":\"elicitation/create\",\"params\":{}}");
-        mcp_text(id, "asked");
-    } else if (strcmp(name, "regret") == 0) {
-        mcp_say(
-            "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":"
-            "\"ask-2\"}}");
-        mcp_text(id, "regretted");
+    } else if (strcmp(name, "wonder") == 0 || strcmp(name, "regret") == 0) {
+        mcp_wonder(id, name[0] == 'r');
     } else if (strcmp(name, "ask") == 0) {
         mcp_ask(id, params);
     } else if (strcmp(name, "die") == 0) {
@@ -227,9 +248,6 @@ static inline void mcp_call(const gr_value *id, const gr_value *params)
     } else if (strcmp(name, "twice") == 0) {
         mcp_text(id, "first");
         mcp_text(id, "second");
-    } else if (strcmp(name, "listens") == 0) {
-        snprintf(text, sizeof(text), "%ld", mcp_listens);
-        mcp_text(id, text);
     } else if (strcmp(name, "unlisten") == 0) {
         mcp_send(gr_map(GR_KV("jsonrpc", gr_str("2.0")),
                         GR_KV("method", gr_str("notifications/cancelled")),
@@ -238,9 +256,6 @@ static inline void mcp_call(const gr_value *id, const gr_value *params)
     } else if (strcmp(name, "change") == 0) {
         mcp_say("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}");
         mcp_text(id, "changed");
-    } else if (strcmp(name, "lists") == 0) {
-        snprintf(text, sizeof(text), "%ld", mcp_lists);
-        mcp_text(id, text);
     } else {
         mcp_refuse(id, -32602, "Unknown tool", NULL);
     }
