@@ -75,6 +75,7 @@ static const struct gri_chain_key chat_model_keys[] = {
       "a rate_limiter that grants each request, and hears what servers say of their limits" },
     { "cache", GRI_ARG_ACTOR, false, 0, 0, "a response_cache that keeps answers" },
     { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },
+    { "http2", GRI_ARG_BOOL, false, 0, 0, GRI_HTTP2_HELP },
     { "no_streaming", GRI_ARG_BOOL, false, 0, 0,
       "a stream gives the whole answer as its only chunk; default false" },
     { "no_tool_streaming", GRI_ARG_BOOL, false, 0, 0,

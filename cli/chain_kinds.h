@@ -58,6 +58,8 @@ struct gri_chain_kind {
 
 /* What keys of several kinds say. */
 #define GRI_MS_MAX 86400000.0 /* a day: longer waits are mistakes */
+#define GRI_HTTP2_HELP                                                                             \
+    "HTTP/2 where the server offers it: docs/http.md says what that changes; default false"
 #define GRI_KEY_ENV "name the environment variable that holds it with key_env"
 
 #define GRI_TEMPLATE_FORMATS                                                                       \

@@ -216,6 +216,7 @@ gr_ref gri_build_chat_model(struct gri_chain_builder *b, const struct gri_chain_
                 .api_version = gri_arg_text(args, "api_version", NULL),
                 .no_streaming = gri_arg_bool(args, "no_streaming"),
                 .no_tool_streaming = gri_arg_bool(args, "no_tool_streaming"),
+                .http2 = gri_arg_bool(args, "http2"),
                 .use_responses_api = gri_arg_bool(args, "use_responses_api"),
                 .temperature = gri_arg_real(args, "temperature", &temperature),
                 .max_tokens = (unsigned)gri_arg_int(args, "max_tokens", 0),

@@ -29,6 +29,7 @@ static const gr_ref no_ref = { 0, 0 };
         { "encoding", GRI_ARG_TEXT,                                                                \
           false,      0,                                                                           \
           0,          "how OpenAI's server is to send vectors: base64, the default, or float" },   \
+        { "http2", GRI_ARG_BOOL, false, 0, 0, GRI_HTTP2_HELP },                                    \
         { "limiter", GRI_ARG_ACTOR, false, 0, 0, "a rate_limiter that grants each request" },      \
         { "timeout_ms", GRI_ARG_INT, false, 1, MS_MAX, "for one request; default 60000" },         \
         { "max_retries", GRI_ARG_INT, false, 0, 100, "of a request; default 2" },                  \
@@ -75,6 +76,7 @@ static gr_ref build_embedder(struct gri_chain_builder *b, const struct gri_chain
                              .batch_bytes = (size_t)gri_arg_int(args, "batch_bytes", 0),
                              .max_concurrency = (unsigned)gri_arg_int(args, "max_concurrency", 0),
                              .encoding = gri_arg_text(args, "encoding", NULL), .limiter = limiter,
+                             .http2 = gri_arg_bool(args, "http2"),
                              .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
                              .max_retries = gri_build_retries(args), .headers = headers,
                              .header_count = count));

@@ -31,6 +31,7 @@
           "a rate_limiter that grants each request, and hears what servers say of their limits" }, \
         { "cache", GRI_ARG_ACTOR, false, 0, 0, "a response_cache that keeps answers" },            \
         { "headers", GRI_ARG_HEADERS, false, 0, 0, "sent with each request; not for secrets" },    \
+        { "http2", GRI_ARG_BOOL, false, 0, 0, GRI_HTTP2_HELP },                                    \
         { "extra", GRI_ARG_DATA, false, 0, 0, "laid over the request's body" },                    \
         { "key", GRI_ARG_SECRET, false, 0, 0, GRI_KEY_ENV },                                       \
     {                                                                                              \
@@ -84,10 +85,11 @@ static const struct gri_chain_key ollama_embeddings_keys[] = {
     { "dimensions", GRI_ARG_INT, false, 1, 65536, "of the vectors; default the model's" },
     { "batch", GRI_ARG_INT, false, 1, 512, "texts in a request; default 512" },
     { "batch_bytes", GRI_ARG_INT, false, 1, 1e9,
-      "of texts in a request, unless it is one text; default 1 MiB" },
+      "of texts in a request, unless it is one text; default 512 KiB" },
     { "max_concurrency", GRI_ARG_INT, false, 1, 1e6,
       "requests of a call under way at once; default 4" },
     { "limiter", GRI_ARG_ACTOR, false, 0, 0, "a rate_limiter that grants each request" },
+    { "http2", GRI_ARG_BOOL, false, 0, 0, GRI_HTTP2_HELP },
     { "keep_alive", GRI_ARG_TEXT, false, 0, 0,
       "how long the model stays in memory: 5m, seconds, -1 for good; default the server's" },
     { "truncate", GRI_ARG_BOOL, false, 0, 0,
@@ -154,7 +156,8 @@ static gr_ref build_model(struct gri_chain_builder *b, const struct gri_chain_no
                 .temperature = gri_arg_real(args, "temperature", &temperature),
                 .max_tokens = (unsigned)gri_arg_int(args, "max_tokens", 0),
                 .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
-                .idle_ms = gri_arg_int(args, "idle_ms", 0), .max_retries = gri_build_retries(args),
+                .idle_ms = gri_arg_int(args, "idle_ms", 0), .http2 = gri_arg_bool(args, "http2"),
+                .max_retries = gri_build_retries(args),
                 .max_concurrency = (unsigned)gri_arg_int(args, "max_concurrency", 0),
                 .limiter = limiter, .cache = cache, .headers = headers, .header_count = count,
                 .extra = extra));
@@ -196,7 +199,8 @@ static gr_ref build_ollama_embeddings(struct gri_chain_builder *b,
                              .batch = (unsigned)gri_arg_int(args, "batch", 0),
                              .batch_bytes = (size_t)gri_arg_int(args, "batch_bytes", 0),
                              .max_concurrency = (unsigned)gri_arg_int(args, "max_concurrency", 0),
-                             .limiter = limiter, .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
+                             .limiter = limiter, .http2 = gri_arg_bool(args, "http2"),
+                             .timeout_ms = gri_arg_int(args, "timeout_ms", 0),
                              .max_retries = gri_build_retries(args), .headers = headers,
                              .header_count = count, .extra = extra_of(args, keys, COUNT(keys))));
     gri_free(headers);

@@ -199,6 +199,7 @@ static gr_value *read_opts(struct embedder *e, const char *model, const gr_embed
                                      .header_count = o->header_count,
                                      .timeout_ms = o->timeout_ms,
                                      .timeout_default_ms = TIMEOUT_DEFAULT_MS,
+                                     .http2 = o->http2,
                                      .answer_bytes_max = o->answer_bytes_max == 0
                                                              ? ANSWER_BYTES_DEFAULT
                                                              : o->answer_bytes_max });

@@ -174,6 +174,7 @@ static gr_value *read_opts(struct chat *chat, const gr_chat_opts *o)
                                      .timeout_ms = o->timeout_ms,
                                      .timeout_default_ms = TIMEOUT_DEFAULT_MS,
                                      .idle_ms = o->idle_ms,
+                                     .http2 = o->http2,
                                      .answer_bytes_max = o->answer_bytes_max == 0
                                                              ? ANSWER_BYTES_DEFAULT
                                                              : o->answer_bytes_max });

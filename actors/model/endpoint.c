@@ -203,7 +203,7 @@ gr_value *gri_endpoint_init(struct gri_endpoint *e, const struct gri_address *at
 {
     gr_value *err;
 
-    *e = (struct gri_endpoint){ .answer_bytes_max = opts->answer_bytes_max };
+    *e = (struct gri_endpoint){ .answer_bytes_max = opts->answer_bytes_max, .http2 = opts->http2 };
     if (opts->timeout_ms >= 0)
         e->timeout_ms =
             (uint64_t)(opts->timeout_ms == 0 ? opts->timeout_default_ms : opts->timeout_ms);

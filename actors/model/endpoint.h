@@ -45,6 +45,7 @@ struct gri_endpoint {
     size_t header_count;
     uint64_t timeout_ms, idle_ms; /* 0: none; 0: http.h's default */
     size_t answer_bytes_max;
+    bool http2;
 };
 
 struct gri_endpoint_opts {
@@ -53,6 +54,7 @@ struct gri_endpoint_opts {
     size_t header_count;
     int64_t timeout_ms, timeout_default_ms, idle_ms;
     size_t answer_bytes_max;
+    bool http2;
 };
 
 /* gri_endpoint_init reads the environment. NULL, or what is wrong; then too _fini must be called. */

@@ -392,6 +392,7 @@ static void send_request(gr_ctx *c, struct transfer *t, const struct gri_transfe
         .body_size = size,
         .deadline_ns = deadline_of(c, spec->endpoint),
         .idle_timeout_ms = spec->endpoint->idle_ms,
+        .http2 = spec->endpoint->http2,
     };
     struct gri_http_exchange *x = NULL;
     gr_value *err = NULL;

@@ -57,6 +57,7 @@ typedef struct gr_embeddings_opts {
     const char *encoding;
     gr_value *extra; /* taken: a map laid over the request's body ("user", "keep_alive", "options") */
     gr_ref limiter; /* grants each request, and its tokens, about: see budget.h; {0, 0}: none */
+    bool http2;     /* as in gr_chat_opts; an embedder is never slow to read */
 } gr_embeddings_opts;
 #define GR_EMBEDDINGS(...) GR_OPT(gr_embeddings_opts, __VA_ARGS__)
 

@@ -52,6 +52,7 @@ typedef struct gr_chat_opts {
     gr_ref cache; /* keeps answers, streams apart: budget.h; {0, 0}: none */
     /* OpenAI and Azure: by the Responses API instead of chat completions, so contents are blocks; docs/models.md */
     bool use_responses_api;
+    bool http2; /* where the server offers it: see gr_runtime_opts, whose own says so for all. Default: as that */
 } gr_chat_opts;
 #define GR_CHAT(...) GR_OPT(gr_chat_opts, __VA_ARGS__)
 

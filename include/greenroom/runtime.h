@@ -68,7 +68,8 @@ typedef struct gr_runtime_opts {
     unsigned http_host_connections_max; /* to one host; default 4096 */
     /* HTTP/2 with servers that offer it in the TLS handshake: many requests share a connection, so a
      * reader that stops can't stop the server without stopping the others. What it leaves is kept, up
-     * to 1 MiB; beyond, its request ends with GR_EFULL. Otherwise HTTP/1.1, where it just waits */
+     * to 1 MiB; beyond, its request ends with GR_EFULL. Otherwise HTTP/1.1, where it just waits. Of one client
+     * alone: gr_chat_opts, gr_embeddings_opts */
     bool http2;
 } gr_runtime_opts;
 #define GR_BACKTRACE_SIGNAL (-1) /* SIGRTMAX - 1, which hosts seldom use */

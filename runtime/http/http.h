@@ -45,6 +45,7 @@ struct gri_http_request {
     /* the URL comes from a user or a model: only what gr_guard_url lets through, only public
      * addresses, no proxy (greenroom/guard.h); else GR_EINVAL, of kind "NotPublic" */
     bool guard;
+    bool http2; /* where the server offers it; gr_runtime_opts.http2 says so for all */
 };
 
 struct gri_http_driver;

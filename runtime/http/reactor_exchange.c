@@ -251,7 +251,7 @@ static bool add_headers(struct exchange *x, const struct gri_http_request *req)
             (rc) = curl_easy_setopt((easy), (option), (value));                                    \
     } while (0)
 
-static CURLcode set_connection(struct exchange *x)
+static CURLcode set_connection(struct exchange *x, bool http2)
 {
     CURLcode rc = CURLE_OK;
 
@@ -259,7 +259,7 @@ static CURLcode set_connection(struct exchange *x)
     SET(rc, x->easy, CURLOPT_QUICK_EXIT, 1L); /* else a cancel waits for a name look-up */
     SET(rc, x->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     SET(rc, x->easy, CURLOPT_FOLLOWLOCATION, 0L); /* it would hand the secret to another host */
-    if (x->reactor->limits.http2) {
+    if (http2) {
         SET(rc, x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
         SET(rc, x->easy, CURLOPT_PIPEWAIT, 1L); /* for a connection that can be shared */
     } else {
@@ -358,7 +358,8 @@ static bool make_ready(struct exchange *x, const struct gri_http_request *req)
         memcpy(x->body, req->body, req->body_size);
     }
     x->easy = curl_easy_init();
-    return x->easy != NULL && add_headers(x, req) && set_connection(x) == CURLE_OK &&
+    return x->easy != NULL && add_headers(x, req) &&
+           set_connection(x, req->http2 || x->reactor->limits.http2) == CURLE_OK &&
            set_callbacks(x, req->body_size > BIG_BODY) == CURLE_OK &&
            set_request(x, req) == CURLE_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http2_test.c - gr_runtime_opts.http2, against nghttpd (Debian's nghttp2-server), which speaks nothing
+ * http2_test.c - gr_runtime_opts.http2, and that of one request, against nghttpd (Debian's nghttp2-server), which speaks nothing
  * else, over TLS. Without it, or without openssl's command, all is skipped.
  */
 #include <arpa/inet.h>
@@ -120,8 +120,8 @@ static void start_server(void)
     }
 }
 
-/* ready makes all that a test needs; false: it can't be made here. */
-static bool ready(void)
+/* ready_with makes all that a test needs; false: it can't be made here. all: every request may use HTTP/2. */
+static bool ready_with(bool all)
 {
     setenv("no_proxy", "*", 1);
     child = 0;
@@ -133,8 +133,13 @@ static bool ready(void)
     }
     start_server();
     atomic_store(&connects, 0);
-    cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 2, .http2 = true), &rt), GR_OK);
+    cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 2, .http2 = all), &rt), GR_OK);
     return true;
+}
+
+static bool ready(void)
+{
+    return ready_with(true);
 }
 
 static void done(void)
@@ -190,6 +195,30 @@ Test(http2, many_requests_share_one_connection)
     }
     cr_assert_eq(atomic_load(&connects), 1);
     free(calls);
+}
+
+/* The server speaks nothing else, so one without it gets no answer. */
+Test(http2, a_request_may_ask_for_it_alone)
+{
+    struct call with, without;
+    char url[128];
+
+    if (!ready_with(false))
+        return;
+    init(&with);
+    init(&without);
+    snprintf(url, sizeof(url), "%s/small", base);
+    cr_assert_eq(start(&with,
+                       &(struct gri_http_request){
+                           .method = "GET", .url = url, .ca_file = ca, .http2 = true },
+                       NULL),
+                 GR_OK);
+    is_whole(&with, SMALL);
+    ask_for(&without, "/small");
+    finish(&without);
+    cr_assert_eq(without.errors, 1);
+    fini(&with);
+    fini(&without);
 }
 
 Test(http2, a_reader_that_stops_holds_up_nobody_else)
