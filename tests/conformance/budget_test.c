@@ -439,7 +439,7 @@ Test(budget, a_limiter_has_its_limits)
     cr_assert_eq(gr_await(second, 20).code, GR_EPENDING);
     fails_with(answer(gr_aacquire(rt, l, GR_ACQUIRE(.requests = 2), NULL)), GR_EINVAL, "at once");
     fails_with(answer(gr_aacquire(rt, l, GR_ACQUIRE(.tokens = -1), NULL)), GR_EINVAL, "at least 0");
-    fails_with(answer(gr_aacquire(rt, l, NULL, GR_CALL(.timeout_ms = 5))), GR_EFULL, "");
+    fails_with(answer(gr_aacquire(rt, l, NULL, GR_CALL(.timeout_ms = TEST_WAIT_MS))), GR_EFULL, "");
     gr_future_free(second);
     fails_with(gr_check(rt, gr_rate_limiter(root, GR_RATE_LIMITER(.requests_per_second = -1))),
                GR_EINVAL, "rate");
