@@ -373,6 +373,15 @@ static void set_limits(struct gri_sqlite *db)
     (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 }
 
+/* is_gone: the file is not at its path any more. SQLite would go on in what nobody finds again. */
+static bool is_gone(const struct gri_sqlite *db)
+{
+    int moved = 0;
+
+    return sqlite3_file_control(db->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+           moved != 0;
+}
+
 gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, gr_runtime *rt, const gr_value *args,
                           const char *schema)
 {
@@ -380,8 +389,10 @@ gr_value *gri_sqlite_open(struct gri_sqlite **ret_db, gr_runtime *rt, const gr_v
     gr_value *err = NULL;
     int rc;
 
-    if (*ret_db != NULL)
+    if (*ret_db != NULL && !is_gone(*ret_db))
         return NULL;
+    gri_sqlite_close(*ret_db);
+    *ret_db = NULL;
     db = gri_new0(struct gri_sqlite);
     if (db == NULL)
         return gri_no_memory();

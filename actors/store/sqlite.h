@@ -25,7 +25,7 @@ gr_value *gri_sqlite_check_size(const gr_value *args, const gr_value *v);
 
 /*
  * gri_sqlite_open opens the database that args tell of, and runs schema, in which %s is the table.
- * Does nothing if *db is one already. NULL, or what is wrong; the text begins with the path. Other writers are
+ * Does nothing if *db is one already, whose file is still there. NULL, or what is wrong; the text begins with the path. Other writers are
  * waited for, up to busy_ms, as long as the handler's call is not cancelled.
  */
 gr_value *gri_sqlite_open(struct gri_sqlite **db, gr_runtime *rt, const gr_value *args,

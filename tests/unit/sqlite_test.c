@@ -117,3 +117,24 @@ Test(sqlite, who_holds_it_for_too_long_is_told)
     is(answer(gr_amset(rt, store, json("[[\"a\",1]]"), NULL)), "null");
     gri_sqlite_close(db);
 }
+
+/* What is kept in a file that was removed, or that another one has taken the place of, nobody would find again. */
+Test(sqlite, a_file_that_was_removed_is_made_anew)
+{
+    static const char *const behind[] = { "", "-wal", "-shm" };
+    gr_ref store, other;
+    char name[80];
+
+    if (lacks_sqlite())
+        return;
+    store = gr_sqlite_store(root, database, NULL);
+    is(answer(gr_amset(rt, store, json("[[\"a\",1]]"), NULL)), "null");
+    for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++) {
+        snprintf(name, sizeof(name), "%s%s", database, behind[i]);
+        (void)unlink(name);
+    }
+    is(answer(gr_amget(rt, store, json("[\"a\"]"), NULL)), "[null]");
+    is(answer(gr_amset(rt, store, json("[[\"b\",2]]"), NULL)), "null");
+    other = gr_sqlite_store(root, database, NULL);
+    is(answer(gr_amget(rt, other, json("[\"a\",\"b\"]"), NULL)), "[null,2]");
+}
