@@ -198,7 +198,7 @@ static gr_value *add_placed(gr_value *messages, const struct role *role, const g
     const gr_value *v = gr_get(vars, name);
     gr_value *placed;
 
-    if (gr_is_nil(v))
+    if (role->optional && gr_is_nil(v))
         return messages;
     placed = gr_value_type(v) == GR_LIST
                  ? gr_messages_coerce(gr_value_ref(v))

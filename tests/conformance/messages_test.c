@@ -235,7 +235,10 @@ Test(messages, pmt_03_placeholders)
               "[{\"type\":\"ai\",\"content\":\"x\"},{\"type\":\"human\",\"content\":\"y\"}]");
     invoke_fails(maybe, "{\"h\":\"x\",\"q\":\"y\"}", GR_ETYPE,
                  "variable 'h': should be a list of messages");
+    invoke_is(maybe, "{\"h\":null,\"q\":\"y\"}", "[{\"type\":\"human\",\"content\":\"y\"}]");
     invoke_fails(must, "{}", GR_EINVAL, "missing variables {'h'}");
+    invoke_fails(must, "{\"h\":null}", GR_ETYPE, "variable 'h': should be a list of messages");
+    invoke_fails(last, "{\"h\":null,\"q\":\"y\"}", GR_ETYPE, "should be a list of messages");
     invoke_is(must, "[[\"ai\",\"x\"]]", "[{\"type\":\"ai\",\"content\":\"x\"}]");
     invoke_is(must, "{\"h\":[]}", "[]");
     invoke_is(last, "{\"h\":[[\"ai\",\"x\"],[\"human\",\"z\"]],\"q\":\"y\"}",
