@@ -143,22 +143,17 @@ static gr_value *some_blocks(struct job *j, const gr_value *others, const gr_val
     return found;
 }
 
-/* text_of gives a message's text, or that of its first block of text; NULL: none. */
-static const gr_value *text_of(const gr_value *message)
+/* text_of gives a message's text, or that of its block at the end that is kept, if that is one of text; NULL: none. */
+static const gr_value *text_of(const struct trim *t, const gr_value *message)
 {
-    const gr_value *content = gr_get(message, "content");
+    const gr_value *content = gr_get(message, "content"), *block;
 
     if (gr_value_type(content) == GR_STR)
         return content;
-    for (size_t i = 0; i < gr_len(content); i++) {
-        const gr_value *block = gr_at(content, i);
-
-        if (gr_value_type(block) == GR_STR)
-            return block;
-        if (strcmp(gr_cstr(gr_get(block, "type"), ""), "text") == 0)
-            return gr_get(block, "text");
-    }
-    return NULL;
+    block = gr_len(content) > 0 ? gr_at(content, t->first ? 0 : gr_len(content) - 1) : NULL;
+    if (gr_value_type(block) == GR_STR)
+        return block;
+    return strcmp(gr_cstr(gr_get(block, "type"), ""), "text") == 0 ? gr_get(block, "text") : NULL;
 }
 
 /* lines_of counts a text's lines, each with its end; a text that ends with a line's end has an empty one behind it. */
@@ -188,7 +183,7 @@ static gr_value *some_lines(const struct trim *t, const char *text, size_t lines
 static gr_value *some_text(struct job *j, const gr_value *others, const gr_value *message,
                            int64_t most)
 {
-    const char *text = gr_cstr(text_of(message), "");
+    const char *text = gr_cstr(text_of(j->t, message), "");
     size_t lines = lines_of(text), low = 0, high = lines;
 
     if (text[0] == '\0')

@@ -148,9 +148,29 @@ Test(messages, trims_to_the_last)
                  "[\"s\"]"));
 }
 
+/* Fifty tokens for each line's end of a text, a hundred for each block. */
+static int64_t long_blocks(void *arg, const gr_value *messages)
+{
+    int64_t n = 0;
+
+    (void)arg;
+    for (size_t i = 0; i < gr_len(messages); i++) {
+        const gr_value *content = gr_get(gr_at(messages, i), "content");
+
+        for (const char *text = gr_cstr(content, ""); *text != '\0'; text++)
+            n += *text == '\n' ? 50 : 0;
+        for (size_t b = 0; b < gr_len(content) && gr_value_type(content) == GR_LIST; b++)
+            n += 100;
+    }
+    return n;
+}
+
 Test(messages, a_part_of_a_text_is_lines_of_it)
 {
     static const char text[] = "[{\"type\":\"human\",\"content\":\"1\\n2\\n3\"}]";
+    static const char mixed[] =
+        "[{\"type\":\"human\",\"content\":[{\"type\":\"text\",\"text\":\"1\\n2\\n3\"},"
+        "{\"type\":\"image\",\"url\":\"u\"}]}]";
 
     cr_assert(is(trimmed(text, GR_TRIM(.max_tokens = 11, .count = ten_each, .allow_partial = true)),
                  "[\"2\\n3\"]"));
@@ -159,6 +179,13 @@ Test(messages, a_part_of_a_text_is_lines_of_it)
                  "[\"1\\n2\\n\"]"));
     cr_assert(is(trimmed(text, GR_TRIM(.max_tokens = 9, .count = ten_each, .allow_partial = true)),
                  "[]"));
+    /* of blocks none of which fits the one at the end that is kept is cut; an image can't be */
+    cr_assert(
+        is(trimmed(mixed, GR_TRIM(.max_tokens = 60, .count = long_blocks, .allow_partial = true)),
+           "[]"));
+    cr_assert(is(trimmed(mixed, GR_TRIM(.max_tokens = 60, .count = long_blocks,
+                                        .allow_partial = true, .strategy = "first")),
+                 "[\"1\\n\"]"));
 }
 
 static int64_t cannot(void *arg, const gr_value *messages)
