@@ -37,8 +37,9 @@ typedef struct gr_runtime_opts {
     size_t calls_max;       /* calls in flight; default 2 Mi; beyond: GR_EFULL */
     size_t timers_max;      /* of gr_send_after, at once; default 1 Mi; beyond: GR_EFULL */
     size_t peer_verbs_max;  /* verbs learnt from other processes, ever; default 256, at most 512 */
-    /* a handler that holds its worker for report_ms is logged and counted; default 100; this and the
-     * next two default to never, never and none in a simulation */
+    /* a handler that holds its worker for report_ms, computing or blocked, is logged and counted;
+     * default 100. What its thread waits for a processor is not the handler's, where the kernel tells:
+     * see docs/reliability.md. This and the next two default to never, never and none in a simulation */
     int64_t report_ms;
     /* after stuck_ms a spare worker serves in its place; default 5000 */
     int64_t stuck_ms;

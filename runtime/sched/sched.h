@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "runtime/base/cpu_time.h"
 #include "runtime/base/list.h"
 #include "runtime/base/lock.h"
 #include "runtime/base/thread.h"
@@ -39,9 +40,17 @@
 struct gri_watched {
     uint32_t beat;
     uint64_t since_ns; /* when it first saw that beat */
+    uint64_t seen_ns;  /* when it last did */
     uint64_t who;      /* whose handler it is */
     uint64_t limit_ns; /* 0: not asked yet */
     bool reported, held, stuck;
+    /* What is known of the handler's thread, from from_ns on: see held_ns in watchdog.c */
+    bool asked;
+    uint64_t from_ns;
+    uint64_t before_ns; /* how long it had held its worker by then */
+    uint64_t late_ns;   /* how long the monitor has been late since */
+    struct gri_cpu_time from, last;
+    uint64_t last_ns; /* when `last` was read */
 };
 
 struct gri_perch;
@@ -98,6 +107,7 @@ struct gri_worker {
 
     _Atomic uint32_t beat;  /* tasks and handlers begun; odd: it runs one. Written by the owner */
     _Atomic uint64_t who;   /* the actor whose handler runs; 0: none. Written by the owner */
+    struct gri_cpu_id cpu;  /* its thread's, set before the first beat */
     bool spare_worker;      /* serves only in another's place */
     _Atomic uint32_t serve; /* a spare's: 0, it is to rest; the futex that it rests on */
     _Atomic bool resting;   /* a spare's: it has handed everything over and sleeps */

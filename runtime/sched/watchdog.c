@@ -14,6 +14,11 @@
 /* How long a spare worker that nobody needs stays: who computes in one handler after the other
  * would else leave the rest without a worker at the start of each. */
 #define REST_NS UINT64_C(50000000)
+/* When a handler's thread is first asked what it has had of the processors: earlier for a limit that is
+ * shorter than four times as long. And how often, past the limit. */
+#define ASK_NS UINT64_C(10000000)
+#define ASK_GAP_NS UINT64_C(5000000)
+#define LATE_NS UINT64_C(10000000) /* between two ticks; beyond, the monitor did not run itself */
 
 /* ---- telling --------------------------------------------------------------------------------- */
 
@@ -232,6 +237,77 @@ void gri_spares_wake(struct gri_sched *s)
     }
 }
 
+/* ---- how long -------------------------------------------------------------------------------- */
+
+/*
+ * Not all of the time since a handler's first beat was the handler's: its thread may have waited for a
+ * processor, which on a machine with much to do takes longer than any limit. What it blocked is its own.
+ *
+ * The kernel counts a wait once it is over. So of a thread that is runnable, and may be waiting now, only
+ * what it ran is certain; or, if it has run since it was asked before, all up to that moment but for the
+ * waits counted by now, since one that is not yet counted began later.
+ *
+ * While the monitor did not run, nobody knows what the worker did: the process was stopped, say, or frozen.
+ */
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* ask starts to count. */
+static void ask(struct gri_worker *w, uint64_t now)
+{
+    struct gri_watched *seen = &w->watched;
+
+    seen->asked = true;
+    if (!gri_cpu_time_read(&w->cpu, &seen->from))
+        return;
+    seen->before_ns = less(now - seen->from_ns, seen->late_ns);
+    seen->late_ns = 0;
+    seen->from_ns = seen->last_ns = now;
+    seen->last = seen->from;
+}
+
+/* held_ns returns how long the handler has held its worker. */
+static uint64_t held_ns(struct gri_worker *w, uint64_t now)
+{
+    struct gri_watched *seen = &w->watched;
+    struct gri_cpu_time t;
+    uint64_t lost = seen->late_ns, ran = 0, until = now;
+
+    if (seen->last_ns != 0 && gri_cpu_time_read(&w->cpu, &t)) {
+        uint64_t waited = less(t.waited_ns, seen->from.waited_ns);
+
+        if (waited > lost)
+            lost = waited; /* not both: it may be the same time */
+        ran = less(t.ran_ns, seen->from.ran_ns);
+        if (t.runnable)
+            until = t.waits_known && t.ran_ns > seen->last.ran_ns ? seen->last_ns : seen->from_ns;
+        seen->last = t;
+        seen->last_ns = now;
+    }
+    until = less(until - seen->from_ns, lost);
+    return seen->before_ns + (ran > until ? ran : until);
+}
+
+/* check_limit reports a handler that is past its limit. */
+static void check_limit(struct gri_worker *w, uint64_t now)
+{
+    struct gri_watched *seen = &w->watched;
+    uint64_t past = now - seen->since_ns, held;
+
+    if (seen->limit_ns == GRI_NEVER)
+        return;
+    if (!seen->asked && past >= (seen->limit_ns / 4 < ASK_NS ? seen->limit_ns / 4 : ASK_NS))
+        ask(w, now);
+    if (past < seen->limit_ns || now - seen->last_ns < ASK_GAP_NS)
+        return;
+    held = held_ns(w, now);
+    if (held >= seen->limit_ns)
+        report(w, now, held);
+}
+
 /* ---- watching -------------------------------------------------------------------------------- */
 
 /* watch_one returns whether w is in the handler in which it was at the last look. */
@@ -243,9 +319,13 @@ static bool watch_one(struct gri_worker *w, uint64_t now)
     uint64_t ran;
 
     if ((beat & 1) == 0 || beat != seen->beat) {
-        *seen = (struct gri_watched){ .beat = beat, .since_ns = now };
+        *seen =
+            (struct gri_watched){ .beat = beat, .since_ns = now, .seen_ns = now, .from_ns = now };
         return false;
     }
+    if (gri_platform_here() == NULL)
+        seen->late_ns += less(now - seen->seen_ns, LATE_NS);
+    seen->seen_ns = now;
     if (seen->limit_ns == 0) { /* the second look at this beat */
         seen->who = atomic_load_explicit(&w->who, memory_order_relaxed);
         seen->limit_ns = s->watch.report_ns;
@@ -254,8 +334,8 @@ static bool watch_one(struct gri_worker *w, uint64_t now)
     }
     ran = now - seen->since_ns;
     seen->held = ran >= s->watch.spare_ns;
-    if (!seen->reported && ran >= seen->limit_ns)
-        report(w, now, ran);
+    if (!seen->reported)
+        check_limit(w, now);
     if (!seen->stuck && ran >= s->watch.stuck_ns)
         take_over(w);
     return true;

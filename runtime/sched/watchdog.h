@@ -5,9 +5,10 @@
  * A worker counts a beat for each task and each handler that it begins; the beat is odd while it
  * has something to run. The monitor compares it at each tick: the same odd beat means the same
  * handler. After its limit the handler is reported, once; with a backtrace if the worker can be asked
- * where it is (witness.h), and answers in time: the monitor goes on ticking meanwhile.
+ * where it is (witness.h), and answers in time: the monitor goes on ticking meanwhile. What its thread
+ * has waited for a processor does not count against the limit (cpu_time.h).
  *
- * After spare_ns the worker counts as held. When all are held and work waits, a spare worker serves
+ * After spare_ns, of all time, the worker counts as held. When all are held and work waits, a spare worker serves
  * too, and whatever the handlers ready is passed on to it. After stuck_ns the worker counts as stuck:
  * what is queued behind it goes to the others, and a spare worker serves in its place. A spare worker
  * that has not been needed for a while rests until the next time. Tasks pinned to a worker wait for

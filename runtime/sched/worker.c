@@ -267,6 +267,7 @@ static void *worker_main(void *arg)
 
     if (w->spare_worker)
         gri_thread_prompt();
+    gri_cpu_id_here(&w->cpu);
     gri_fiber_adopt(&w->native);
     w->native.exec.worker = w;
     w->current = &w->native;
