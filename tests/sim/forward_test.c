@@ -3,49 +3,29 @@
  * forward_test.c - sequences over nodes that crash and come back, and a network that breaks, parts and delays: each call
  * ends, no step runs twice, and an answer has been through all of them.
  */
-#include "tests/support/simulate.h"
-#include "tests/support/test.h"
+#include "tests/support/sim_nodes.h"
 
-#define FAULTS (GR_SIM_SCHED | GR_SIM_TIME | GR_SIM_FULL | GR_SIM_NET)
 #define NODES 4
-#define STARTS 10 /* of nodes, in one seed */
 #define CALLS 16
 #define STEPS 6
 #define LONG_SIZE 100000 /* of a text that goes in parts */
 
-/* One start of a node. */
-struct start {
-    gr_runtime *rt;
-    int place; /* which node it is a start of */
-};
-
 struct cluster {
-    struct sim *run;
-    struct start starts[STARTS];
-    int started;
-    int at[NODES];              /* who is there now */
+    struct sim_nodes nodes;
     int executed[CALLS][STEPS]; /* how often each step of each call ran */
 };
 
 /* Over all seeds: that there was something to check. */
-static uint64_t answers, failures, crashes, ways_gone, ways_through_caller;
+static uint64_t answers, failures, ways_gone, ways_through_caller;
 
 static struct cluster *cluster; /* the one under test */
-
-static const char *url_of(int place)
-{
-    static const char *const urls[NODES] = { "tcp://127.0.0.1:7001", "ipc:///sim/b",
-                                             "tcp://127.0.0.1:7003", "ipc:///sim/d" };
-
-    return urls[place];
-}
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
 /* step_invoke: which step it is tells the length of the path. */
 static gr_value *step_invoke(gr_ctx *c, void *self, const gr_value *args)
 {
-    const struct start *s = gr_as_opaque(gr_args(c));
+    const struct sim_node *n = gr_as_opaque(gr_args(c));
     int64_t id = gr_as_int(gr_get(args, "id"), -1), ms = gr_as_int(gr_get(args, "ms"), 0);
     size_t step = gr_len(gr_get(args, "path"));
 
@@ -55,70 +35,20 @@ static gr_value *step_invoke(gr_ctx *c, void *self, const gr_value *args)
     if (ms > 0 && gr_sleep(gr_runtime_of(c), ms) != GR_OK)
         return gr_error(GR_ECANCELED, "woken up");
     return gr_set(gr_value_ref(args), "path",
-                  gr_append(gr_value_ref(gr_get(args, "path")), gr_int(s->place)));
+                  gr_append(gr_value_ref(gr_get(args, "path")), gr_int(n->place)));
 }
 
 static const gr_method step_methods[] = { { "invoke", GR_ASYNC, step_invoke, NULL } };
 static const gr_class step_class = GR_CLASS(.name = "step", GR_METHODS(step_methods));
 
-static bool tolerates(gr_code rc)
+static void publish(struct sim_node *n)
 {
-    return rc == GR_ENOMEM && (cluster->run->faults & GR_SIM_MEMORY) != 0;
+    sim_publish(cluster->nodes.run, n, "step", &step_class);
 }
 
-static gr_ref spawn_step(struct start *s)
+static struct sim_node *at(struct cluster *k, int place)
 {
-    gr_value *broken = NULL;
-    gr_ref ref;
-
-    do { /* bounds are reached early here */
-        gr_value_unref(broken);
-        ref = gr_spawn(gr_root(s->rt), &step_class, GR_SPAWN(.args = gr_opaque(s, NULL)));
-    } while ((broken = gr_check(s->rt, ref)) != NULL);
-    return ref;
-}
-
-static void start_node(struct cluster *k, int place)
-{
-    struct start *s = &k->starts[k->started];
-    gr_value *err = NULL;
-    gr_code rc;
-
-    *s = (struct start){ .place = place };
-    k->at[place] = -1;
-    rc = gr_runtime_new(GR_RUNTIME(.sim_seed = k->run->seed, .sim_faults = k->run->faults,
-                                   .workers = 1 + (unsigned)sim_roll(k->run, 2)),
-                        &s->rt);
-    if (rc != GR_OK) {
-        sim_check(k->run, tolerates(rc), "no runtime: %s", gr_code_name(rc));
-        return;
-    }
-    k->at[place] = k->started++;
-    while (k->run->seed % 7 != 0 && /* else the tcp nodes take no routes */
-           gr_node_configure(s->rt, GR_NODE(.secret = "of this simulation"), NULL) == GR_ENOMEM)
-        continue;
-    rc = gr_publish(s->rt, "step", spawn_step(s));
-    sim_check(k->run, rc == GR_OK || tolerates(rc), "publishing: %s", gr_code_name(rc));
-    rc = gr_serve(s->rt, url_of(place), &err);
-    sim_check(k->run, rc == GR_OK || tolerates(rc), "serving: %s", gr_error_text(err));
-    gr_value_unref(err);
-}
-
-static struct start *at(struct cluster *k, int place)
-{
-    return k->at[place] >= 0 ? &k->starts[k->at[place]] : NULL;
-}
-
-/* crash_node cuts a node off and starts its successor; the old one is freed at the end. */
-static void crash_node(struct cluster *k, int place)
-{
-    struct start *old = at(k, place);
-
-    if (old == NULL || k->started == STARTS)
-        return;
-    gr_sim_crash(old->rt);
-    crashes++;
-    start_node(k, place);
+    return sim_node_at(&k->nodes, place);
 }
 
 static uint64_t ways(const struct cluster *k)
@@ -126,8 +56,8 @@ static uint64_t ways(const struct cluster *k)
     gr_stats s = GR_STATS_INIT;
     uint64_t sum = 0;
 
-    for (int i = 0; i < k->started; i++) {
-        gr_stats_read(k->starts[i].rt, &s);
+    for (int i = 0; i < k->nodes.started; i++) {
+        gr_stats_read(k->nodes.starts[i].rt, &s);
         sum += s.values_sent;
     }
     return sum;
@@ -142,14 +72,14 @@ struct job {
     bool cancelled, timed, large;
 };
 
-static gr_ref sequence(struct start *from, const struct job *j)
+static gr_ref sequence(struct sim_node *from, const struct job *j)
 {
     gr_ref refs[STEPS];
 
     for (size_t i = 0; i < j->count; i++)
         refs[i] = j->places[i] == from->place
-                      ? spawn_step(from)
-                      : gr_remote(gr_root(from->rt), url_of(j->places[i]), "step");
+                      ? sim_spawn(from, &step_class)
+                      : gr_remote(gr_root(from->rt), sim_url(j->places[i]), "step");
     return gr_seq_n(gr_root(from->rt), refs, j->count);
 }
 
@@ -163,8 +93,8 @@ static gr_value *text(bool large)
 
 static void start_job(struct cluster *k, struct job *j, int id)
 {
-    struct sim *r = k->run;
-    struct start *from = at(k, (int)sim_roll(r, NODES));
+    struct sim *r = k->nodes.run;
+    struct sim_node *from = at(k, (int)sim_roll(r, NODES));
 
     *j = (struct job){ .count = 2 + (size_t)sim_roll(r, STEPS - 1) };
     if (from == NULL)
@@ -190,7 +120,7 @@ static bool is_documented(const struct job *j, gr_code code)
     case GR_EFULL:
     case GR_EDEAD: return true; /* a successor serves before it publishes */
     case GR_ETIMEDOUT: return j->timed;
-    case GR_ENOMEM: return tolerates(code);
+    case GR_ENOMEM: return sim_tolerates(cluster->nodes.run, code);
     default: return false;
     }
 }
@@ -234,46 +164,41 @@ static void finish_job(struct sim *r, struct job *j, const int *executed)
 
 static void part_some(struct cluster *k, bool on)
 {
-    int a = (int)sim_roll(k->run, NODES), b = (a + 1 + (int)sim_roll(k->run, NODES - 1)) % NODES;
+    int a = (int)sim_roll(k->nodes.run, NODES),
+        b = (a + 1 + (int)sim_roll(k->nodes.run, NODES - 1)) % NODES;
 
     if (at(k, a) != NULL && at(k, b) != NULL)
         gr_sim_partition(at(k, a)->rt, at(k, b)->rt, on);
 }
 
-static void pass_time(struct cluster *k, int64_t ms)
-{
-    for (int i = 0; i < NODES; i++)
-        if (at(k, i) != NULL) {
-            gr_sim_advance(at(k, i)->rt, ms);
-            return;
-        }
-}
-
 static void disturb(struct cluster *k)
 {
-    switch (sim_roll(k->run, 20)) {
-    case 0: crash_node(k, (int)sim_roll(k->run, NODES)); break;
+    switch (sim_roll(k->nodes.run, 20)) {
+    case 0: sim_node_crash(&k->nodes, (int)sim_roll(k->nodes.run, NODES)); break;
     case 1:
     case 2: part_some(k, true); break;
     case 3:
     case 4: part_some(k, false); break;
     case 5:
     case 6:
-    case 7: pass_time(k, (int64_t)sim_roll(k->run, 3000)); break;
-    default: pass_time(k, (int64_t)sim_roll(k->run, 50)); break;
+    case 7: sim_pass_time(&k->nodes, (int64_t)sim_roll(k->nodes.run, 3000)); break;
+    default: sim_pass_time(&k->nodes, (int64_t)sim_roll(k->nodes.run, 50)); break;
     }
 }
 
 static void forward_scenario(struct sim *r)
 {
-    struct cluster k = { .run = r };
+    struct cluster k = { .nodes = { .run = r,
+                                    .count = NODES,
+                                    .secret =
+                                        r->seed % 7 != 0, /* else the tcp nodes take no routes */
+                                    .publish = publish } };
     struct job jobs[CALLS];
 
     cluster = &k;
     if (r->seed % 5 == 0)
         r->faults |= GR_SIM_MEMORY;
-    for (int i = 0; i < NODES; i++)
-        start_node(&k, i);
+    sim_nodes_start(&k.nodes);
     for (int i = 0; i < CALLS; i++) {
         start_job(&k, &jobs[i], i);
         disturb(&k);
@@ -281,15 +206,14 @@ static void forward_scenario(struct sim *r)
     for (int i = 0; i < CALLS; i++)
         finish_job(r, &jobs[i], k.executed[i]);
     gr_sim_heal();
-    pass_time(&k, 10000); /* what still runs somewhere ends */
+    sim_pass_time(&k.nodes, 10000); /* what still runs somewhere ends */
     for (int i = 0; i < CALLS; i++)
         for (int s = 0; s < STEPS; s++)
             sim_check(r, k.executed[i][s] <= 1, "step %d of call %d ran %d times", s, i,
                       k.executed[i][s]);
     ways_gone += ways(&k);
     sim_note(r);
-    for (int i = k.started; i-- > 0;)
-        gr_runtime_free(k.starts[i].rt);
+    sim_nodes_free(&k.nodes);
     cluster = NULL;
 }
 
@@ -297,14 +221,14 @@ Test(forward, calls_on_a_route_that_breaks)
 {
     struct sim_sum all = { .seeds = 0 };
 
-    sim_worlds(&all, 1, 300, FAULTS, forward_scenario);
+    sim_worlds(&all, 1, 300, SIM_NODE_FAULTS, forward_scenario);
     sim_all_well(&all, 0);
     printf(
         "%llu calls answered, %llu failed, %llu nodes crashed; %llu ways, where the answered ones alone "
         "would have taken %llu through their callers\n",
-        (unsigned long long)answers, (unsigned long long)failures, (unsigned long long)crashes,
+        (unsigned long long)answers, (unsigned long long)failures, (unsigned long long)sim_crashes,
         (unsigned long long)ways_gone, (unsigned long long)ways_through_caller);
-    cr_assert(!sim_enough(&all) || (answers > 1000 && failures > 500 && crashes > 50));
+    cr_assert(!sim_enough(&all) || (answers > 1000 && failures > 500 && sim_crashes > 50));
 }
 
 /* ---- one thing at a time --------------------------------------------------------------------- */
@@ -314,17 +238,16 @@ static struct sim calm; /* a run without faults */
 static void set_up(struct cluster *k)
 {
     calm = (struct sim){ .seed = 8, .dice = 8, .faults = GR_SIM_NONE };
-    *k = (struct cluster){ .run = &calm };
+    *k = (struct cluster){ .nodes = {
+                               .run = &calm, .count = NODES, .secret = true, .publish = publish } };
     cluster = k;
-    for (int i = 0; i < NODES; i++)
-        start_node(k, i);
+    sim_nodes_start(&k->nodes);
 }
 
 static void tear_down(struct cluster *k)
 {
     cr_assert_str_eq(calm.complaint, "");
-    for (int i = k->started; i-- > 0;)
-        gr_runtime_free(k->starts[i].rt);
+    sim_nodes_free(&k->nodes);
     cluster = NULL;
 }
 
@@ -339,23 +262,15 @@ static gr_future *go(struct cluster *k, int id, int64_t ms)
         NULL);
 }
 
-static void ends_with(gr_future *f, gr_code code)
-{
-    gr_outcome o = gr_await(f, -1);
-
-    cr_assert_eq(o.code, code, "%s: %s", gr_code_name(o.code), gr_error_text(o.error));
-    gr_future_free(f);
-}
-
 Test(forward, four_steps_take_five_ways)
 {
     struct cluster k;
     uint64_t before;
 
     set_up(&k);
-    ends_with(go(&k, 0, 0), GR_OK); /* the first one may be too early for a link's other end */
+    sim_ends_with(go(&k, 0, 0), GR_OK); /* the first one may be too early for a link's other end */
     before = ways(&k);
-    ends_with(go(&k, 1, 0), GR_OK);
+    sim_ends_with(go(&k, 1, 0), GR_OK);
     cr_assert_eq(ways(&k) - before, 5);
     tear_down(&k);
 }
@@ -368,14 +283,14 @@ Test(forward, who_cant_reach_the_next_node_gives_the_call_back)
 
     set_up(&k);
     for (int i = 1; i < NODES; i++) { /* the caller has its links */
-        gr_ref far = gr_remote(gr_root(at(&k, 0)->rt), url_of(i), "step");
+        gr_ref far = gr_remote(gr_root(at(&k, 0)->rt), sim_url(i), "step");
 
-        ends_with(gr_ainvoke(at(&k, 0)->rt, far, gr_map(GR_KV("path", gr_list_n(NULL, 0))), NULL),
-                  GR_OK);
+        sim_ends_with(
+            gr_ainvoke(at(&k, 0)->rt, far, gr_map(GR_KV("path", gr_list_n(NULL, 0))), NULL), GR_OK);
     }
     gr_sim_partition(at(&k, 2)->rt, at(&k, 3)->rt, true);
     before = ways(&k);
-    ends_with(go(&k, 0, 0), GR_OK);
+    sim_ends_with(go(&k, 0, 0), GR_OK);
     cr_assert_eq(ways(&k) - before, 3 + 2 + 2, "to 1, to 2, back; to 3 and back; to 1 and back");
     for (int s = 0; s < 4; s++)
         cr_assert_eq(k.executed[0][s], 1);
@@ -391,7 +306,7 @@ Test(forward, a_partition_of_two_nodes_ends_the_call_in_time)
     int ended = 0, answered = 0;
 
     set_up(&k);
-    ends_with(go(&k, 0, 0), GR_OK);
+    sim_ends_with(go(&k, 0, 0), GR_OK);
     for (int ms = 0; ms < 12; ms++) {
         f = go(&k, 1 + ms, 3);
         gr_sim_advance(at(&k, 0)->rt, ms);
@@ -402,7 +317,7 @@ Test(forward, a_partition_of_two_nodes_ends_the_call_in_time)
         gr_future_free(f);
         gr_sim_partition(at(&k, 2)->rt, at(&k, 3)->rt, false);
         gr_sim_advance(at(&k, 0)->rt, 20000);
-        ends_with(go(&k, 13 + ms % 3, 0), GR_OK);
+        sim_ends_with(go(&k, 13 + ms % 3, 0), GR_OK);
         memset(k.executed, 0, sizeof(k.executed));
         ended++;
     }
@@ -421,7 +336,7 @@ Test(forward, the_crash_of_any_node_ends_the_call_in_time)
             gr_future *f;
 
             set_up(&k);
-            ends_with(go(&k, 0, 0), GR_OK);
+            sim_ends_with(go(&k, 0, 0), GR_OK);
             f = go(&k, 1, 1000);
             gr_sim_advance(at(&k, 0)->rt, ms);
             gr_sim_crash(at(&k, place)->rt);
@@ -443,17 +358,17 @@ Test(forward, a_cancelled_call_leaves_nothing_behind_a_partition)
     gr_future *f;
 
     set_up(&k);
-    ends_with(go(&k, 0, 0), GR_OK);
+    sim_ends_with(go(&k, 0, 0), GR_OK);
     f = go(&k, 1, 1000);
     gr_sim_advance(at(&k, 0)->rt, 1500); /* node 2 has it */
     gr_sim_partition(at(&k, 0)->rt, at(&k, 2)->rt, true);
     gr_future_cancel(f);
-    ends_with(f, GR_ECANCELED);
+    sim_ends_with(f, GR_ECANCELED);
     gr_sim_advance(at(&k, 0)->rt, 20000);
-    for (int i = 0; i < k.started; i++) {
+    for (int i = 0; i < k.nodes.started; i++) {
         gr_stats s = GR_STATS_INIT;
 
-        gr_stats_read(k.starts[i].rt, &s);
+        gr_stats_read(k.nodes.starts[i].rt, &s);
         cr_assert_eq(s.calls_now, 0, "node %d", i);
     }
     tear_down(&k);

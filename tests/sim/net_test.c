@@ -5,12 +5,9 @@
  */
 #include "runtime/net/link_sim.h"
 #include "runtime/net/node.h"
-#include "tests/support/simulate.h"
-#include "tests/support/test.h"
+#include "tests/support/sim_nodes.h"
 
-#define FAULTS (GR_SIM_SCHED | GR_SIM_TIME | GR_SIM_FULL | GR_SIM_NET)
 #define NODES 3
-#define STARTS 10 /* of nodes, in one seed */
 #define CALLS 24
 #define TEXT "a call"
 #define LONG_SIZE 200000 /* of a text that goes in parts */
@@ -26,35 +23,23 @@ static gr_value *long_text(void)
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
-/* One start of a node: what it serves, and what came to it. */
-struct start {
-    gr_runtime *rt;
-    int place; /* which node it is a start of */
+/* The messages of one start of a node. */
+struct post {
     gr_ref others[NODES];
-    int64_t heard[STARTS]; /* the last message from each start */
-    int64_t told[STARTS];  /* the last that it sent to each place; by place */
+    int64_t heard[SIM_STARTS]; /* the last message from each start */
+    int64_t told[NODES];       /* the last that it sent to each place */
 };
 
 struct cluster {
-    struct sim *run;
-    struct start starts[STARTS];
-    int started;
-    int at[NODES];       /* who is there now */
-    int executed[CALLS]; /* how often each call ran */
+    struct sim_nodes nodes;
+    struct post posts[SIM_STARTS]; /* by start */
+    int executed[CALLS];           /* how often each call ran */
 };
 
 /* Over all seeds: that there was something to check. */
-static uint64_t answers, failures, heard, crashes;
+static uint64_t answers, failures, heard;
 
 static struct cluster *cluster; /* the one under test */
-
-static const char *url_of(int place)
-{
-    static const char *const urls[NODES] = { "tcp://127.0.0.1:7001", "ipc:///sim/b",
-                                             "tcp://127.0.0.1:7003" };
-
-    return urls[place];
-}
 
 /* ---- what a node serves ---------------------------------------------------------------------- */
 
@@ -107,20 +92,21 @@ static gr_code serve_transform(gr_ctx *c, void *self, gr_stream *in, const gr_va
 static gr_code post_init(gr_ctx *c, void *self, const gr_value *args)
 {
     (void)c;
-    *(struct start **)self = gr_as_opaque(args);
+    *(struct sim_node **)self = gr_as_opaque(args);
     return GR_OK;
 }
 
 /* post_receive checks that messages come in order and once. */
 static void post_receive(gr_ctx *c, void *self, const gr_value *msg)
 {
-    struct start *me = *(struct start **)self;
+    struct sim_node *node = *(struct sim_node **)self;
+    struct post *me = &cluster->posts[node - cluster->nodes.starts];
     int64_t from = gr_as_int(gr_get(msg, "from"), 0), number = gr_as_int(gr_get(msg, "number"), 0);
 
     (void)c;
-    sim_check(cluster->run, number > me->heard[from],
+    sim_check(cluster->nodes.run, number > me->heard[from],
               "message %d from start %d to %d came after %d", (int)number, (int)from,
-              (int)(me - cluster->starts), (int)me->heard[from]);
+              (int)(me - cluster->posts), (int)me->heard[from]);
     me->heard[from] = number;
     heard++;
 }
@@ -131,78 +117,24 @@ static const gr_method serve_methods[] = {
     { "transform", GR_ASYNC, NULL, serve_transform },
 };
 static const gr_class serve_class = GR_CLASS(.name = "served", GR_METHODS(serve_methods));
-static const gr_class post_class = GR_CLASS(.name = "post", .state_size = sizeof(struct start *),
+static const gr_class post_class = GR_CLASS(.name = "post", .state_size = sizeof(struct sim_node *),
                                             .init = post_init, .receive = post_receive);
 
-/* ---- coming and going ------------------------------------------------------------------------ */
-
-static bool tolerates(gr_code rc)
+static void publish(struct sim_node *n)
 {
-    return rc == GR_ENOMEM && (cluster->run->faults & GR_SIM_MEMORY) != 0;
+    cluster->posts[n - cluster->nodes.starts] = (struct post){ 0 };
+    sim_publish(cluster->nodes.run, n, "served", &serve_class);
+    sim_publish(cluster->nodes.run, n, "post", &post_class);
 }
 
-static void publish(struct start *s, const gr_class *cls, const char *name)
+static struct sim_node *at(struct cluster *k, int place)
 {
-    gr_value *broken = NULL;
-    gr_code rc;
-    gr_ref ref;
-
-    do { /* bounds are reached early here */
-        gr_value_unref(broken);
-        ref = gr_spawn(gr_root(s->rt), cls, GR_SPAWN(.args = gr_opaque(s, NULL)));
-    } while ((broken = gr_check(s->rt, ref)) != NULL);
-    rc = gr_publish(s->rt, name, ref);
-
-    sim_check(cluster->run, rc == GR_OK || tolerates(rc), "publishing: %s", gr_code_name(rc));
+    return sim_node_at(&k->nodes, place);
 }
 
-/* start_node makes a node at a place: its first one, or the successor of one that has crashed. */
-static void start_node(struct cluster *k, int place)
+static gr_ref proxy(struct sim_node *s, int place, const char *name)
 {
-    struct start *s = &k->starts[k->started];
-    gr_value *err = NULL;
-    gr_code rc;
-
-    *s = (struct start){ .place = place };
-    k->at[place] = -1;
-    rc = gr_runtime_new(GR_RUNTIME(.sim_seed = k->run->seed, .sim_faults = k->run->faults,
-                                   .workers = 1 + (unsigned)sim_roll(k->run, 2)),
-                        &s->rt);
-    if (rc != GR_OK) {
-        sim_check(k->run, tolerates(rc), "no runtime: %s", gr_code_name(rc));
-        return;
-    }
-    k->at[place] = k->started++;
-    while (k->run->seed % 2 == 0 && /* then the tcp nodes share their links, too */
-           gr_node_configure(s->rt, GR_NODE(.secret = "of this simulation"), NULL) == GR_ENOMEM)
-        continue;
-    publish(s, &serve_class, "served");
-    publish(s, &post_class, "post");
-    rc = gr_serve(s->rt, url_of(place), &err);
-    sim_check(k->run, rc == GR_OK || tolerates(rc), "serving: %s", gr_error_text(err));
-    gr_value_unref(err);
-}
-
-static struct start *at(struct cluster *k, int place)
-{
-    return k->at[place] >= 0 ? &k->starts[k->at[place]] : NULL;
-}
-
-/* crash_node cuts a node off and starts its successor; the old one is freed now, or at the end. */
-static void crash_node(struct cluster *k, int place)
-{
-    struct start *old = at(k, place);
-
-    if (old == NULL || k->started == STARTS)
-        return;
-    gr_sim_crash(old->rt);
-    crashes++;
-    start_node(k, place);
-}
-
-static gr_ref proxy(struct start *s, int place, const char *name)
-{
-    return gr_remote(gr_root(s->rt), url_of(place), name);
+    return gr_remote(gr_root(s->rt), sim_url(place), name);
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */
@@ -222,7 +154,7 @@ static bool is_documented(const struct job *j, gr_code code)
     case GR_ETIMEDOUT: return j->timed;
     case GR_EFULL: return true;
     case GR_EDEAD: return true; /* a successor serves before it publishes */
-    case GR_ENOMEM: return tolerates(code);
+    case GR_ENOMEM: return sim_tolerates(cluster->nodes.run, code);
     default: return false;
     }
 }
@@ -280,8 +212,8 @@ static gr_value *numbers(int64_t n)
 
 static void start_job(struct cluster *k, struct job *j, int id)
 {
-    struct sim *r = k->run;
-    struct start *from = at(k, (int)sim_roll(r, NODES));
+    struct sim *r = k->nodes.run;
+    struct sim_node *from = at(k, (int)sim_roll(r, NODES));
     int place = (int)sim_roll(r, NODES), kind = (int)sim_roll(r, 4);
     gr_call_opts opts = { .size = sizeof(opts) };
     gr_ref to;
@@ -309,43 +241,36 @@ static void start_job(struct cluster *k, struct job *j, int id)
 
 static void tell_some(struct cluster *k)
 {
-    struct start *from = at(k, (int)sim_roll(k->run, NODES));
-    int place = (int)sim_roll(k->run, NODES);
+    struct sim_node *from = at(k, (int)sim_roll(k->nodes.run, NODES));
+    int place = (int)sim_roll(k->nodes.run, NODES);
+    struct post *post;
 
     if (from == NULL)
         return;
-    if (from->others[place].id == 0)
-        from->others[place] = proxy(from, place, "post");
+    post = &k->posts[from - k->nodes.starts];
+    if (post->others[place].id == 0)
+        post->others[place] = proxy(from, place, "post");
     for (int i = 0; i < 5; i++)
-        gr_tell(from->rt, from->others[place],
-                gr_map(GR_KV("from", gr_int(from - k->starts)),
-                       GR_KV("number", gr_int(++from->told[place])),
-                       GR_KV("padding", sim_roll(k->run, 10) == 0 ? long_text() : gr_nil())));
+        gr_tell(from->rt, post->others[place],
+                gr_map(GR_KV("from", gr_int(post - k->posts)),
+                       GR_KV("number", gr_int(++post->told[place])),
+                       GR_KV("padding", sim_roll(k->nodes.run, 10) == 0 ? long_text() : gr_nil())));
 }
 
 /* ---- one seed -------------------------------------------------------------------------------- */
 
 static void part_some(struct cluster *k, bool on)
 {
-    int a = (int)sim_roll(k->run, NODES), b = (a + 1) % NODES;
+    int a = (int)sim_roll(k->nodes.run, NODES), b = (a + 1) % NODES;
 
     if (at(k, a) != NULL && at(k, b) != NULL)
         gr_sim_partition(at(k, a)->rt, at(k, b)->rt, on);
 }
 
-static void pass_time(struct cluster *k, int64_t ms)
-{
-    for (int i = 0; i < NODES; i++)
-        if (at(k, i) != NULL) {
-            gr_sim_advance(at(k, i)->rt, ms);
-            return;
-        }
-}
-
 static void disturb(struct cluster *k)
 {
-    switch (sim_roll(k->run, 30)) {
-    case 0: crash_node(k, (int)sim_roll(k->run, NODES)); break;
+    switch (sim_roll(k->nodes.run, 30)) {
+    case 0: sim_node_crash(&k->nodes, (int)sim_roll(k->nodes.run, NODES)); break;
     case 1: part_some(k, true); break;
     case 2:
     case 3: part_some(k, false); break;
@@ -353,7 +278,7 @@ static void disturb(struct cluster *k)
     case 5:
     case 6:
     case 7:
-    case 8: pass_time(k, (int64_t)sim_roll(k->run, 3000)); break;
+    case 8: sim_pass_time(&k->nodes, (int64_t)sim_roll(k->nodes.run, 3000)); break;
     default: tell_some(k); break;
     }
 }
@@ -365,17 +290,17 @@ static void after_healing(struct cluster *k)
         for (int b = 0; b < NODES; b++)
             if (a != b && at(k, a) != NULL && at(k, b) != NULL)
                 gr_sim_partition(at(k, a)->rt, at(k, b)->rt, false);
-    pass_time(k, 2000);
+    sim_pass_time(&k->nodes, 2000);
     for (int a = 0; a < NODES; a++)
         for (int b = 0; b < NODES; b++) {
             gr_value *err = NULL, *v;
 
-            if (at(k, a) == NULL || at(k, b) == NULL || (k->run->faults & GR_SIM_MEMORY) != 0)
+            if (at(k, a) == NULL || at(k, b) == NULL || (k->nodes.run->faults & GR_SIM_MEMORY) != 0)
                 continue;
             v = gr_invoke(at(k, a)->rt, proxy(at(k, a), b, "served"),
                           gr_map(GR_KV("text", gr_str(TEXT))), NULL, &err);
-            sim_check(k->run, strcmp(gr_cstr(v, ""), TEXT) == 0, "after healing, %d to %d: %s", a,
-                      b, gr_error_text(err));
+            sim_check(k->nodes.run, strcmp(gr_cstr(v, ""), TEXT) == 0,
+                      "after healing, %d to %d: %s", a, b, gr_error_text(err));
             gr_value_unref(v);
             gr_value_unref(err);
         }
@@ -383,14 +308,16 @@ static void after_healing(struct cluster *k)
 
 static void net_scenario(struct sim *r)
 {
-    struct cluster k = { .run = r };
+    struct cluster k = { .nodes = { .run = r,
+                                    .count = NODES,
+                                    .secret = r->seed % 2 == 0, /* the tcp nodes share links, too */
+                                    .publish = publish } };
     struct job jobs[CALLS];
 
     cluster = &k;
     if (r->seed % 5 == 0)
         r->faults |= GR_SIM_MEMORY;
-    for (int i = 0; i < NODES; i++)
-        start_node(&k, i);
+    sim_nodes_start(&k.nodes);
     for (int i = 0; i < CALLS; i++) {
         start_job(&k, &jobs[i], i);
         disturb(&k);
@@ -405,8 +332,7 @@ static void net_scenario(struct sim *r)
     gr_sim_heal();
     after_healing(&k);
     sim_note(r);
-    for (int i = k.started; i-- > 0;)
-        gr_runtime_free(k.starts[i].rt);
+    sim_nodes_free(&k.nodes);
     cluster = NULL;
 }
 
@@ -420,17 +346,17 @@ Test(net, calls_and_messages_over_links_that_break)
     struct sim_sum all = { .seeds = 0 };
     const char *never;
 
-    sim_worlds(&all, 1, 400, FAULTS, net_scenario);
+    sim_worlds(&all, 1, 400, SIM_NODE_FAULTS, net_scenario);
     for (size_t i = 0; i < sizeof(regressions) / sizeof(regressions[0]); i++)
-        sim_worlds(&all, regressions[i], 1, FAULTS, net_scenario);
+        sim_worlds(&all, regressions[i], 1, SIM_NODE_FAULTS, net_scenario);
     sim_all_well(&all, 0);
     never = sim_table(&all, "NET_");
     cr_assert(never == NULL, "%s never happened", never);
     printf("%llu calls answered, %llu failed, %llu messages heard, %llu nodes crashed\n",
            (unsigned long long)answers, (unsigned long long)failures, (unsigned long long)heard,
-           (unsigned long long)crashes);
+           (unsigned long long)sim_crashes);
     cr_assert(!sim_enough(&all) ||
-              (answers > 2000 && failures > 500 && heard > 2000 && crashes > 50));
+              (answers > 2000 && failures > 500 && heard > 2000 && sim_crashes > 50));
 }
 
 /* ---- one thing at a time --------------------------------------------------------------------- */
@@ -440,16 +366,14 @@ static struct sim calm; /* a run without faults */
 static void set_up(struct cluster *k, int nodes)
 {
     calm = (struct sim){ .seed = 7, .dice = 7, .faults = GR_SIM_NONE };
-    *k = (struct cluster){ .run = &calm, .at = { -1, -1, -1 } };
+    *k = (struct cluster){ .nodes = { .run = &calm, .count = nodes, .publish = publish } };
     cluster = k;
-    for (int i = 0; i < nodes; i++)
-        start_node(k, i);
+    sim_nodes_start(&k->nodes);
 }
 
 static void tear_down(struct cluster *k)
 {
-    for (int i = k->started; i-- > 0;)
-        gr_runtime_free(k->starts[i].rt);
+    sim_nodes_free(&k->nodes);
     cluster = NULL;
     cr_assert(calm.complaint[0] == '\0', "%s", calm.complaint);
 }
@@ -460,14 +384,6 @@ static gr_future *call(struct cluster *k, int from, int to, int64_t ms)
                       gr_map(GR_KV("text", gr_str(TEXT)), GR_KV("ms", gr_int(ms))), NULL);
 }
 
-static void ends_with(gr_future *f, gr_code code)
-{
-    gr_outcome o = gr_await(f, -1);
-
-    cr_assert_eq(o.code, code, "%s: %s", gr_code_name(o.code), gr_error_text(o.error));
-    gr_future_free(f);
-}
-
 Test(net, a_partition_hangs_calls_then_ends_them_and_its_end_heals)
 {
     struct cluster k;
@@ -475,21 +391,22 @@ Test(net, a_partition_hangs_calls_then_ends_them_and_its_end_heals)
     gr_future *f;
 
     set_up(&k, 2);
-    ends_with(call(&k, 0, 1, 0), GR_OK);
+    sim_ends_with(call(&k, 0, 1, 0), GR_OK);
     cr_assert_eq(gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, true), GR_OK);
     before = gr_now_ns(at(&k, 0)->rt);
-    ends_with(call(&k, 0, 1, 0), GR_EUNREACH); /* over the link that there is, until it gives up */
+    sim_ends_with(call(&k, 0, 1, 0),
+                  GR_EUNREACH); /* over the link that there is, until it gives up */
     cr_assert_lt(gr_now_ns(at(&k, 0)->rt) - before, UINT64_C(31) * 1000000000);
     gr_sim_advance(at(&k, 0)->rt, 1000);
     before = gr_now_ns(at(&k, 0)->rt);
-    ends_with(call(&k, 0, 1, 0), GR_EUNREACH); /* connecting hangs for its limit */
+    sim_ends_with(call(&k, 0, 1, 0), GR_EUNREACH); /* connecting hangs for its limit */
     cr_assert_geq(gr_now_ns(at(&k, 0)->rt) - before, UINT64_C(5) * 1000000000);
     gr_sim_heal(); /* not this one */
     gr_sim_advance(at(&k, 0)->rt, 1000);
     f = call(&k, 0, 1, 0);
     cr_assert_eq(gr_await(f, 1000).code, GR_EPENDING);
     cr_assert_eq(gr_sim_partition(at(&k, 1)->rt, at(&k, 0)->rt, false), GR_OK);
-    ends_with(f, GR_OK);
+    sim_ends_with(f, GR_OK);
     tear_down(&k);
 }
 
@@ -499,12 +416,12 @@ Test(net, a_short_partition_only_delays)
     gr_future *f;
 
     set_up(&k, 2);
-    ends_with(call(&k, 0, 1, 0), GR_OK);
+    sim_ends_with(call(&k, 0, 1, 0), GR_OK);
     gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, true);
     f = call(&k, 0, 1, 0);
     cr_assert_eq(gr_await(f, 200).code, GR_EPENDING);
     gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, false);
-    ends_with(f, GR_OK);
+    sim_ends_with(f, GR_OK);
     tear_down(&k);
 }
 
@@ -518,11 +435,11 @@ Test(net, a_crashed_node_takes_its_calls_along_and_gives_its_url_free)
     own = call(&k, 1, 0, 1000000);
     gr_sim_advance(at(&k, 0)->rt, 1000);
     cr_assert_eq(gr_await(f, 0).code, GR_EPENDING);
-    crash_node(&k, 1);
-    ends_with(f, GR_EUNREACH);
-    ends_with(own, GR_EUNREACH);
-    ends_with(call(&k, 0, 1, 0), GR_OK); /* its successor, at the same place */
-    cr_assert_eq(k.starts[1].place == 1 && k.at[1] == 2, true);
+    sim_node_crash(&k.nodes, 1);
+    sim_ends_with(f, GR_EUNREACH);
+    sim_ends_with(own, GR_EUNREACH);
+    sim_ends_with(call(&k, 0, 1, 0), GR_OK); /* its successor, at the same place */
+    cr_assert_eq(k.nodes.starts[1].place == 1 && k.nodes.at[1] == 2, true);
     tear_down(&k);
 }
 
@@ -541,13 +458,13 @@ Test(net, a_silent_peer_is_given_up_in_time_and_comes_back)
     cr_assert_eq(gr_await(there, 0).code, GR_EPENDING);
     cr_assert_eq(gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, true), GR_OK);
     before = gr_now_ns(at(&k, 0)->rt);
-    ends_with(here, GR_EUNREACH);
-    ends_with(there, GR_EUNREACH);
+    sim_ends_with(here, GR_EUNREACH);
+    sim_ends_with(there, GR_EUNREACH);
     cr_assert_lt(gr_now_ns(at(&k, 0)->rt) - before, UINT64_C(5100) * 1000000);
     cr_assert_eq(gr_sim_partition(at(&k, 0)->rt, at(&k, 1)->rt, false), GR_OK);
     gr_sim_advance(at(&k, 0)->rt, 1000);
-    ends_with(call(&k, 0, 1, 0), GR_OK);
-    ends_with(call(&k, 1, 0, 0), GR_OK);
+    sim_ends_with(call(&k, 0, 1, 0), GR_OK);
+    sim_ends_with(call(&k, 1, 0, 0), GR_OK);
     tear_down(&k);
 }
 
@@ -565,7 +482,7 @@ Test(net, who_is_not_there_is_dialled_ever_more_seldom)
         uint64_t first = atomic_load(&node->serials);
 
         for (int i = 0; i < 6000; i++) {
-            ends_with(gr_ainvoke(at(&k, 0)->rt, far, gr_nil(), NULL), GR_EUNREACH);
+            sim_ends_with(gr_ainvoke(at(&k, 0)->rt, far, gr_nil(), NULL), GR_EUNREACH);
             gr_sim_advance(at(&k, 0)->rt, 10);
         }
         attempts[minute] = atomic_load(&node->serials) - first;
