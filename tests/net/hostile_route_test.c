@@ -3,85 +3,15 @@
  * hostile_route_test.c - routes over a raw socket: from a peer that sends what it must not, and by way of one that says
  * each thing when the test wants it to.
  */
-#include "tests/support/test.h"
-
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <greenroom/admin.h>
-#include <greenroom/codec.h>
 
-#include "runtime/net/node.h"
-#include "tests/support/greeting.h"
-#include "tests/support/peer.h"
+#include "tests/support/raw_node.h"
 
 #define RAW_NODE 1 /* less than any runtime's, so they decide which connection is the link */
 #define RAW_START 2
-
-/* ---- a raw peer ------------------------------------------------------------------------------ */
-
-struct raw {
-    int fd;
-    struct gri_frame heard;
-    uint8_t body[65536];
-};
-
-static void say(struct raw *r, struct gri_strbuf *out)
-{
-    (void)!send(r->fd, out->data, out->len, MSG_NOSIGNAL);
-    gri_strbuf_fini(out);
-}
-
-/* next reads one frame; false when the link has ended. */
-static bool next(struct raw *r)
-{
-    uint8_t head[GRI_FRAME_HEAD];
-    gr_value *err = NULL;
-    size_t size;
-
-    if (recv(r->fd, head, sizeof(head), MSG_WAITALL) != (ssize_t)sizeof(head))
-        return false;
-    size = (size_t)head[2] << 8 | head[3];
-    cr_assert(head[0] == 0 && head[1] == 0 && size <= sizeof(r->body));
-    if (recv(r->fd, r->body, size, MSG_WAITALL) != (ssize_t)size)
-        return false;
-    cr_assert_eq(gri_frame_parse(r->body, size, &r->heard, &err), GR_OK, "%s", gr_error_text(err));
-    return true;
-}
-
-static void hear(struct raw *r, enum gri_frame_type type)
-{
-    do
-        cr_assert(next(r), "no frame of type %d", type);
-    while (r->heard.type != type);
-}
-
-/* is_closed reads on until the other side closes. */
-static bool is_closed(struct raw *r)
-{
-    struct timeval wait = { .tv_sec = TEST_WAIT_MS / 1000 };
-    char buf[4096];
-    ssize_t n;
-
-    setsockopt(r->fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-    while ((n = recv(r->fd, buf, sizeof(buf), 0)) > 0)
-        continue;
-    return n == 0 || (n < 0 && errno == ECONNRESET);
-}
-
-static struct sockaddr_un address(const char *url)
-{
-    struct sockaddr_un a = { .sun_family = AF_UNIX };
-
-    memcpy(a.sun_path, url + 6, strlen(url + 6) + 1); /* a short one: see test_peer_url */
-    return a;
-}
 
 /* greet says what comes before calls, up to the welcome. link is 0 for who was dialled. */
 static void greet(struct raw *r, uint64_t link, uint64_t features)
@@ -126,7 +56,7 @@ static void open_server_with(struct server *s, uint64_t features, int64_t args_b
     s->friend_far = gr_remote(gr_root(s->friend_rt), s->url, "all");
     s->node = gri_node_get(s->rt)->id;
     s->incarnation = gri_node_get(s->rt)->incarnation;
-    a = address(s->url);
+    a = raw_address(s->url);
     s->raw.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cr_assert_eq(connect(s->raw.fd, (struct sockaddr *)&a, sizeof(a)), 0);
     greet(&s->raw, 7, features);
@@ -217,11 +147,6 @@ static void costs_the_link(struct server *s, struct sent *t)
     send_route(s, t);
     cr_assert(is_closed(&s->raw));
     close_server(s);
-}
-
-static gr_value *heard_value(const struct raw *r)
-{
-    return gr_msgpack_decode(r->heard.value, r->heard.value_size, NULL);
 }
 
 /* is_refused: the call was not taken, and the link is as it was. */
@@ -496,9 +421,8 @@ Test(hostile_route, a_url_that_leads_to_another_node_than_is_meant)
 /* The caller has N, the raw node and N in turn as steps. */
 struct line {
     gr_runtime *rt, *n;
-    char url[128], raw_url[128];
-    int door;
-    struct raw from_caller, from_n;
+    char url[128];
+    struct raw from_caller, from_n; /* dialled at the same door */
     gr_future *f;
     uint64_t call; /* the route's number */
 };
@@ -514,7 +438,7 @@ static gr_value *n_step(gr_ctx *c, void *arg, const gr_value *v)
 
 static void accept_at(struct line *l, struct raw *r)
 {
-    r->fd = accept(l->door, NULL, NULL);
+    r->fd = accept(l->from_caller.door, NULL, NULL);
     cr_assert_geq(r->fd, 0);
     greet(r, 0, BOTH);
 }
@@ -522,7 +446,6 @@ static void accept_at(struct line *l, struct raw *r)
 /* open_line leaves the call with the raw node, which has not said so yet. */
 static void open_line(struct line *l)
 {
-    struct sockaddr_un a;
     gr_ref refs[3];
 
     memset(l, 0, sizeof(*l));
@@ -530,17 +453,12 @@ static void open_line(struct line *l)
     cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 2), &l->rt), GR_OK);
     cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 2), &l->n), GR_OK);
     test_peer_url(l->url, "ipc");
-    test_peer_url(l->raw_url, "ipc");
     cr_assert_eq(gr_publish(l->n, "n", gr_lambda(gr_root(l->n), GR_CHEAP, n_step, NULL, NULL)),
                  GR_OK);
     cr_assert_eq(gr_serve(l->n, l->url, NULL), GR_OK);
-    a = address(l->raw_url);
-    unlink(a.sun_path);
-    l->door = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(bind(l->door, (struct sockaddr *)&a, sizeof(a)), 0);
-    cr_assert_eq(listen(l->door, 4), 0);
+    open_raw(&l->from_caller);
     refs[0] = refs[2] = gr_remote(gr_root(l->rt), l->url, "n");
-    refs[1] = gr_remote(gr_root(l->rt), l->raw_url, "raw");
+    refs[1] = gr_remote(gr_root(l->rt), l->from_caller.url, "raw");
     gr_value_unref(
         gr_invoke(l->rt, refs[0], gr_int(0), NULL, NULL)); /* both ends know their link */
     l->f = gr_ainvoke(l->rt, gr_seq_n(gr_root(l->rt), refs, 3), gr_int(1), NULL);
@@ -556,10 +474,8 @@ static void open_line(struct line *l)
 static void close_line(struct line *l)
 {
     gr_future_free(l->f);
-    close(l->from_caller.fd);
     close(l->from_n.fd);
-    close(l->door);
-    unlink(l->raw_url + 6);
+    close_raw(&l->from_caller);
     gr_runtime_free(l->rt);
     gr_runtime_free(l->n);
 }

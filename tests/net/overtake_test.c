@@ -79,6 +79,7 @@ static gr_future *be_dialled(struct played *p)
     *p = (struct played){ .listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
     test_peer_url(p->url, "ipc");
     memcpy(a.sun_path, p->url + 6, strlen(p->url + 6) + 1);
+    unlink(a.sun_path); /* of a process that had this one's number, and failed */
     cr_assert_eq(bind(p->listener, (struct sockaddr *)&a, sizeof(a)), 0);
     cr_assert_eq(listen(p->listener, 1), 0);
     cr_assert_eq(gr_runtime_new(GR_RUNTIME(.workers = 2), &p->rt), GR_OK);
