@@ -111,6 +111,29 @@ stop_server() {
     exec 3<&-
 }
 
+# start_holding_model starts a model server at $holding_model. Of each request it makes the file "asked" in $work, and
+# answers "late" once there is a file "go".
+start_holding_model() {
+    cd "$work" || return 1
+    perl -MIO::Socket::INET -e '
+        $s = IO::Socket::INET->new(Listen => 9, LocalAddr => "127.0.0.1") or die "listen: $!";
+        $| = 1; $SIG{CHLD} = "IGNORE"; print $s->sockport, "\n";
+        while ($c = $s->accept) {
+            next if fork;
+            $long = 0;
+            while (($line = <$c>) =~ /[^\r\n]/) { $long = $1 if $line =~ /^content-length: *(\d+)/i }
+            read $c, $body, $long;
+            open $f, ">", "asked"; close $f;
+            select undef, undef, undef, 0.02 until -e "go";
+            $text = q({"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "late"}}]});
+            print $c "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ", length $text, "\r\n\r\n$text";
+            exit }' >"$work/port" &
+    started="$started $!"
+    cd "$OLDPWD" || return 1
+    until_true grep -q . "$work/port" || return 1
+    holding_model=http://127.0.0.1:$(cat "$work/port")
+}
+
 finish() {
     end_started
     started=

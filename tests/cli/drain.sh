@@ -5,30 +5,13 @@
 # shellcheck disable=SC1091,SC2013,SC2016,SC2034,SC2154,SC2317
 . tests/cli/_lib.sh
 
-# A model server that takes a request, makes the file "asked", and answers once there is a file "go".
-cd "$work" || exit 1
-perl -MIO::Socket::INET -e '
-    $s = IO::Socket::INET->new(Listen => 9, LocalAddr => "127.0.0.1") or die "listen: $!";
-    $| = 1; $SIG{CHLD} = "IGNORE"; print $s->sockport, "\n";
-    while ($c = $s->accept) {
-        next if fork;
-        $long = 0;
-        while (($line = <$c>) =~ /[^\r\n]/) { $long = $1 if $line =~ /^content-length: *(\d+)/i }
-        read $c, $body, $long;
-        open $f, ">", "asked"; close $f;
-        select undef, undef, undef, 0.02 until -e "go";
-        $text = q({"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "late"}}]});
-        print $c "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ", length $text, "\r\n\r\n$text";
-        exit }' >"$work/port" &
-started="$started $!"
-cd "$OLDPWD" || exit 1
-until_true grep -q . "$work/port" || finish
+start_holding_model || finish
 url=ipc://$work/s.ipc
 cat >"$work/s.yaml" <<END
 listen: "$url"
 publish: [slow, same]
 actors:
-  slow: {sequence: [{chat_model: {model: m, url: "http://127.0.0.1:$(cat "$work/port")", max_retries: 0}}, {str_parser: {}}]}
+  slow: {sequence: [{chat_model: {model: m, url: "$holding_model", max_retries: 0}}, {str_parser: {}}]}
   same: {passthrough: {}}
 END
 

@@ -139,29 +139,13 @@ run 2 "$greenroom" ps
 run 2 "$greenroom" top "$url" --count 0
 run 2 "$greenroom" drain "$url" --wait soon
 
-# Under load: a call that a model server holds, until there is a file "go".
-cd "$work" || exit 1
-perl -MIO::Socket::INET -e '
-    $s = IO::Socket::INET->new(Listen => 9, LocalAddr => "127.0.0.1") or die "listen: $!";
-    $| = 1; $SIG{CHLD} = "IGNORE"; print $s->sockport, "\n";
-    while ($c = $s->accept) {
-        next if fork;
-        $long = 0;
-        while (($line = <$c>) =~ /[^\r\n]/) { $long = $1 if $line =~ /^content-length: *(\d+)/i }
-        read $c, $body, $long;
-        open $f, ">", "asked"; close $f;
-        select undef, undef, undef, 0.02 until -e "go";
-        $text = q({"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "late"}}]});
-        print $c "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ", length $text, "\r\n\r\n$text";
-        exit }' >"$work/port" &
-started="$started $!"
-cd "$OLDPWD" || exit 1
-until_true grep -q . "$work/port" || finish
+# Under load: a call that a model server holds.
+start_holding_model || finish
 cat >"$work/slow.yaml" <<END
 listen: "$url"
 publish: [slow]
 actors:
-  slow: {sequence: [{chat_model: {model: m, url: "http://127.0.0.1:$(cat "$work/port")", max_retries: 0}}, {str_parser: {}}]}
+  slow: {sequence: [{chat_model: {model: m, url: "$holding_model", max_retries: 0}}, {str_parser: {}}]}
 END
 # hold starts the server and a call that is held; $caller is its pid.
 hold() {
