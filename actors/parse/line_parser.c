@@ -24,43 +24,47 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
 }
 
-/* numbered finds what follows a number, a full stop and a blank; NULL: nothing does. */
-static const char *numbered(const char *line)
+/* numbered finds what follows a number, a full stop and a blank; NULL: nothing does. A line may hold a NUL, which
+ * is a letter like any other. */
+static const char *numbered(const char *line, const char *end)
 {
-    for (const char *p = line; *p != '\0'; p++)
-        if (p > line && p[0] == '.' && p[-1] >= '0' && p[-1] <= '9' && is_blank(p[1]) &&
-            p[2] != '\0')
+    for (const char *p = line; end - p > 2; p++)
+        if (p > line && p[0] == '.' && p[-1] >= '0' && p[-1] <= '9' && is_blank(p[1]))
             return p + 2;
     return NULL;
 }
 
+/* skip_blanks stops at the NUL behind the line at the latest. */
+static const char *skip_blanks(const char *line)
+{
+    while (is_blank(*line))
+        line++;
+    return line;
+}
+
 /* bulleted finds what follows a bullet and a blank; NULL: nothing does. */
-static const char *bulleted(const char *line)
+static const char *bulleted(const char *line, const char *end)
 {
-    while (is_blank(*line))
-        line++;
-    return (line[0] == '-' || line[0] == '*') && is_blank(line[1]) && line[2] != '\0' ? line + 2
-                                                                                      : NULL;
+    line = skip_blanks(line);
+    return end - line > 2 && (line[0] == '-' || line[0] == '*') && is_blank(line[1]) ? line + 2
+                                                                                     : NULL;
 }
 
-static bool ends_numbered(const char *line)
+static bool ends_numbered(const char *line, const char *end)
 {
-    size_t len = strlen(line);
-
-    return len >= 2 && line[len - 1] == '.' && line[len - 2] >= '0' && line[len - 2] <= '9';
+    return end - line >= 2 && end[-1] == '.' && end[-2] >= '0' && end[-2] <= '9';
 }
 
-static bool ends_bulleted(const char *line)
+static bool ends_bulleted(const char *line, const char *end)
 {
-    while (is_blank(*line))
-        line++;
-    return (line[0] == '-' || line[0] == '*') && line[1] == '\0';
+    line = skip_blanks(line);
+    return end - line == 1 && (line[0] == '-' || line[0] == '*');
 }
 
 /* What a list looks like. */
 struct look {
-    const char *(*item)(const char *line);
-    bool (*ends)(const char *line); /* so that the next line is the item */
+    const char *(*item)(const char *line, const char *end);
+    bool (*ends)(const char *line, const char *end); /* so that the next line is the item */
 };
 static const struct look numbers = { numbered, ends_numbered };
 static const struct look bullets = { bulleted, ends_bulleted };
@@ -77,9 +81,10 @@ struct reader {
 static const char *item_of(struct reader *r)
 {
     const char *line = r->line.len > 0 ? r->line.data : NULL;
-    const char *found = line == NULL || r->next ? line : r->look->item(line);
+    const char *end = line != NULL ? line + r->line.len : NULL;
+    const char *found = line == NULL || r->next ? line : r->look->item(line, end);
 
-    r->next = line != NULL && found == NULL && r->look->ends(line);
+    r->next = line != NULL && found == NULL && r->look->ends(line, end);
     return found;
 }
 
@@ -87,7 +92,8 @@ static const char *item_of(struct reader *r)
 static gr_code end_line(gr_ctx *c, struct reader *r)
 {
     const char *found = item_of(r);
-    gr_value *v = found != NULL ? gr_str(found) : NULL;
+    gr_value *v =
+        found != NULL ? gr_strn(found, (size_t)(r->line.data + r->line.len - found)) : NULL;
 
     if (r->line.failed) {
         gr_value_unref(v);
@@ -108,11 +114,12 @@ static gr_code end_line(gr_ctx *c, struct reader *r)
 static gr_code feed(gr_ctx *c, struct reader *r, const gr_value *chunk)
 {
     gr_value *text = gr_message_text(chunk);
+    const char *end = gr_cstr(text, "") + gr_len(text);
     gr_code rc = GR_OK;
 
     if (gr_error_code(text) != GR_OK)
         return gr_fail(c, text);
-    for (const char *p = gr_cstr(text, ""); *p != '\0' && rc == GR_OK; p++) {
+    for (const char *p = gr_cstr(text, ""); p < end && rc == GR_OK; p++) {
         if (*p == '\n')
             rc = end_line(c, r);
         else

@@ -61,6 +61,18 @@ static bool feed(struct reader *r, char c)
     return false;
 }
 
+/* A text may hold a NUL, which is a letter like any other. */
+struct bytes {
+    const char *at, *end;
+};
+
+static struct bytes bytes_of(const gr_value *text)
+{
+    const char *at = gr_cstr(text, "");
+
+    return (struct bytes){ at, at + gr_len(text) };
+}
+
 /* add_item gives list with an item more, or the error that the item is. */
 static gr_value *add_item(gr_value *list, gr_value *item)
 {
@@ -83,8 +95,8 @@ static gr_value *list_invoke(gr_ctx *c, void *self, const gr_value *input)
         gr_value_unref(list);
         return text;
     }
-    for (const char *p = gr_cstr(text, ""); *p != '\0' && gr_error_code(list) == GR_OK; p++)
-        if (feed(&r, *p))
+    for (struct bytes b = bytes_of(text); b.at < b.end && gr_error_code(list) == GR_OK; b.at++)
+        if (feed(&r, *b.at))
             list = add_item(list, take_item(&r));
     if (r.begun || r.any)
         list = add_item(list, take_item(&r));
@@ -107,8 +119,8 @@ static gr_code list_chunk(gr_ctx *c, struct reader *r, const gr_value *chunk)
 
     if (gr_error_code(text) != GR_OK)
         return gr_fail(c, text);
-    for (const char *p = gr_cstr(text, ""); *p != '\0' && rc == GR_OK; p++)
-        if (feed(r, *p))
+    for (struct bytes b = bytes_of(text); b.at < b.end && rc == GR_OK; b.at++)
+        if (feed(r, *b.at))
             rc = emit_item(c, r);
     gr_value_unref(text);
     return rc;

@@ -48,6 +48,21 @@ static void stream_fails(gr_ref r, const char *input, const char *expected, cons
     gr_value_unref(err);
 }
 
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+/* What comes behind a NUL that a model wrote is not lost. */
+Test(parsers, a_nul_does_not_end_a_list)
+{
+    gr_ref comma = gr_comma_list_parser(root), bullets = gr_markdown_list_parser(root);
+    gr_ref numbers = gr_numbered_list_parser(root);
+
+    invoke_is(comma, "\"a\\u0000, b,c\"", "[\"a\\u0000\",\"b\",\"c\"]");
+    stream_is(comma, "\"a\\u0000, b\"", "[[\"a\\u0000\"],[\"b\"]]");
+    invoke_is(numbers, "\"\\u00001. a\\u0000b\\n2. c\"", "[\"a\\u0000b\",\"c\"]");
+    stream_is(numbers, "\"1. a\\u0000b\\n2.\\nc\"", "[[\"a\\u0000b\"],[\"c\"]]");
+    invoke_is(bullets, "\"- \\u0000a\\n-\\n\\u0000\\n* b\"", "[\"\\u0000a\",\"\\u0000\",\"b\"]");
+}
+
 /* ---- one value ------------------------------------------------------------------------------- */
 
 Test(parsers, enum_values)
