@@ -27,7 +27,7 @@
 struct test_options { /* the fields of Criterion's that may be given to Test and TestSuite */
     void (*init)(void);
     void (*fini)(void);
-    double timeout; /* seconds; 0: a minute */
+    double timeout; /* seconds; 0: five minutes */
     int signal, exit_code;
     bool disabled;
     const char *description;
@@ -147,7 +147,7 @@ static inline void test_run_one(struct test_case *c)
         test_run.skips++;
         return;
     }
-    alarm(o->timeout >= 1 ? (unsigned)o->timeout : 60);
+    alarm(o->timeout >= 1 ? (unsigned)o->timeout : 300);
     if (setjmp(test_run.leave) == 0) {
         if (suite.init != NULL)
             suite.init();
