@@ -127,7 +127,8 @@ static void check_request(const struct gri_provider *p, gr_value *prompt)
     if (gr_error_code(messages) == GR_OK) {
         body = p->request(&(struct gri_model_ask){
             .messages = messages, .params = params, .version = "2023-06-01", .stream = true });
-        must(gr_error_code(body) != GR_OK || gr_get(body, "messages") != NULL);
+        must(gr_error_code(body) != GR_OK || gr_get(body, "messages") != NULL ||
+             gr_get(body, "input") != NULL);
         gr_value_unref(body);
     }
     gr_value_unref(params);

@@ -649,9 +649,9 @@ Test(mcp_stdio, an_agent_goes_on_with_a_server_that_was_started_again, .init = s
         gr_value *tools = do_in(client, "tools", gr_nil());
         gr_future *gone = gr_ended(rt, tool_at(tools, 1));
 
-        cr_assert_str_eq(gr_cstr(gr_get(gr_at(gr_get(state, "messages"), 2), "content"),
-                                 gr_error_text(err)),
-                         "5");
+        cr_assert_str_eq(
+            gr_cstr(gr_get(gr_at(gr_get(state, "messages"), 2), "content"), gr_error_text(err)),
+            "5");
         gr_value_unref(state);
         cr_assert_null(call(client, "die", NULL));
         cr_assert_neq(gr_await(gone, TEST_WAIT_MS).code, GR_EPENDING);
