@@ -89,9 +89,12 @@ static void see_tools(void)
         use("get-resource-reference",
             gr_map(GR_KV("resourceType", gr_str("Text")), GR_KV("resourceId", gr_int(1)))),
         "\"type\": \"text\"");
-    has("wrong arguments are the tool's error", use("get-sum", gr_map(GR_KV("a", gr_str("x")))),
+    /* these are judged here, and never reach the server */
+    gr_value_unref(use("get-sum", gr_map(GR_KV("a", gr_str("x")))));
+    note(err != NULL && strstr(gr_error_text(err), "2 validation errors for get-sum") != NULL,
+         "wrong arguments never reach the server", NULL);
+    has("a tool that is not there is its error", use("no-such-tool", none()),
         "\"status\": \"error\"");
-    has("so is a tool that is not there", use("no-such-tool", none()), "\"status\": \"error\"");
 }
 
 static void see_the_rest(void)

@@ -88,8 +88,10 @@ static void expect_kept(void)
     expect(table, #field, (long long)(value) + 0 * (long long)sizeof(((type *)NULL)->field))
 #define TALKS(type, field, value) KEPT("Conversations", type, field, value)
 #define BUDGET(type, field, value) KEPT("Stores by key and budget", type, field, value)
-    TALKS(gr_memory_history_opts, sessions_max, 65536);
-    TALKS(gr_memory_history_opts, messages_max, 65536);
+    KEPT("Conversations in memory", gr_memory_history_opts, sessions_max, 65536);
+    KEPT("Conversations in memory", gr_memory_history_opts, messages_max, 65536);
+    KEPT("Conversations in memory", gr_memory_history_opts, bytes_max, 268435456);
+    TALKS(gr_shared_opts, turn_max_ms, 600000);
     TALKS(gr_file_history_opts, bytes_max, GRI_HISTORY_BYTES_MAX);
     TALKS(gr_file_history_opts, lock_ms, GRI_HISTORY_LOCK_MS);
     TALKS(gr_sqlite_opts, busy_ms, GRI_SQLITE_BUSY_MS);
@@ -99,6 +101,7 @@ static void expect_kept(void)
     BUDGET(gr_sqlite_opts, value_max, GRI_SQLITE_VALUE_MAX);
     BUDGET(gr_rate_limiter_opts, waiters_max, GRI_LIMITER_WAITERS_MAX);
     BUDGET(gr_rate_limiter_opts, requests_burst, 1);
+    BUDGET(gr_rate_limiter_opts, hold_max_ms, 600000);
     BUDGET(gr_rate_limiter_opts, tokens_burst, -1);
     BUDGET(gr_embeddings_opts, batch_bytes, GRI_EMBEDDER_BATCH_BYTES);
     BUDGET(gr_embeddings_opts, max_concurrency, GRI_EMBEDDER_CONCURRENCY);
@@ -112,7 +115,8 @@ static void expect_mcp(void)
     cr_assert_null(gri_mcp_settings_init(&set, &o));
 #define MCP(field)                                                                                 \
     expect("An MCP client", #field, (long long)set.field + 0 * (long long)sizeof(o.field))
-    MCP(message_bytes_max), MCP(pending_max), MCP(list_max), MCP(pages_max), MCP(rounds_max);
+    MCP(message_bytes_max), MCP(pending_max), MCP(list_max), MCP(list_bytes_max), MCP(pages_max),
+        MCP(rounds_max);
     MCP(resumes_max), MCP(connect_ms), MCP(probe_ms), MCP(timeout_ms), MCP(total_ms);
     MCP(end_ms), MCP(term_ms);
     gri_mcp_settings_fini(&set);
