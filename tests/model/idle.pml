@@ -2,7 +2,7 @@
 /*
  * idle.pml - workers that run out of work, whoever brings some, and the monitor. Mirrors runtime/sched/sched.c
  * (gri_ready, inject, push_behind, wake_one, leave_idle, park, stop_searching, search) and
- * runtime/sched/monitor.c (pass_on_stuck, sleep_until, gri_monitor_notice).
+ * runtime/sched/monitor.c (pass_on_held, pass_on_waiting, sleep_until, gri_monitor_notice).
  *
  * Two threads from outside inject tasks. One of them is a long handler: it readies a task of its own, which
  * lies in its worker's LIFO slot, and then holds its worker up until all other tasks are done. So the rest must
@@ -13,8 +13,9 @@
  * searching return to what they must be.
  *
  * A critical section under idle_lock or inject_lock is one step: nothing in one waits. Which idle worker
- * is woken is left open. The monitor's ticks that would find nothing are left out, so that an end is an end: it
- * ticks if a LIFO slot isn't empty or all workers are idle. Timers are left out. Sequentially consistent:
+ * is woken is left open, and so, if there is a monitor, whether a searcher takes what is left for worth a wake. The
+ * monitor's ticks that would find nothing are left out, so that an end is an end: it ticks if a LIFO slot isn't empty,
+ * work waits that nobody looks for, or all workers are idle. Timers are left out. Sequentially consistent:
  * weaker orders are for ThreadSanitizer and the stress tests.
  *
  * BUG=1  a worker that parks doesn't look at the queues once more
@@ -25,6 +26,7 @@
  * BUG=6  a worker that leaves the idle ones by itself, since it found something at its last look, doesn't
  *        notice a monitor that went to sleep for good meanwhile (so it was, until this model)
  * BUG=7  a worker that parks doesn't look at the spills once more
+ * BUG=8  the monitor wakes nobody for what waits
  */
 #ifndef BUG
 #define BUG 0
@@ -40,14 +42,32 @@
 #endif
 
 #ifndef MONITOR
-#define MONITOR 1 /* 0: none, and the long task readies nothing */
+#define MONITOR 1 /* 0: none */
+#endif
+#ifndef LEAVES
+#define LEAVES MONITOR /* 0: the long task readies nothing */
+#endif
+
+/* there is something for any worker */
+#if WORKERS > 2
+#define WAITS                                                                                                          \
+    (injected[NOTHING] != 0 || ring[0] != 0 || ring[1] != 0 || ring[2] != 0 || spill[0] != 0 || spill[1] != 0 ||       \
+     spill[2] != 0)
+#else
+#define WAITS (injected[NOTHING] != 0 || ring[0] != 0 || ring[1] != 0 || spill[0] != 0 || spill[1] != 0)
+#endif
+
+#if BUG == 8
+#define PASSES_ON false
+#else
+#define PASSES_ON (idle_count != 0 && searching == 0 && WAITS)
 #endif
 
 #define NOTHING 0
 #define TASK 1
 #define LONG 2
 #define READIES_TWO 3
-#define TOTAL (1 + MONITOR + PLAIN + 3 * BURST)
+#define TOTAL (1 + LEAVES + PLAIN + 3 * BURST)
 
 byte injected[4];    /* by kind; injected[NOTHING] is inject_count */
 byte ring[WORKERS];  /* plain tasks in it */
@@ -275,7 +295,7 @@ inline run_task(t, i, old, v)
 {
     if
     :: t == LONG ->
-#if MONITOR
+#if LEAVES
         ready(i, old, v);
 #endif
         done == TOTAL - 1
@@ -317,7 +337,10 @@ proctype worker(byte i)
                anything_queued(any);
                if
                :: any -> wake_one(v)
-               :: else
+#if MONITOR
+               :: any /* there is too little of it */
+#endif
+               :: !any
                fi
            :: else
            fi;
@@ -410,6 +433,10 @@ proctype monitor()
        :: else -> break
        od;
        w = 0;
+       if /* pass_on_waiting */
+       :: PASSES_ON -> wake_one(v)
+       :: else
+       fi;
        quiet = (idle_count == WORKERS && !woken);
        woken = false;
        /* sleep_until */
@@ -427,7 +454,7 @@ proctype monitor()
            monitor_wake
        :: else ->
        end_tick:
-           monitor_wake || lifo[0] != NOTHING || lifo[1] != NOTHING || idle_count == WORKERS
+           monitor_wake || lifo[0] != NOTHING || lifo[1] != NOTHING || idle_count == WORKERS || PASSES_ON
 #if WORKERS > 2
                || lifo[2] != NOTHING
 #endif

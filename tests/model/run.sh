@@ -105,6 +105,7 @@ else
     holds load -DTELLS=2 -DASKS=1 -DEXITS=1
     holds load -DBOUNDED=2 -DQUEUES=1
     holds idle -DMONITOR=0
+    holds idle -DLEAVES=0 -DPLAIN=0
     holds life -DMOVES=1 -DSTEPS=1 -DRUNS=0
     holds life -DMOVES=1 -DWALKS=1
     holds life -DMOVES=1 -DTIMED=1 -DQUEUED=1
@@ -202,6 +203,7 @@ done
 for bug in 1 2 3 4 5; do
     breaks lifo "-DBUG=$bug"
 done
+breaks idle -DBUG=8 -DLEAVES=0 -DPLAIN=0
 for bug in 3 4 6; do
     breaks idle "-DBUG=$bug" -DPLAIN=0 -DBURST=0
 done
