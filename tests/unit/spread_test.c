@@ -192,6 +192,16 @@ static void call_and_await(gr_scope *s, gr_future *fs[CALLS])
         cr_assert_eq(gr_await(fs[i], -1).code, GR_OK);
 }
 
+static size_t calls_of(gr_scope *s)
+{
+    size_t n;
+
+    gri_lock(&s->lock);
+    n = s->calls;
+    gri_unlock(&s->lock);
+    return n;
+}
+
 Test(spread, a_call_that_has_ended_leaves_when_it_is_freed)
 {
     gr_scope *s = gr_scope_new(root);
@@ -200,7 +210,7 @@ Test(spread, a_call_that_has_ended_leaves_when_it_is_freed)
     call_and_await(s, fs);
     for (int i = 0; i < CALLS; i++)
         gr_future_free(fs[i]);
-    until(s->calls == 0); /* the answering worker may be about to give its reference up */
+    until(calls_of(s) == 0); /* the answering worker may be about to give its reference up */
     gr_scope_free(s);
 }
 
