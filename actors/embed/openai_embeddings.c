@@ -20,12 +20,7 @@ static gr_value *body_of(const gr_embeddings_opts *o, const char *model)
 const struct gri_embedder gri_openai_embedder = {
     .name = "openai",
     .title = "OpenAIEmbeddings",
-    .address = { .url_env = "OPENAI_BASE_URL",
-                 .url_default = "https://api.openai.com/v1",
-                 .path = "/embeddings",
-                 .key_env = "OPENAI_API_KEY",
-                 .env_headers = { { "OPENAI_ORG_ID", "OpenAI-Organization" },
-                                  { "OPENAI_PROJECT_ID", "OpenAI-Project" } } },
+    .address = GRI_OPENAI_ADDRESS("/embeddings"),
     .reader = { .answer = gri_openai_vectors, .refusal = gri_openai_refusal },
     .batch_max = 2048,
     .body = body_of,

@@ -228,7 +228,7 @@ static gr_value *refused(struct gri_mcp_post *p)
     struct gri_mcp_message m;
 
     if (p->body.len > 0)
-        (void)gri_mcp_hide(p->s, p->body.data, p->body.len);
+        (void)gri_hidden_mask(&p->s->set.hidden, p->body.data, p->body.len);
     json = gr_json_parse(body, p->body.len, NULL);
     none = gri_mcp_read(json, &m);
     if (none == NULL && m.kind == GRI_MCP_ERROR)

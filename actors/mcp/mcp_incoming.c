@@ -159,8 +159,8 @@ static bool mask(const struct gri_mcp *s, char *text, size_t len, bool shown)
     char *token = (char *)(uintptr_t)s->set.key;
 
     if (shown)
-        return gri_mcp_hide(s, text, len);
-    return token != NULL && strlen(token) >= GRI_MCP_SECRET_MIN &&
+        return gri_hidden_mask(&s->set.hidden, text, len);
+    return token != NULL && strlen(token) >= GRI_HIDDEN_MIN &&
            gri_hidden_mask(&(struct gri_hidden){ .texts = &token, .count = 1 }, text, len);
 }
 

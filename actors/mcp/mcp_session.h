@@ -25,8 +25,7 @@
 #include "runtime/http/ndjson.h"
 #include "runtime/program/program.h"
 
-#define GRI_MCP_ASKS_MAX 32  /* requests of the server under way; more are refused */
-#define GRI_MCP_SECRET_MIN 8 /* bytes: what is shorter may stand anywhere by chance */
+#define GRI_MCP_ASKS_MAX 32 /* requests of the server under way; more are refused */
 #define GRI_MCP_SAYS_MAX                                                                           \
     256 /* answers and notifications on their way over HTTP; more are dropped */
 
@@ -139,11 +138,6 @@ void gri_mcp_end(struct gri_mcp *s, gr_value *why GR_TAKES, bool exits);
 /* gri_mcp_take takes a text that is a message, or a list of such. only: the one request that may be answered
  * by it; 0: any. [any] */
 void gri_mcp_take(struct gri_mcp *s, const char *text, size_t len, int64_t only);
-/*
- * gri_mcp_hide puts stars in the place of what is secret, since a server may repeat it and neither the log nor an error may
- * show it: the token, what headers say, the URL's password, and what env_pass has passed. True if there was something. mcp_settings.c
- */
-bool gri_mcp_hide(const struct gri_mcp *s, char *text, size_t len);
 bool gri_mcp_is_ref(gr_ref r); /* false: {0, 0} */
 /* gri_mcp_on_request answers a request of the server's, or has it answered. [any] */
 void gri_mcp_on_request(struct gri_mcp *s, const struct gri_mcp_message *m);

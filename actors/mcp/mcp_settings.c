@@ -80,7 +80,7 @@ static bool hide_passed(struct gri_mcp_settings *set, const gr_mcp_opts *o, size
 
         for (size_t j = 0; j < count; j++)
             if (strncmp(set->env[j], o->env_pass[i], len) == 0 && set->env[j][len] == '=' &&
-                strlen(set->env[j] + len + 1) >= GRI_MCP_SECRET_MIN)
+                strlen(set->env[j] + len + 1) >= GRI_HIDDEN_MIN)
                 good = gri_hidden_add(&set->hidden, set->env[j] + len + 1) && good;
     }
     return good;
@@ -301,11 +301,6 @@ static gr_value *read_all(struct gri_mcp_settings *set, const gr_mcp_opts *o)
     if (err == NULL)
         err = read_numbers(set, o);
     return err != NULL ? err : read_texts(set, o);
-}
-
-bool gri_mcp_hide(const struct gri_mcp *s, char *text, size_t len)
-{
-    return gri_hidden_mask(&s->set.hidden, text, len);
 }
 
 gr_value *gri_mcp_settings_init(struct gri_mcp_settings *set, const gr_mcp_opts *o)

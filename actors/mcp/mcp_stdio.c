@@ -45,7 +45,7 @@ static bool on_err_line(void *arg, const char *line, size_t len)
 
     if (copy == NULL) /* no line is better than a secret */
         return true;
-    (void)gri_mcp_hide(s, copy, len);
+    (void)gri_hidden_mask(&s->set.hidden, copy, len);
     gri_log_gated(&s->err_gate, gri_now(s->rt), GRI_LOG_INFO, "mcp %s: stderr: %.*s", s->set.name,
                   (int)(len < 400 ? len : 400), copy);
     gri_free(copy);

@@ -35,20 +35,6 @@ gr_value *gri_anthropic_usage(const gr_value *usage)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* block_of drops what says nothing: "citations": null. */
-static gr_value *block_of(const gr_value *block)
-{
-    gr_value *out = gr_map_n(NULL, 0);
-
-    for (size_t i = 0; i < gr_len(block); i++) {
-        const char *key;
-        const gr_value *v = gr_pair_at(block, i, &key);
-
-        out = gri_keep(out, key, v);
-    }
-    return out;
-}
-
 static gr_value *content_of(const gr_value *blocks)
 {
     const gr_value *only = gr_len(blocks) == 1 ? gr_at(blocks, 0) : NULL;
@@ -62,7 +48,7 @@ static gr_value *content_of(const gr_value *blocks)
         return gr_str(gr_cstr(gr_get(only, "text"), ""));
     list = gr_list_n(NULL, 0);
     for (size_t i = 0; i < gr_len(blocks); i++)
-        list = gr_append(list, block_of(gr_at(blocks, i)));
+        list = gr_append(list, gri_wire_plain(gr_at(blocks, i)));
     return list;
 }
 

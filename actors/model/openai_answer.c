@@ -10,8 +10,10 @@
 
 /* ---- usage ----------------------------------------------------------------------------------- */
 
-gr_value *gri_openai_details(const gr_value *from, const char *key, const char *as, int64_t all,
-                             const gr_value *tier)
+/* details_of gives what is told of one side, of which there are `all` tokens: those that `key` counts go by the name
+ * `as`. */
+static gr_value *details_of(const gr_value *from, const char *key, const char *as, int64_t all,
+                            const gr_value *tier)
 {
     const char *name = gr_cstr(tier, "");
     gr_value *details = gri_keep_count(gr_map_n(NULL, 0), "audio", from, "audio_tokens");
@@ -24,23 +26,35 @@ gr_value *gri_openai_details(const gr_value *from, const char *key, const char *
     return gr_set(details, name, gr_int(all - gri_token_count(from, key)));
 }
 
-gr_value *gri_openai_usage(const gr_value *usage, const gr_value *tier)
+gr_value *gri_openai_usage_by(const struct gri_openai_names *names, const gr_value *usage,
+                              const gr_value *tier)
 {
-    int64_t asked = gri_token_count(usage, "prompt_tokens");
-    int64_t said = gri_token_count(usage, "completion_tokens");
+    int64_t in = gri_token_count(usage, names->in), out = gri_token_count(usage, names->out);
     gr_value *all;
 
     if (gr_value_type(usage) != GR_MAP)
         return gr_nil();
-    all = gr_map(GR_KV("input_tokens", gr_int(asked)), GR_KV("output_tokens", gr_int(said)),
-                 GR_KV("total_tokens", gr_int(asked + said)));
+    all = gr_map(GR_KV("input_tokens", gr_int(in)), GR_KV("output_tokens", gr_int(out)),
+                 GR_KV("total_tokens", gr_int(in + out)));
     all = gri_keep_count(all, "total_tokens", usage, "total_tokens");
-    all = gri_keep_some(all, "input_token_details",
-                        gri_openai_details(gr_get(usage, "prompt_tokens_details"), "cached_tokens",
-                                           "cache_read", asked, tier));
-    return gri_keep_some(all, "output_token_details",
-                         gri_openai_details(gr_get(usage, "completion_tokens_details"),
-                                            "reasoning_tokens", "reasoning", said, tier));
+    all = gri_keep_some(
+        all, "input_token_details",
+        details_of(gr_get(usage, names->in_details), "cached_tokens", "cache_read", in, tier));
+    return gri_keep_some(
+        all, "output_token_details",
+        details_of(gr_get(usage, names->out_details), "reasoning_tokens", "reasoning", out, tier));
+}
+
+gr_value *gri_openai_usage(const gr_value *usage, const gr_value *tier)
+{
+    static const struct gri_openai_names names = {
+        .in = "prompt_tokens",
+        .out = "completion_tokens",
+        .in_details = "prompt_tokens_details",
+        .out_details = "completion_tokens_details",
+    };
+
+    return gri_openai_usage_by(&names, usage, tier);
 }
 
 /* ---- what answers and deltas have in common --------------------------------------------------- */
@@ -54,12 +68,8 @@ static gr_value *extras_of(const gr_value *from)
     const gr_value *thought = gr_get(from, "reasoning_content");
     size_t count = 0;
 
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        const gr_value *v = gr_get(from, keys[i]);
-
-        if (!gr_is_nil(v))
-            found[count++] = (gr_kv)GR_KV(keys[i], gr_value_ref(v));
-    }
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        count += gri_part(&found[count], keys[i], gr_value_ref(gr_get(from, keys[i])));
     if (gr_is_nil(thought))
         thought = gr_get(from, "reasoning");
     if (gr_value_type(thought) == GR_STR && gr_len(thought) > 0)

@@ -11,6 +11,23 @@
 
 #include "actors/model/provider.h"
 
+/* How OpenAI's servers are reached, and Azure's, whatever is asked for there. */
+#define GRI_OPENAI_ADDRESS(path_)                                                                  \
+    {                                                                                              \
+        .url_env = "OPENAI_BASE_URL", .url_default = "https://api.openai.com/v1", .path = (path_), \
+        .key_env = "OPENAI_API_KEY", .env_headers = {                                              \
+            { "OPENAI_ORG_ID", "OpenAI-Organization" },                                            \
+            { "OPENAI_PROJECT_ID", "OpenAI-Project" }                                              \
+        }                                                                                          \
+    }
+#define GRI_AZURE_ADDRESS(path_, path_bare_)                                                       \
+    {                                                                                              \
+        .url_env = "AZURE_OPENAI_ENDPOINT", .path = (path_), .path_bare = (path_bare_),            \
+        .key_env = "AZURE_OPENAI_API_KEY", .key_header = "api-key",                                \
+        .token_env = "AZURE_OPENAI_AD_TOKEN", .version_env = "OPENAI_API_VERSION",                 \
+        .version_query = "api-version"                                                             \
+    }
+
 /* ---- openai_request.c, openai_content.c ------------------------------------------------------ */
 
 /* gri_openai_request makes the body of a request, or an error value: GR_EINVAL for what has no form
@@ -60,10 +77,12 @@ void gri_openai_drop(struct gri_openai_stream *s);
 /* gri_openai_usage gives usage_metadata, or nil. tier is the answer's service_tier: what langchain-openai has of
  * tokens with another price, flex and priority, is counted apart. */
 gr_value *gri_openai_usage(const gr_value *usage, const gr_value *tier);
-/* gri_openai_details gives its details of one side, of which there are `all`: those that `key` counts go by the name
- * `as`. */
-gr_value *gri_openai_details(const gr_value *from, const char *key, const char *as, int64_t all,
-                             const gr_value *tier);
+/* gri_openai_usage_by does so by other names for the numbers. */
+struct gri_openai_names {
+    const char *in, *out, *in_details, *out_details;
+};
+gr_value *gri_openai_usage_by(const struct gri_openai_names *names, const gr_value *usage,
+                              const gr_value *tier);
 
 /* ---- openai_error.c --------------------------------------------------------------------------- */
 

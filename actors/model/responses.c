@@ -29,12 +29,7 @@ static void drop(void *state)
 const struct gri_provider gri_openai_responses = {
     .name = "openai",
     .title = "ChatOpenAI",
-    .chat = { .url_env = "OPENAI_BASE_URL",
-              .url_default = "https://api.openai.com/v1",
-              .path = "/responses",
-              .key_env = "OPENAI_API_KEY",
-              .env_headers = { { "OPENAI_ORG_ID", "OpenAI-Organization" },
-                               { "OPENAI_PROJECT_ID", "OpenAI-Project" } } },
+    .chat = GRI_OPENAI_ADDRESS("/responses"),
     .reader = RESPONSES_READER,
     .request = gri_responses_request,
 };
@@ -42,14 +37,7 @@ const struct gri_provider gri_openai_responses = {
 const struct gri_provider gri_azure_responses = {
     .name = "azure_openai",
     .title = "AzureChatOpenAI",
-    .chat = { .url_env = "AZURE_OPENAI_ENDPOINT",
-              .path = "/openai/responses",
-              .path_bare = "/openai/v1/responses",
-              .key_env = "AZURE_OPENAI_API_KEY",
-              .key_header = "api-key",
-              .token_env = "AZURE_OPENAI_AD_TOKEN",
-              .version_env = "OPENAI_API_VERSION",
-              .version_query = "api-version" },
+    .chat = GRI_AZURE_ADDRESS("/openai/responses", "/openai/v1/responses"),
     .reader = RESPONSES_READER,
     .request = gri_responses_request,
 };

@@ -10,21 +10,14 @@
 
 gr_value *gri_responses_usage(const gr_value *usage, const gr_value *tier)
 {
-    int64_t in = gri_token_count(usage, "input_tokens");
-    int64_t out = gri_token_count(usage, "output_tokens");
-    gr_value *all;
+    static const struct gri_openai_names names = {
+        .in = "input_tokens",
+        .out = "output_tokens",
+        .in_details = "input_tokens_details",
+        .out_details = "output_tokens_details",
+    };
 
-    if (gr_value_type(usage) != GR_MAP)
-        return gr_nil();
-    all = gr_map(GR_KV("input_tokens", gr_int(in)), GR_KV("output_tokens", gr_int(out)),
-                 GR_KV("total_tokens", gr_int(in + out)));
-    all = gri_keep_count(all, "total_tokens", usage, "total_tokens");
-    all = gri_keep_some(all, "input_token_details",
-                        gri_openai_details(gr_get(usage, "input_tokens_details"), "cached_tokens",
-                                           "cache_read", in, tier));
-    return gri_keep_some(all, "output_token_details",
-                         gri_openai_details(gr_get(usage, "output_tokens_details"),
-                                            "reasoning_tokens", "reasoning", out, tier));
+    return gri_openai_usage_by(&names, usage, tier);
 }
 
 gr_value *gri_responses_metadata(const gr_value *response)
@@ -75,20 +68,6 @@ static gr_value *text_block(const gr_value *part, const gr_value *id)
     return gr_len(logprobs) > 0 ? gri_keep(block, "logprobs", logprobs) : block;
 }
 
-/* plain drops what says nothing: "encrypted_content": null. */
-static gr_value *plain(const gr_value *item)
-{
-    gr_value *out = gr_map_n(NULL, 0);
-
-    for (size_t i = 0; i < gr_len(item); i++) {
-        const char *key;
-        const gr_value *v = gr_pair_at(item, i, &key);
-
-        out = gri_keep(out, key, v);
-    }
-    return out;
-}
-
 /* What an answer's items are sorted into; all owned. */
 struct sorted {
     gr_value *content, *calls, *refusal;
@@ -136,7 +115,7 @@ static void add_item(struct sorted *s, const gr_value *item)
     }
     if (gr_value_type(gr_get(item, "type")) != GR_STR)
         return;
-    s->content = gr_append(s->content, plain(item));
+    s->content = gr_append(s->content, gri_wire_plain(item));
     if (gri_has_type(item, "function_call") || gri_has_type(item, "custom_tool_call"))
         add_call(s, item);
 }

@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wire.c - arguments and the like as text. */
+/* wire.c - what blocks, arguments and the like are made of. */
 #include "actors/model/wire.h"
 
 #include <greenroom/codec.h>
+
+gr_value *gri_wire_plain(const gr_value *map)
+{
+    gr_value *out = gr_map_n(NULL, 0);
+
+    for (size_t i = 0; i < gr_len(map); i++) {
+        const char *key;
+        const gr_value *v = gr_pair_at(map, i, &key);
+
+        out = gri_keep(out, key, v);
+    }
+    return out;
+}
 
 gr_value *gri_wire_text(const gr_value *v)
 {

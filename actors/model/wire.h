@@ -34,6 +34,9 @@ static inline size_t gri_part(gr_kv *ret_pair, const char *key, gr_value *v)
     return 1;
 }
 
+/* gri_wire_plain gives a map without what says nothing: "citations": null. */
+gr_value *gri_wire_plain(const gr_value *map);
+
 /* gri_wire_text gives a value as JSON text; a text is given as it is, and nothing as "". GR_ENOMEM. */
 gr_value *gri_wire_text(const gr_value *v);
 

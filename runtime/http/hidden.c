@@ -5,8 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include <greenroom/codec.h>
-
 #include "runtime/base/alloc.h"
 #include "runtime/base/strbuf.h"
 
@@ -221,20 +219,4 @@ bool gri_hidden_mask(const struct gri_hidden *h, char *text, size_t len)
     for (size_t i = 0; i < h->count; i++)
         found = mask_one(h->texts[i], text, len) || found;
     return found;
-}
-
-gr_value *gri_hidden_value(const struct gri_hidden *h, gr_value *v)
-{
-    size_t len = 0;
-    char *text = h->count == 0 ? NULL : gr_json_print(v, 0, &len);
-
-    if (h->count == 0)
-        return v;
-    if (text == NULL || gri_hidden_mask(h, text, len)) {
-        gr_value_unref(v);
-        v = text == NULL ? gr_error(GR_ENOMEM, "out of memory for an error")
-                         : gr_json_parse(text, len, NULL);
-    }
-    gr_free(text);
-    return v;
 }

@@ -10,7 +10,7 @@
  * At most one worker is woken for each task added, and none while another searches already. A
  * searcher that finds something wakes the next one if more is there than it will have done itself
  * by the time that the next one has come, so a burst wakes workers one by one. Where it was wrong
- * about that (see learn_task) the monitor wakes another at its next tick.
+ * about that (see learn_task), so that work waits though nobody has run dry, the monitor wakes another.
  */
 #include "runtime/sched/sched.h"
 
